@@ -1,0 +1,99 @@
+"""Who is told when nothing moves: an alarm on each dead-letter queue, on orders that wait, and on a silent scheduler."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnCondition, Duration, Fn
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra_cdk.resources import resource_of
+
+FIVE_MINUTES = Duration.minutes(5)
+
+
+class Alarms(Construct):
+    """A topic and the alarms that speak through it.  docs/deploying.md says what to do about each."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey, address: str) -> None:
+        super().__init__(scope, construct_id)
+        self.topic = sns.Topic(self, "topic", master_key=key, enforce_ssl=True)
+        self._subscribe(address)
+
+    def on_dead_letters(self, name: str, queue: sqs.IQueue) -> None:
+        """Alarm when anything lies in the dead-letter queue."""
+        self._alarm(
+            name,
+            queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum"),
+            threshold=1,
+            description="Something was given up: look into the dead-letter queue.",
+        )
+
+    def on_waiting(self, name: str, queue: sqs.IQueue, longest: Duration) -> None:
+        """Alarm when the oldest order waits longer than `longest`."""
+        self._alarm(
+            name,
+            queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES, statistic="Maximum"),
+            threshold=longest.to_seconds(),
+            description="Orders wait too long: raise the concurrency parameter, or look why the function is slow.",
+        )
+
+    def on_silence(self, name: str, function: lambda_.IFunction) -> None:
+        """Alarm when the function was not started for a quarter of an hour, or started and failed each time."""
+        self._alarm(
+            name,
+            function.metric_invocations(period=FIVE_MINUTES, statistic="Sum"),
+            threshold=1,
+            description="Nothing has started this function for a quarter of an hour: is its rule enabled?",
+            silence=True,
+            periods=3,
+        )
+
+    def on_errors(self, name: str, function: lambda_.IFunction) -> None:
+        """Alarm when the function failed in each of three periods of five minutes."""
+        self._alarm(
+            name,
+            function.metric_errors(period=FIVE_MINUTES, statistic="Sum"),
+            threshold=1,
+            description="This function keeps failing: read its log.",
+            periods=3,
+        )
+
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.Metric,
+        *,
+        threshold: float,
+        description: str,
+        silence: bool = False,
+        periods: int = 1,
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=periods,
+            comparison_operator=(
+                cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+                if silence
+                else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+            ),
+            treat_missing_data=(
+                cloudwatch.TreatMissingData.BREACHING if silence else cloudwatch.TreatMissingData.NOT_BREACHING
+            ),
+            alarm_description=description,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+
+    def _subscribe(self, address: str) -> None:
+        given = CfnCondition(self, "address-given", expression=Fn.condition_not(Fn.condition_equals(address, "")))
+        subscription = sns.Subscription(
+            self, "address", topic=self.topic, protocol=sns.SubscriptionProtocol.EMAIL, endpoint=address
+        )
+        resource_of(subscription).cfn_options.condition = given

@@ -1,0 +1,76 @@
+"""What a stage may change without a new synthesis: the stack's CloudFormation parameters."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnParameter
+from constructs import Construct
+
+CIDRS = r"^([0-9A-Fa-f.:]+/[0-9]{1,3}(,[0-9A-Fa-f.:]+/[0-9]{1,3})*)?$"
+ADDRESS = r"^([^@\s]+@[^@\s]+)?$"
+
+
+class Parameters(Construct):
+    """Every parameter, by the name that it has in the template.  README and docs/deploying.md explain them."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self.allow_loopback = self._text(
+            "AllowLoopback", "false", "Whether mail servers on this machine may be reached: in local runs only.",
+            allowed_values=["false", "true"],
+        )
+        self.allowed_networks = self._text(
+            "AllowedNetworks", "", "Private networks of mail servers, as CIDRs with commas between.", allowed_pattern=CIDRS
+        )
+        self.alarm_address = self._text(
+            "AlarmAddress", "", "Who is told of alarms; empty: nobody, the topic stands alone.", allowed_pattern=ADDRESS
+        )
+        self.log_level = self._text(
+            "LogLevel", "INFO", "How much the functions log.", allowed_values=["DEBUG", "INFO", "WARNING", "ERROR"]
+        )
+        self.lease_seconds = self._number("LeaseSeconds", 330, "How long a worker holds a mailbox.", 2, 3600)
+        self.work_seconds = self._number("WorkSeconds", 240, "Work budget of one pass over a mailbox.", 1, 280)
+        self.config_update_period = self._number(
+            "ConfigUpdatePeriod", 300, "Seconds that a published configuration is cached.", 0, 86_400
+        )
+        self.pending_status_delay = self._number(
+            "PendingStatusDelay", 300, "Seconds before a collected e-mail may be collected again.", 0, 86_400
+        )
+        self.sending_status_delay = self._number(
+            "SendingStatusDelay", 1800, "Seconds after which an e-mail in sending counts as left behind.", 0, 86_400
+        )
+        self.maximum_delivery_attempts = self._number(
+            "MaximumDeliveryAttempts", 10, "How often an e-mail is tried before it fails.", 1, 100
+        )
+        self.mailbox_concurrency = self._number(
+            "MailboxConcurrency", 10, "Mailboxes served at the same time.", 2, 1000
+        )
+        self.outgoing_concurrency = self._number(
+            "OutgoingConcurrency", 5, "Senders served at the same time.", 2, 1000
+        )
+
+    def _text(
+        self,
+        name: str,
+        default: str,
+        description: str,
+        *,
+        allowed_values: list[str] | None = None,
+        allowed_pattern: str | None = None,
+    ) -> str:
+        parameter = CfnParameter(
+            self,
+            name,
+            default=default,
+            description=description,
+            allowed_values=allowed_values,
+            allowed_pattern=allowed_pattern,
+        )
+        parameter.override_logical_id(name)
+        return parameter.value_as_string
+
+    def _number(self, name: str, default: int, description: str, least: int, most: int) -> CfnParameter:
+        parameter = CfnParameter(
+            self, name, type="Number", default=default, description=description, min_value=least, max_value=most
+        )
+        parameter.override_logical_id(name)
+        return parameter

@@ -1,0 +1,89 @@
+"""The whole stack: one construct for each capability, in the order in which mail meets them."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Fn, Stack
+from constructs import Construct
+
+from infra_cdk.alarms import Alarms
+from infra_cdk.foundation import Foundation
+from infra_cdk.incoming import Incoming
+from infra_cdk.layers import Layers
+from infra_cdk.outgoing import Outgoing
+from infra_cdk.parameters import Parameters
+from infra_cdk.permissions import SECRET_PREFIX
+from infra_cdk.queues import dead_letter_queue
+from infra_cdk.resources import logical_id_of
+from infra_cdk.storage import Storage
+
+
+class RouterStack(Stack):
+    """The CRM E-mail Router.  `built` says that the layers are real ones, to be deployed, not stand-ins for a template."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, built: bool) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="CRM E-mail Router: mail in and out of a CRM, as functions",
+            # Without CDK's bootstrap parameter and rule the template deploys anywhere, an emulator included.
+            synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        )
+        parameters = Parameters(self, "parameters")
+        storage = Storage(self, "storage")
+        self.layers = Layers(self, "layers", built=built)
+        self._ticks = dead_letter_queue(self, "TickDeadLetters", storage.key)
+        self._base = Foundation(
+            parameters=parameters, storage=storage, layers=self.layers, tick_dead_letters=self._ticks
+        )
+        self.incoming = Incoming(self, "incoming", self._base)
+        self.outgoing = Outgoing(self, "outgoing", self._base)
+        self._watch(Alarms(self, "alarms", key=storage.key, address=parameters.alarm_address))
+        self._tell()
+
+    def asset_names(self) -> dict[str, str]:
+        """Return the construct's name of each layer and function, by its logical id."""
+        constructs = [
+            self.layers.email_router,
+            self.layers.runtime,
+            self.incoming.schedule_mailboxes,
+            self.incoming.route_mailbox,
+            self.outgoing.collect_outgoing,
+            self.outgoing.send_email,
+            self.outgoing.record_delivery,
+        ]
+        return {logical_id_of(construct): construct.node.id for construct in constructs}
+
+    def _watch(self, alarms: Alarms) -> None:
+        incoming, outgoing = self.incoming, self.outgoing
+        alarms.on_dead_letters("tick-dead-letters", self._ticks)
+        alarms.on_dead_letters("mailbox-dead-letters", incoming.dead_letters)
+        alarms.on_dead_letters("outgoing-dead-letters", outgoing.dead_letters)
+        alarms.on_dead_letters("delivery-report-dead-letters", outgoing.report_dead_letters)
+        alarms.on_waiting("mailbox-work-waits", incoming.queue, Duration.minutes(10))
+        alarms.on_waiting("outgoing-work-waits", outgoing.queue, Duration.hours(1))
+        alarms.on_silence("schedule-mailboxes-silent", incoming.schedule_mailboxes)
+        alarms.on_silence("collect-outgoing-silent", outgoing.collect_outgoing)
+        alarms.on_errors("route-mailbox-fails", incoming.route_mailbox)
+        alarms.on_errors("send-email-fails", outgoing.send_email)
+
+    def _tell(self) -> None:
+        """Output what the command line needs to find its way: `email-router --stack NAME`."""
+        storage, incoming, outgoing = self._base.storage, self.incoming, self.outgoing
+        told = {
+            "RouterTableName": storage.router.table_name,
+            "CrmTableName": storage.crm.table_name,
+            "DataBucketName": storage.bucket.bucket_name,
+            "DataKeyArn": storage.key.key_arn,
+            "MailboxQueueUrl": incoming.queue.queue_url,
+            "OutgoingQueueUrl": outgoing.queue.queue_url,
+            "ScheduleMailboxesFunction": incoming.schedule_mailboxes.function_name,
+            "RouteMailboxFunction": incoming.route_mailbox.function_name,
+            "CollectOutgoingFunction": outgoing.collect_outgoing.function_name,
+            "SendEmailFunction": outgoing.send_email.function_name,
+            "RecordDeliveryFunction": outgoing.record_delivery.function_name,
+            "SesConfigurationSet": outgoing.configuration_set.configuration_set_name,
+            "EventBusName": outgoing.bus.event_bus_name,
+            "SecretPrefix": Fn.sub(SECRET_PREFIX),
+        }
+        for name, value in told.items():
+            CfnOutput(self, name, value=value)

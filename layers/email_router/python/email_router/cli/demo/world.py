@@ -1,0 +1,143 @@
+"""The made-up world of the demo: an organisation, its mailboxes, the people who write to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ORGANISATION = "contoso"
+SALES = "sales@contoso.example"
+ANN = "ann@contoso.example"
+BOB = "bob@contoso.example"
+ROUTER = "router@contoso.example"
+AUTHSERV = "mx.contoso.example"
+"""The organisation's own mail exchanger: only its Authentication-Results count."""
+
+CARLA = "carla@fabrikam.example"
+EMIL = "emil@adventure-works.example"
+DORA = "dora@northwind.example"
+GITA = "gita@tailspin.example"
+HUGO = "hugo@wingtip.example"
+MOVED = "moved.away@fabrikam.example"
+CLOSED = "closed.account@northwind.example"
+STRANGER = "offers@bargains.example"
+
+NAMES = {
+    SALES: "Contoso Sales",
+    ANN: "Ann Archer",
+    BOB: "Bob Brandt",
+    CARLA: "Carla Reyes",
+    EMIL: "Emil Ekström",
+    DORA: "Dora Dvořák",
+    GITA: "Gita Rao",
+    HUGO: "Hugo Nakamura",
+    STRANGER: "Unbeatable Offers",
+}
+
+RECORDS = (
+    ("contact", CARLA, "Carla Reyes", ANN),
+    ("contact", EMIL, "Emil Ekström", ANN),
+    ("contact", DORA, "Dora Dvořák", BOB),
+    ("lead", GITA, "Gita Rao", BOB),
+    ("account", HUGO, "Wingtip Toys", ANN),
+    ("account", "office@fabrikam.example", "Fabrikam Inc.", ANN),
+)
+"""Rows of the CRM: kind, address, name, owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the demo's mail servers listen, and the files that a configuration names."""
+
+    pop3_tls_port: int
+    smtp_port: int
+    graph_url: str
+    folder: Path
+
+
+def configuration(servers: Servers) -> str:
+    """Return the configuration file of the demo."""
+    return f"""
+[organisation]
+name = "{ORGANISATION}"
+
+[organisation.tracking]
+smart_matching = true
+
+[organisation.crm]
+kind = "builtin"
+
+[[profiles]]
+name = "pop3-in"
+direction = "incoming"
+server = "pop3"
+host = "localhost"
+port = {servers.pop3_tls_port}
+security = "tls"
+ca_bundle = "ca.pem"
+authentication = "clear-text"
+credentials = {{ env = "DEMO_POP3_PASSWORD" }}
+authserv_id = "{AUTHSERV}"
+
+[[profiles]]
+name = "online"
+direction = "incoming"
+server = "exchange-online"
+protocol = "graph"
+tenant_id = "{TENANT}"
+client_id = "{CLIENT}"
+credentials = {{ env = "DEMO_GRAPH_SECRET" }}
+endpoint = "{servers.graph_url}"
+authority = "{servers.graph_url}"
+
+[[profiles]]
+name = "smtp-out"
+direction = "outgoing"
+server = "smtp"
+host = "localhost"
+port = {servers.smtp_port}
+security = "starttls"
+ca_bundle = "ca.pem"
+authentication = "clear-text"
+username = "router"
+credentials = {{ env = "DEMO_SMTP_PASSWORD" }}
+
+[[profiles]]
+name = "ses-out"
+direction = "outgoing"
+server = "ses"
+
+[[mailboxes]]
+address = "{SALES}"
+name = "Contoso Sales"
+kind = "queue"
+incoming = "pop3-in"
+outgoing = "smtp-out"
+accept = "all"
+owner = "{ANN}"
+
+[[mailboxes]]
+address = "{ANN}"
+name = "Ann Archer"
+kind = "user"
+incoming = "online"
+outgoing = "ses-out"
+accept = "contacts"
+
+[[mailboxes]]
+address = "{BOB}"
+name = "Bob Brandt"
+kind = "user"
+outgoing = "smtp-out"
+accept = "contacts"
+
+[[mailboxes]]
+address = "{ROUTER}"
+name = "Forward mailbox"
+kind = "forward"
+incoming = "pop3-in"
+"""
+
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+CLIENT = "66666666-7777-8888-9999-000000000000"

@@ -1,0 +1,123 @@
+"""Hold a whole embedded cloud for one command: emulator, stack, saved state."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from email_router.cli.embedded import checkpoint
+from email_router.cli.embedded.assets import build_assets
+from email_router.cli.embedded.checkout import Checkout
+from email_router.cli.embedded.counters import read_counters
+from email_router.cli.embedded.deployment import attach, deploy
+from email_router.cli.embedded.endpoint import Endpoint
+from email_router.cli.embedded.lock import locked
+from email_router.cli.embedded.ministack import MiniStack
+from email_router.cli.embedded.quiet import StillBusyError, wait_until_at_rest
+from email_router.cli.embedded.stack import DeployedStack
+from email_router.cli.embedded.trouble import EmbeddedCloudError
+
+_ENDPOINT_FILE = "endpoint.json"
+_PARALLEL = 4
+_ENDS_WITHIN = 10.0
+
+
+@dataclass(slots=True)
+class EmbeddedCloud:
+    """Emulator, stack and state between `with` and its end.
+
+    `folder` keeps the state across runs; None is for a demo and leaves nothing behind.  `environment` goes to the emulator and to
+    every function, `parameters` to the template.  At the end, also after an error, the queues are stopped and the state is saved.
+    """
+
+    folder: Path | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    parallel: int = _PARALLEL
+    checkout: Checkout = field(default_factory=Checkout.find)
+    _resources: ExitStack = field(default_factory=ExitStack, repr=False)
+    _stack: DeployedStack | None = None
+    _counted_before: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def stack(self) -> DeployedStack:
+        """The stack that stands."""
+        if self._stack is None:
+            raise EmbeddedCloudError("the embedded cloud is not running: enter it first")
+        return self._stack
+
+    def counters(self) -> dict[str, int]:
+        """The metrics of this run and of all runs saved before."""
+        return dict(Counter(self._counted_before) + Counter(read_counters(self.stack)))
+
+    def save(self) -> None:
+        """Make the state of now the one in force.  Without a folder there is nothing to do."""
+        if self.folder is not None:
+            checkpoint.save(self.stack, self.folder, self.counters())
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            scratch = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="email-router-")))
+            if self.folder is not None:
+                opening.enter_context(locked(self.folder))
+            ministack = MiniStack(self.folder or scratch, checkout=self.checkout, environment=self.environment)
+            endpoint = Endpoint(opening.enter_context(ministack).endpoint)
+            stack = deploy(endpoint, self.checkout.template, build_assets(self.checkout), self.parameters)
+            stack.limit_parallel(self.parallel)
+            if self.folder is not None:
+                self._counted_before = checkpoint.load(stack, self.folder)
+                opening.callback(_announce(self.folder, endpoint).unlink, missing_ok=True)
+            self._stack = stack
+            self._resources = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._resources:
+            try:
+                if self.folder is not None:
+                    self._bring_to_rest()
+                    self.save()
+            except (BotoCoreError, ClientError) as silence:
+                raise EmbeddedCloudError(
+                    f"the AWS emulator ended by itself, so nothing new is saved ({silence}); see {self.folder}/ministack.log"
+                ) from silence
+            finally:
+                self._stack = None
+
+    def _bring_to_rest(self) -> None:
+        """Take no more from the queues and let what runs end, so that nothing is done after the state was saved."""
+        self.stack.stop_queues()
+        with suppress(StillBusyError):
+            wait_until_at_rest(self.stack, within=_ENDS_WITHIN)
+
+
+def attach_running(folder: Path) -> DeployedStack | None:
+    """The stack of the command that runs on this folder in another process, or None when none runs."""
+    try:
+        endpoint = Endpoint(json.loads((folder / _ENDPOINT_FILE).read_text())["endpoint"])
+        directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with directly.open(f"{endpoint.url}/_ministack/health", timeout=5):
+            return attach(endpoint)
+    except (OSError, ValueError, KeyError, ClientError):
+        return None
+
+
+def _announce(folder: Path, endpoint: Endpoint) -> Path:
+    announced = folder / _ENDPOINT_FILE
+    unfinished = announced.with_suffix(".unfinished")
+    content: dict[str, Any] = {"endpoint": endpoint.url, "pid": os.getpid()}
+    unfinished.write_text(json.dumps(content))
+    return unfinished.replace(announced)

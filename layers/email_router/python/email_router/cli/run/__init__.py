@@ -1,0 +1,1 @@
+"""What `local` and `demo` share: run the stack once and tell what happened."""

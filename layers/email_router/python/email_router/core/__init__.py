@@ -1,0 +1,1 @@
+"""Decide: pure Python, no clock, no network, no environment."""

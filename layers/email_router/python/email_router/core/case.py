@@ -1,0 +1,107 @@
+"""What screening and matching are asked about, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from email_router.core.activity import CorrelationMethod, Record
+from email_router.core.fetched import Fetched
+from email_router.core.ledger import Answer, Claim, KnownEmail, Outcome, Receipt
+from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.message import Message
+from email_router.core.settings import Configuration, Tracking
+
+
+class Lookup(Protocol):
+    """What a matching rule may ask: e-mails known to the store, overlaid by the decisions of the same page."""
+
+    def by_message_id(self, message_id: str) -> KnownEmail | None:
+        """Return the e-mail with this Message-ID (ours or the provider's)."""
+
+    def by_token(self, token: str) -> KnownEmail | None:
+        """Return the newest e-mail with this tracking token."""
+
+    def by_thread(self, thread: str) -> KnownEmail | None:
+        """Return the newest e-mail with this conversation index base hash."""
+
+    def by_subject(self, subject_hash: str) -> Sequence[KnownEmail]:
+        """Return e-mails of the last days with this subject hash, newest first, at most 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The e-mail that a message continues."""
+
+    email: KnownEmail
+    method: CorrelationMethod
+    evidence: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What matching answered: the match or None, every rule's answer, and the candidates that lost (as words for a person)."""
+
+    match: Match | None = None
+    answers: tuple[Answer, ...] = ()
+    candidates: tuple[str, ...] = ()
+
+
+class Rule(NamedTuple):
+    """A matching rule: its name, and the function that looks for the e-mail a message continues."""
+
+    name: str
+    find: Callable[[Message, Lookup, Tracking], Match | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One message in one mailbox, with everything that a screening question may look at.
+
+    `mailbox` is the one on whose behalf the message is judged (a forward mailbox's user), `receiving` the one it was fetched from.
+    `sender_records` are the CRM records of From, `known_ids` the e-mails known by Message-ID, `reported` the e-mail that a delivery report
+    is about.  `match` is None until matching has been done; `claim` and `receipt` are what the ledger holds for the message.
+    """
+
+    message: Message
+    fetched: Fetched
+    mailbox: Mailbox
+    receiving: Mailbox
+    profile: Profile
+    configuration: Configuration
+    now: datetime
+    claim: Claim | None = None
+    receipt: Receipt | None = None
+    own: KnownEmail | None = None
+    reported: KnownEmail | None = None
+    sender_records: tuple[Record, ...] = ()
+    match: Match | None = None
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A screening question's answer that ends the questioning: outcome, reason code, and what was seen."""
+
+    outcome: Outcome
+    reason: str
+    evidence: str = ""
+
+
+class Question(NamedTuple):
+    """A screening question: its name, and the function that answers or passes on (None)."""
+
+    name: str
+    ask: Callable[[Case], Verdict | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What a round of questions answered: the verdict with the question's name, or None when all passed the message on."""
+
+    verdict: Verdict | None
+    question: str = ""
+    answers: tuple[Answer, ...] = field(default=())

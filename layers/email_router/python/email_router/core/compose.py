@@ -1,0 +1,211 @@
+"""Write an outgoing e-mail as RFC 5322 bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from email_router.core import wire
+from email_router.core.errors import MessageRefused
+from email_router.core.message import Address, Attachment, Importance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+LOOP_MARK = "X-EmailRouter"
+"""The field that every mail of ours carries: organisation;activity."""
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,70}")
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
+_CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
+_LINE_END = re.compile("\r\n|\r|\n|\u2028|\u2029|\x85")
+_OWN_FIELDS = frozenset(
+    {
+        "date",
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "bcc",
+        "subject",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "mime-version",
+        "importance",
+        "x-priority",
+    }
+)
+_REFERENCES = 30
+_UNTYPED = "application/octet-stream"
+_PRIORITY = {Importance.HIGH: ("high", "1"), Importance.LOW: ("low", "5")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """An e-mail to be written.  Ids stand in <>; `date` is timezone-aware; Bcc recipients are the envelope's alone.
+
+    `headers` are further fields (Thread-Index, the loop mark) in order, their values ASCII.
+    """
+
+    sender: Address
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    date: datetime
+    message_id: str
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    text: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)
+    attachments: tuple[Attachment, ...] = field(default=(), repr=False)
+    importance: Importance = Importance.NORMAL
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A MIME entity: its Content- fields and its encoded content, both ending in CRLF."""
+
+    fields: bytes
+    content: bytes
+
+
+def compose(mail: Outgoing) -> bytes:
+    """Return the mail as bytes: ASCII alone, lines by CRLF and within 998 characters; the same mail gives the same bytes.
+
+    Text goes as quoted-printable or base64, attachments as base64, so that no byte of the author's stands on the wire as itself.  Control
+    characters in subject, display and file names become spaces.  Raises MessageRefused "address" or "unsafe" for an address, id or further
+    field that would have to be changed to be sent (RFC 5322, 2045-2047, 2231).
+    """
+    return b"".join((_header(mail), *_body(mail)))
+
+
+def loop_mark(organisation: str, activity: str) -> tuple[str, str]:
+    """Return the field by which the router knows a mail as its own."""
+    return LOOP_MARK, f"{quote(organisation)};{quote(activity)}"
+
+
+def read_loop_mark(value: str) -> tuple[str, str] | None:
+    """Return organisation and activity of a loop mark, or None for what is none."""
+    organisation, separator, activity = value.strip().partition(";")
+    return (unquote(organisation), unquote(activity)) if separator and organisation and activity else None
+
+
+def _header(mail: Outgoing) -> bytes:
+    ids = wire.message_ids((mail.message_id,))
+    if not ids:
+        raise MessageRefused("the Message-ID is not an id in <>", kind="unsafe", mend="Compose the e-mail again.")
+    fields = [
+        ("Date", _date(mail.date)),
+        ("From", _addresses((mail.sender,))),
+        ("To", _addresses(mail.to) if mail.to or mail.cc else "undisclosed-recipients:;"),
+        ("Cc", _addresses(mail.cc)),
+        ("Subject", wire.unstructured(mail.subject, len("Subject"))),
+        ("Message-ID", mail.message_id),
+        ("In-Reply-To", " ".join(wire.message_ids((mail.in_reply_to or "",)))),
+        ("References", "\r\n ".join(_last(wire.message_ids(mail.references)))),
+        *zip(("Importance", "X-Priority"), _PRIORITY.get(mail.importance, ()), strict=False),
+        *(_further(name, value) for name, value in mail.headers),
+        ("MIME-Version", "1.0"),
+    ]
+    text = "".join(f"{name}: {value}\r\n" for name, value in fields if value or name == "Subject")
+    return text.encode("ascii")
+
+
+def _further(name: str, value: str) -> tuple[str, str]:
+    if not _FIELD_NAME.fullmatch(name) or name.lower() in _OWN_FIELDS or name.lower().startswith("content-"):
+        raise MessageRefused("a further header field has a name that it may not have", kind="unsafe")
+    wire.refuse_control(value, f"header field {name}")
+    folded = wire.fold(value.strip(), len(name))
+    if "  " in value or max(map(len, folded.split("\r\n"))) > 900:
+        raise MessageRefused(f"the header field {name} cannot be folded", kind="unsafe")
+    return name, folded
+
+
+def _addresses(addresses: Sequence[Address]) -> str:
+    return ",\r\n ".join(_address(each) for each in addresses)
+
+
+def _address(address: Address) -> str:
+    bare = wire.mail_address(address.address)
+    name = wire.phrase(address.name)
+    if not name:
+        return bare
+    return f"{name}\r\n <{bare}>" if len(name) + len(bare) > 60 else f"{name} <{bare}>"
+
+
+def _last(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first id of a thread and its last ones (RFC 5537 3.4.4 trims so)."""
+    return ids if len(ids) <= _REFERENCES else (ids[0], *ids[1 - _REFERENCES :])
+
+
+def _date(date: datetime) -> str:
+    """Return the date of RFC 5322 3.3, whatever the locale."""
+    if date.utcoffset() is None:
+        raise ValueError("date: expected a timezone-aware instant")
+    return f"{_DAYS[date.weekday()]}, {date.day:02d} {_MONTHS[date.month - 1]} {date.year:04d} {date:%H:%M:%S %z}"[:31]
+
+
+def _body(mail: Outgoing) -> tuple[bytes, bytes, bytes]:
+    # "=_" never stands in quoted-printable or base64, so no content can hold a boundary (RFC 2045 6.7, note 3).
+    boundary = f"=_{blake2b(mail.message_id.encode(), digest_size=9).hexdigest()}_"
+    texts = [_text(mail.text, "plain")] if mail.text or not mail.html else []
+    attached = list(mail.attachments)
+    if mail.html:
+        shown = [each for each in attached if each.inline and each.content_id and f"cid:{each.content_id}" in mail.html]
+        attached = [each for each in attached if each not in shown]
+        texts.append(_multipart("related", [_text(mail.html, "html"), *map(_attachment, shown)], f"{boundary}r"))
+    whole = _multipart(
+        "mixed", [_multipart("alternative", texts, f"{boundary}a"), *map(_attachment, attached)], f"{boundary}m"
+    )
+    return whole.fields, b"\r\n", whole.content
+
+
+def _multipart(kind: str, parts: list[_Part], boundary: str) -> _Part:
+    """Return the parts as one; a single part stays alone."""
+    if len(parts) == 1:
+        return parts[0]
+    fields = f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n'.encode("ascii")
+    limit = f"--{boundary}".encode("ascii")
+    pieces: list[bytes] = []
+    for part in parts:
+        pieces += (limit, b"\r\n", part.fields, b"\r\n", part.content)
+    return _Part(fields, b"".join((*pieces, limit, b"--\r\n")))
+
+
+def _text(text: str, subtype: str) -> _Part:
+    lines = _LINE_END.sub("\r\n", text)
+    raw = (lines if lines.endswith("\r\n") else f"{lines}\r\n").encode("utf-8", "replace")
+    foreign = len(raw) - len(lines)
+    encoding, content = (
+        ("base64", wire.base64_lines(raw))
+        if foreign * 6 > len(raw)
+        else ("quoted-printable", wire.quoted_printable(raw))
+    )
+    fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+    return _Part(fields.encode("ascii"), content)
+
+
+def _attachment(attachment: Attachment) -> _Part:
+    media_type = attachment.media_type.strip().lower()
+    # A message or multipart may not be base64 (RFC 2045 6.4), and nothing of the author's goes unencoded.
+    if not _MEDIA_TYPE.fullmatch(media_type) or media_type.startswith(("multipart/", "message/")):
+        media_type = _UNTYPED
+    name = wire.printable(attachment.name).replace("/", "_").replace("\\", "_")
+    cid = attachment.content_id if attachment.content_id and _CONTENT_ID.fullmatch(attachment.content_id) else None
+    disposition = "inline" if attachment.inline and cid else "attachment"
+    fields = [
+        f"Content-Type: {media_type}{wire.fallback_parameter('name', name) if name else ''}",
+        f"Content-Disposition: {disposition}{wire.parameter('filename', name) if name else ''}",
+        "Content-Transfer-Encoding: base64",
+        *([f"Content-ID: <{cid}>"] if cid else []),
+    ]
+    return _Part("".join(f"{each}\r\n" for each in fields).encode("ascii"), wire.base64_lines(attachment.content))

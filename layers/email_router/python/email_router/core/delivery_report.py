@@ -1,0 +1,140 @@
+"""Read what a bounce says about whom it could not reach: RFC 3464 first, then the words of the usual mail servers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from email_router.core import encoded_words, headers, identifiers, spoken_bounce
+from email_router.core.automatic import has_empty_return_path
+from email_router.core.charset import decode
+from email_router.core.headers import Head
+from email_router.core.limits import Defects, Limits
+from email_router.core.message import Address, DeliveryReport, ReportedRecipient
+from email_router.core.parts import Part
+
+_STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_ORIGINAL_TYPES = frozenset(
+    {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
+)
+_ACTIONS = {"failed": "failed", "failure": "failed", "error": "failed", "delayed": "delayed", "delivered": "delivered"}
+_ACTIONS |= {"relayed": "relayed", "expanded": "expanded", "deliverable": "delivered", "expired": "failed"}
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_VAGUE = re.compile(r"[245]\.0\.0")
+_ADDRESS = re.compile(r"<?([^\s<>;,()\"]+@[^\s<>;,()\"]+)>?")
+_ID_LINE = re.compile(r"^[> ]{0,4}message-id[ \t]*:[ \t]*(<[^<>\s]{1,998}>)", re.IGNORECASE | re.MULTILINE)
+_DAEMON = re.compile(r"(?:mailer-?daemon|post_?master|mail-?daemon|mdaemon|mailmaster|maildelivery)\b", re.IGNORECASE)
+_FAILED_SUBJECT = re.compile(
+    r"undeliver|delivery (?:status|fail|report|error|problem|notification)|returned (?:mail|e-?mail|message|to sender)|"
+    r"failure notice|mail delivery|could not (?:be )?(?:deliver|send)|not (?:be )?delivered|non-?delivery|delivery has failed|"
+    r"message (?:status|undeliverable)|unzustellbar|"
+    r"mail system error|mail failure|error sending|nondeliverable|bounced mail|failed mail|mail error|delivery incomplete|delayed mail|user unknown",
+    re.IGNORECASE,
+)
+_WORST_FIRST = ("failed", "delayed", "delivered", "relayed", "expanded")
+_READ_AT_MOST = 512 * 1024
+
+
+def read(raw: bytes, head: Head, leaves: list[Part], sender: Address | None, limits: Limits) -> DeliveryReport | None:
+    """Return the delivery report in a mail, or None when it is none.  Never raises.
+
+    A recipient is `permanent` when its status is 5.x.x, or failed without a status.  Abuse reports (RFC 5965), read receipts (RFC 8098)
+    and automatic answers are no delivery reports.
+    """
+    kind = _report_type(head)
+    if kind in ("feedback-report", "disposition-notification"):
+        return None
+    found = [one for part in leaves if part.media_type in _STATUS_TYPES for one in _recipients(part.content, limits)]
+    action = next((name for name in _WORST_FIRST if any(name == said for said, _ in found)), "failed")
+    recipients = tuple(dict.fromkeys(one for said, one in found if said == action))
+    if not recipients:
+        if not _looks_like_bounce(head, kind, sender):
+            return None
+        recipients = spoken_bounce.failures(raw, leaves, _subject(head))
+        if not recipients and not _is_surely_bounce(head, kind, sender):
+            return None
+        action = "failed" if not recipients or any(one.permanent for one in recipients) else "delayed"
+    return DeliveryReport(action, recipients, _original_id(leaves, limits))
+
+
+def _report_type(head: Head) -> str:
+    value = (head.get("content-type") or "").lower()
+    if "multipart/report" not in value:
+        return ""
+    found = re.search(r"report-type\s{0,9}=\s{0,9}\"?([a-z-]+)", value)
+    return found[1] if found else "report"
+
+
+def _looks_like_bounce(head: Head, kind: str, sender: Address | None) -> bool:
+    """Tell whether it is worth looking for a mail server's own words."""
+    if kind or head.get("x-failed-recipients") or _is_daemon(head, sender):
+        return True
+    return bool(_FAILED_SUBJECT.search(_subject(head))) and (
+        "@" not in (head.get("from") or "") or has_empty_return_path(head)
+    )
+
+
+def _is_surely_bounce(head: Head, kind: str, sender: Address | None) -> bool:
+    """Tell whether it is a bounce even though it names nobody."""
+    return kind == "delivery-status" or (_is_daemon(head, sender) and bool(_FAILED_SUBJECT.search(_subject(head))))
+
+
+def _is_daemon(head: Head, sender: Address | None) -> bool:
+    return bool(_DAEMON.match(sender.address) if sender else _DAEMON.search((head.get("from") or "")[:500]))
+
+
+def _subject(head: Head) -> str:
+    return encoded_words.decode((head.get("subject") or "")[:500])
+
+
+def _recipients(content: bytes, limits: Limits) -> Iterable[tuple[str, ReportedRecipient]]:
+    """Yield action and recipient of each group of fields after the first, which is about the message (RFC 3464 2.1)."""
+    text = content[:_READ_AT_MOST].replace(b"\r\n", b"\n")
+    for block in text.split(b"\n\n")[: limits.addresses]:
+        group = headers.split(block, 0, len(block), limits, Defects())
+        address = _recipient(group)
+        if not address:
+            continue
+        action = (group.get("action") or "failed").split()[0:1]
+        said = _ACTIONS.get(action[0].lower().strip("();,") if action else "failed")
+        if said:
+            status = _enhanced_status(group)
+            yield said, ReportedRecipient(address, status, said == "failed" and not status.startswith("4"))
+
+
+def _recipient(group: Head) -> str:
+    """Return the address that was written to: the original one where it is told."""
+    for field in ("original-recipient", "final-recipient", "x-actual-recipient"):
+        value = group.get(field) or ""
+        found = _ADDRESS.search(value.rpartition(";")[2][:1000]) or _ADDRESS.search(value[:1000])
+        if found and not found[1].startswith(("/", "@")):
+            return found[1]
+    return ""
+
+
+def _enhanced_status(group: Head) -> str:
+    """Return the status of RFC 3463; one that says nothing (5.0.0) gives way to the one in the diagnostic."""
+    found = _STATUS.search((group.get("status") or "")[:200])
+    status = found[1] if found else ""
+    if not status or _VAGUE.fullmatch(status):
+        told = _STATUS.search((group.get("diagnostic-code") or "")[:2000])
+        if told and (not status or told[1][0] == status[0]):
+            return told[1]
+    return status
+
+
+def _original_id(leaves: list[Part], limits: Limits) -> str | None:
+    """Return the Message-ID of the mail that was not delivered, from its copy or its quoted header."""
+    for part in leaves:
+        if part.media_type in _ORIGINAL_TYPES:
+            content = part.content.lstrip(b"\r\n")
+            original = headers.split(content, 0, len(content), limits, Defects())
+            found = identifiers.first_id(original.get("message-id"))
+            if found:
+                return found
+    for part in leaves:
+        if part.media_type in _STATUS_TYPES or part.media_type.startswith("text/"):
+            quoted = _ID_LINE.search(decode(part.content[:_READ_AT_MOST]))
+            if quoted:
+                return quoted[1]
+    return None

@@ -1,0 +1,1 @@
+"""Act by the decisions, through ports."""

@@ -1,0 +1,150 @@
+"""Make the e-mail activity of a decision, and the trace that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from email_router.core.activity import (
+    CorrelationMethod,
+    EmailActivity,
+    EmailStatus,
+    Record,
+    StoredAttachment,
+)
+from email_router.core.flows.incoming import Decision, received
+from email_router.core.ledger import Claim, Receipt, Trace
+from email_router.core.mailbox import Direction
+from email_router.core.message import Attachment
+from email_router.core.parties import choose_sender, mailbox_owner_of, owner_of, parties_of
+from email_router.core.settings import Configuration
+
+_HEADERS_KEPT = 200
+_HEADER_LENGTH_KEPT = 2_000
+
+
+def attachment_blob(attachment: Attachment) -> str:
+    """Return the blob key of an attachment: its content's digest, so that equal files are stored once."""
+    return f"attachment/{attachment.sha256}"
+
+
+def raw_blob(decision: Decision) -> str:
+    """Return the blob key under which a message's raw bytes are kept."""
+    return f"raw/{decision.key}"
+
+
+def stored(attachment: Attachment) -> StoredAttachment:
+    """Return the attachment as the activity keeps it, its bytes in the blob store."""
+    return StoredAttachment(
+        name=attachment.name,
+        media_type=attachment.media_type,
+        size=attachment.size,
+        sha256=attachment.sha256,
+        inline=attachment.inline,
+        content_id=attachment.content_id,
+        blob=attachment_blob(attachment),
+    )
+
+
+def make_activity(
+    decision: Decision,
+    configuration: Configuration,
+    records: Mapping[str, tuple[Record, ...]],
+    regarding: Record | None,
+    raw: str | None,
+    now: datetime,
+) -> EmailActivity:
+    """Return the incoming e-mail activity of a decision that delivers."""
+    draft, message, match = decision.draft, decision.draft.message, decision.match
+    flags = [name for name, is_set in flags_of(decision) if is_set]
+    watcher = mailbox_owner_of(draft.mailbox)
+    sender = choose_sender(records.get(message.author.key, ()), watcher) if message.author else None
+    return EmailActivity(
+        id=decision.activity or "",
+        direction=Direction.INCOMING,
+        status=EmailStatus.RECEIVED,
+        subject=message.subject,
+        message_id=message.message_id,
+        in_reply_to=message.in_reply_to,
+        references=message.references,
+        parties=parties_of(message, records, watcher),
+        regarding=regarding,
+        correlation_method=match.method if match else CorrelationMethod.NONE,
+        correlated=match.email.activity if match else None,
+        tracking_token=match.email.token if match else None,
+        conversation_index=message.conversation_index.hex() if message.conversation_index else None,
+        date=message.date,
+        received=received(draft, now),
+        created=now,
+        text=message.text,
+        html=message.html,
+        attachments=tuple(stored(one) for one in message.attachments),
+        owner=owner_of(message, configuration, draft.mailbox, sender=sender),
+        mailbox=draft.mailbox.key,
+        importance=message.importance.value,
+        flags=tuple(flags),
+        defects=message.defects,
+        raw=raw,
+    )
+
+
+def flags_of(decision: Decision) -> tuple[tuple[str, bool], ...]:
+    """Return what a reader of the activity should know, each with whether it holds."""
+    message = decision.draft.message
+    return (
+        ("message-id collision", decision.collided),
+        ("no message-id", message.message_id is None),
+        ("headers only", not decision.draft.fetched.complete),
+        ("defects", bool(message.defects)),
+    )
+
+
+def keeps_raw(decision: Decision, *, always: bool) -> bool:
+    """Tell whether the raw bytes are kept: when the profile says so, or when the activity may not tell the whole mail."""
+    return always or decision.collided or decision.content_differs or not decision.draft.fetched.complete
+
+
+def make_claim(decision: Decision) -> Claim:
+    """Return the claim of a decision that makes an activity."""
+    key = decision.draft.key
+    return Claim(decision.key, decision.activity or "", decision.draft.mailbox.key, key.identity, key.content)
+
+
+def make_receipt(decision: Decision, now: datetime) -> Receipt:
+    """Return the mailbox's receipt."""
+    verdict = decision.verdict
+    return Receipt(
+        decision.key,
+        decision.draft.mailbox.key,
+        verdict.outcome,
+        verdict.reason,
+        decision.activity,
+        content_differs=decision.content_differs,
+        at=now,
+    )
+
+
+def make_trace(decision: Decision, source: str, regarding: Record | None, now: datetime) -> Trace:
+    """Return everything that was asked of the message, and the headers it rests on."""
+    draft, match, verdict = decision.draft, decision.match, decision.verdict
+    delivers = decision.delivers
+    kept = draft.message.headers[:_HEADERS_KEPT]
+    return Trace(
+        key=decision.key,
+        mailbox=draft.mailbox.key,
+        source=source,
+        source_id=draft.fetched.source_id,
+        message_id=draft.message.message_id,
+        subject=draft.message.subject,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        rule=decision.rule,
+        method=match.method.value if match and delivers else CorrelationMethod.NONE.value,
+        correlated=match.email.activity if match and delivers else None,
+        regarding=regarding,
+        activity=decision.activity,
+        answers=decision.answers,
+        candidates=decision.candidates,
+        headers=tuple((name, value[:_HEADER_LENGTH_KEPT]) for name, value in kept),
+        at=now,
+    )

@@ -1,0 +1,176 @@
+"""Carry out the decisions of a page: activities, receipts, delivery reports, quarantine.
+
+Every step may be repeated.  If the worker dies between two of them, what is written stays; the cursor has not moved, so the next pass decides
+the same messages again, finds their claims and receipts, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from email_router.core import counters
+from email_router.core.activity import EmailStatus, Record
+from email_router.core.errors import MessageRefused
+from email_router.core.flows import activities
+from email_router.core.flows.incoming import Decision, Incoming
+from email_router.core.ledger import Delivery, Outcome, Quarantined
+from email_router.core.mailbox import Profile
+from email_router.core.ports import Lease, MailSource
+
+_MEND = {
+    "unreadable": "Open it with `email-router undeliverable show`; if it is a mail after all, send it on by hand, else discard it.",
+    "untrusted_wrapper": (
+        "Check that the forward mailbox accepts mail from inside only and that the profile's authserv_id is your mail server's name; "
+        "then `email-router undeliverable retry`."
+    ),
+}
+
+
+class Carrier:
+    """Acts for one lease on one mailbox."""
+
+    def __init__(self, incoming: Incoming, profile: Profile, source: MailSource, lease: Lease) -> None:
+        self._in = incoming
+        self._profile = profile
+        self._source = source
+        self._lease = lease
+        self.refused: list[tuple[Decision, MessageRefused]] = []
+
+    def carry(self, decisions: Sequence[Decision]) -> None:
+        """Carry out the decisions.  Messages that the CRM refuses for themselves stand in `refused` afterwards; all others are durable."""
+        now = self._in.clock.now()
+        self.refused = []
+        todo = [one for one in decisions if one.earlier is None]
+        delivering = [one for one in todo if one.delivers]
+        regarding = self._regarding(delivering)
+        self._deliver([one for one in delivering if one.claim is None], regarding, now)
+        for one in todo:
+            if one.verdict.outcome is Outcome.ATTACHED:
+                self._attach(one, now)
+            elif one.verdict.outcome is Outcome.QUARANTINED:
+                self._quarantine(one, now)
+        self._record([one for one in todo if not one.delivers or one.claim is not None], regarding, now)
+        self._count(todo)
+
+    def _regarding(self, delivering: Sequence[Decision]) -> dict[str, Record | None]:
+        """What each matched e-mail is about; an e-mail of this very page is about what its own match is about."""
+        inside = {one.activity: one for one in delivering if one.activity and one.claim is None}
+        asked = {one.match.email.activity for one in delivering if one.match} - set(inside)
+        asked |= {one.activity for one in delivering if one.claim and one.activity}
+        known: dict[str, Record | None] = dict(self._in.crm.regarding(tuple(sorted(asked)))) if asked else {}
+        for one in delivering:
+            if one.activity and one.claim is None:
+                known[one.activity] = known.get(one.match.email.activity) if one.match else None
+        return known
+
+    def _deliver(self, decisions: Sequence[Decision], regarding: Mapping[str, Record | None], now: datetime) -> None:
+        if not decisions:
+            return
+        addresses = {
+            one.key for d in decisions for one in (*d.draft.message.recipients, *filter(None, [d.draft.message.author]))
+        }
+        records = dict(self._in.crm.resolve(tuple(sorted(addresses))))
+        deliveries = [self._delivery(one, records, regarding, now) for one in decisions]
+        try:
+            self._in.crm.deliver(deliveries, self._lease)
+        except MessageRefused:
+            self._deliver_singly(decisions, deliveries)
+
+    def _deliver_singly(self, decisions: Sequence[Decision], deliveries: Sequence[Delivery]) -> None:
+        for decision, delivery in zip(decisions, deliveries, strict=True):
+            try:
+                self._in.crm.deliver([delivery], self._lease)
+            except MessageRefused as refusal:
+                self.refused.append((decision, refusal))
+
+    def _delivery(
+        self,
+        decision: Decision,
+        records: Mapping[str, tuple[Record, ...]],
+        regarding: Mapping[str, Record | None],
+        now: datetime,
+    ) -> Delivery:
+        about = regarding.get(decision.activity or "")
+        for attachment in decision.draft.message.attachments:
+            self._in.blobs.put(activities.attachment_blob(attachment), attachment.content)
+        raw = self._keep_raw(decision) if activities.keeps_raw(decision, always=self._profile.keep_raw) else None
+        return Delivery(
+            activity=activities.make_activity(decision, self._in.configuration, records, about, raw, now),
+            claim=activities.make_claim(decision),
+            receipt=activities.make_receipt(decision, now),
+            links=decision.links,
+            trace=activities.make_trace(decision, self._source.kind, about, now),
+        )
+
+    def _keep_raw(self, decision: Decision) -> str:
+        blob, fetched = activities.raw_blob(decision), decision.draft.fetched
+        if fetched.complete or not fetched.raw:  # nothing at all: the server lists the message and will not give it
+            self._in.blobs.put(blob, fetched.raw)
+            return blob
+        try:
+            self._in.blobs.put_stream(blob, self._source.stream(fetched.source_id))
+        except MessageRefused:  # it was taken away in the meantime: its header is all that is left
+            self._in.blobs.put(blob, fetched.raw)
+        return blob
+
+    def _attach(self, decision: Decision, now: datetime) -> None:
+        """Write a delivery report back to the e-mail it is about: failed for good wins over sent."""
+        report = decision.draft.message.delivery_report
+        if report is None or decision.activity is None or not any(one.permanent for one in report.recipients):
+            return
+        codes = ", ".join(sorted({one.status for one in report.recipients if one.permanent and one.status}))
+        reason = f"delivery report: failed for good ({codes or 'no code given'})"
+        if self._in.outgoing.report(decision.activity, EmailStatus.FAILED, now, evidence=reason):
+            self._in.meters.count(counters.OUTGOING_UNDELIVERED)
+        self._in.crm.write_back(decision.activity, EmailStatus.FAILED, reason=reason)
+
+    def _quarantine(self, decision: Decision, now: datetime) -> None:
+        draft = decision.draft
+        verdict = decision.verdict
+        self._in.quarantine.add(
+            Quarantined(
+                id=f"{decision.key[:16]}-{draft.mailbox.key}",
+                key=decision.key,
+                mailbox=draft.mailbox.key,
+                source=self._source.kind,
+                source_id=draft.fetched.source_id,
+                reason=verdict.reason,
+                text=verdict.evidence,
+                mend=_MEND.get(verdict.reason, "Look at it with `email-router undeliverable show`."),
+                blob=self._keep_raw(decision),
+                size=draft.fetched.size,
+                message_id=draft.message.message_id,
+                subject=draft.message.subject,
+                at=now,
+                complete=draft.fetched.complete,
+                receiving=self._lease.mailbox,
+                behalf=draft.fetched.wrapper.sender if draft.fetched.wrapper else "",
+            ),
+            self._lease,
+        )
+
+    def _record(self, decisions: Sequence[Decision], regarding: Mapping[str, Record | None], now: datetime) -> None:
+        rows = []
+        for one in decisions:
+            if one.content_differs:
+                self._keep_raw(one)
+            about = regarding.get(one.activity or "") if one.delivers else None
+            rows.append((activities.make_receipt(one, now), activities.make_trace(one, self._source.kind, about, now)))
+        if rows:
+            self._in.ledger.record(rows, self._lease)
+
+    def _count(self, decisions: Sequence[Decision]) -> None:
+        refused = {id(one) for one, _ in self.refused}
+        for one in decisions:
+            self._in.meters.count(counters.INCOMING_PROCESSED)
+            if id(one) in refused:
+                continue
+            if one.verdict.outcome is Outcome.DELIVERED:
+                self._in.meters.count(counters.INCOMING_DELIVERED)
+            elif one.verdict.outcome is Outcome.IGNORED:
+                self._in.meters.count(counters.INCOMING_DISCARDED)
+            elif one.verdict.outcome is Outcome.QUARANTINED:
+                self._in.meters.count(counters.INCOMING_UNDELIVERED)
+            if one.verdict.reason == "unreadable":
+                self._in.meters.count(counters.INCOMING_CORRUPTED)

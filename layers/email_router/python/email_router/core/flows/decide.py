@@ -1,0 +1,187 @@
+"""Decide what becomes of the messages of a page: screen, match, accept, in received order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from email_router.core import matching, screening
+from email_router.core.activity import Record
+from email_router.core.case import Case, Matched, Screened, Verdict
+from email_router.core.conversation_index import thread_hash
+from email_router.core.dedupe import collision_key, message_key
+from email_router.core.fetched import Fetched
+from email_router.core.flows.incoming import Decision, Draft, Incoming, activity_id, received
+from email_router.core.flows.lookup import PageLookup
+from email_router.core.ledger import Claim, KnownEmail, Link, LinkKind, Outcome, Receipt, Wanted
+from email_router.core.lookup_ids import own_ids, reported_ids
+from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.smart_hash import participants, subject_hash
+
+
+class Judge:
+    """The judge of one page: reads what the page needs in three batches, then decides in memory."""
+
+    def __init__(self, incoming: Incoming, receiving: Mailbox, profile: Profile, *, retrying: bool = False) -> None:
+        self._in = incoming
+        self._retrying = retrying
+        self._receiving = receiving
+        self._profile = profile
+        self._tracking = incoming.configuration.tracking
+
+    def draft(self, fetched: Fetched) -> Draft:
+        """Read the message; on whose behalf it is judged is the wrapper's sender in a forward mailbox, else the mailbox itself."""
+        message = self._in.parse(fetched.raw)
+        if not fetched.complete:
+            message = replace(message, size=fetched.size)
+        key = message_key(message, "incoming")
+        trusted = fetched.wrapper if fetched.wrapper and fetched.wrapper.authenticated else None
+        behalf = self._in.configuration.mailbox(trusted.sender) if trusted else None
+        mailbox = behalf or self._receiving
+        return Draft(fetched=fetched, message=message, mailbox=mailbox, key=key, collision=collision_key(key))
+
+    def decide(self, drafts: Sequence[Draft]) -> list[Decision]:
+        """Return a decision for each draft.  Reads only; the same drafts may be decided again."""
+        now = self._in.clock.now()
+        found = self._in.ledger.find(self._wanted(drafts))
+        lookup = PageLookup(found, self._older_by_subject(now))
+        senders = self._in.crm.resolve(tuple({d.message.author.key for d in drafts if d.message.author}))
+        decisions = []
+        for draft in drafts:
+            author = draft.message.author
+            records = tuple(senders.get(author.key, ())) if author else ()
+            decision = self._one(draft, lookup, records, now)
+            self._remember(decision, lookup)
+            decisions.append(decision)
+        return decisions
+
+    def _wanted(self, drafts: Sequence[Draft]) -> Wanted:
+        keys = tuple(dict.fromkeys(key for d in drafts for key in (d.key.key, d.collision)))
+        mailboxes = tuple({d.mailbox.key for d in drafts})
+        return matching.wanted([d.message for d in drafts], keys, mailboxes, self._tracking)
+
+    def _older_by_subject(self, now: datetime) -> Callable[[str], Sequence[KnownEmail]]:
+        since = now - timedelta(days=self._tracking.smart_window_days)
+        return lambda subject: self._in.ledger.by_subject(subject, since)
+
+    def _one(self, draft: Draft, lookup: PageLookup, senders: tuple[Record, ...], now: datetime) -> Decision:
+        key, claim, collided = self._key(draft, lookup)
+        case = self._case(draft, lookup, key, claim, senders, now)
+        entry = screening.screen(case, screening.ENTRY)
+        if entry.verdict is not None:
+            return self._answered_early(case, draft, key, entry, entry.verdict)
+        matched = matching.match(draft.message, lookup, self._tracking)
+        accepted = screening.screen(replace(case, match=matched.match), screening.ACCEPTANCE)
+        verdict = accepted.verdict or Verdict(Outcome.IGNORED, "no_recipient_match", "no question answered")
+        decision = self._decision(draft, key, claim, verdict, accepted.question, entry, matched, accepted)
+        decision = replace(decision, collided=collided)
+        if not decision.delivers:
+            return decision
+        known = claim.activity if claim else activity_id(self._in.configuration.organisation, key)
+        rule = matched.match.rule if matched.match else ""
+        links = () if claim else self._links(draft, known, matched, now)
+        differs = claim is not None and claim.content != draft.key.content
+        return replace(decision, activity=known, rule=rule, links=links, content_differs=differs)
+
+    def _answered_early(self, case: Case, draft: Draft, key: str, entry: Screened, verdict: Verdict) -> Decision:
+        """A message that matching need not see; one that was dealt with before keeps what became of it."""
+        decision = self._decision(draft, key, case.claim, verdict, entry.question, entry)
+        if verdict.reason == "duplicate" and case.receipt:
+            return replace(decision, earlier=case.receipt.outcome, activity=case.receipt.activity)
+        if verdict.outcome is Outcome.ATTACHED and case.reported:
+            return replace(decision, activity=case.reported.activity)
+        return decision
+
+    def _key(self, draft: Draft, lookup: PageLookup) -> tuple[str, Claim | None, bool]:
+        """The effective key: of the collision, when the id is claimed by a message with another From or Date."""
+        claim = lookup.claim(draft.key.key)
+        if claim is None or claim.identity == draft.key.identity:
+            return draft.key.key, claim, False
+        return draft.collision, lookup.claim(draft.collision), True
+
+    def _case(
+        self,
+        draft: Draft,
+        lookup: PageLookup,
+        key: str,
+        claim: Claim | None,
+        senders: tuple[Record, ...],
+        now: datetime,
+    ) -> Case:
+        reported = _first_known(lookup, reported_ids(draft.message))
+        own = _first_known(lookup, own_ids(draft.message))
+        return Case(
+            message=draft.message,
+            fetched=draft.fetched,
+            mailbox=draft.mailbox,
+            receiving=self._receiving,
+            profile=self._profile,
+            configuration=self._in.configuration,
+            now=now,
+            claim=claim,
+            receipt=self._receipt(lookup, key, draft.mailbox.key),
+            own=own,
+            reported=reported,
+            sender_records=senders,
+            identity=draft.key.identity,
+        )
+
+    def _receipt(self, lookup: PageLookup, key: str, mailbox: str) -> Receipt | None:
+        """The mailbox's receipt; that of a quarantined message does not count when a person lets it be tried again."""
+        receipt = lookup.receipt(key, mailbox)
+        again = self._retrying and receipt is not None and receipt.outcome is Outcome.QUARANTINED
+        return None if again else receipt
+
+    def _decision(
+        self,
+        draft: Draft,
+        key: str,
+        claim: Claim | None,
+        verdict: Verdict,
+        question: str,
+        entry: Screened,
+        matched: Matched | None = None,
+        accepted: Screened | None = None,
+    ) -> Decision:
+        matched = matched or Matched()
+        return Decision(
+            draft=draft,
+            verdict=verdict,
+            rule=question,
+            key=key,
+            claim=claim,
+            match=matched.match,
+            candidates=matched.candidates,
+            answers=entry.answers + matched.answers + (accepted.answers if accepted else ()),
+        )
+
+    def _links(self, draft: Draft, activity: str, matched: Matched, now: datetime) -> tuple[Link, ...]:
+        """The ways back to the message's activity."""
+        message = draft.message
+        token = matched.match.email.token if matched.match else None
+        people = participants(message)
+        known = KnownEmail(activity=activity, participants=people, at=received(draft, now), token=token)
+        links = [Link(LinkKind.MESSAGE_ID, message.message_id, known)] if message.message_id else []
+        if token:
+            links.append(Link(LinkKind.TOKEN, token, known))
+        thread = thread_hash(message.conversation_index) if message.conversation_index else None
+        if thread and self._tracking.correlation:
+            links.append(Link(LinkKind.THREAD, thread, known))
+        subject = subject_hash(message.subject, self._tracking) if self._tracking.smart_matching else None
+        if subject:
+            links.append(Link(LinkKind.SUBJECT, subject, known))
+        return tuple(links)
+
+    def _remember(self, decision: Decision, lookup: PageLookup) -> None:
+        draft = decision.draft
+        if decision.delivers and decision.claim is None and decision.activity:
+            claim = Claim(decision.key, decision.activity, draft.mailbox.key, draft.key.identity, draft.key.content)
+            lookup.add(claim, decision.links)
+        if decision.earlier is None:
+            verdict = decision.verdict
+            lookup.seen(Receipt(decision.key, draft.mailbox.key, verdict.outcome, verdict.reason, decision.activity))
+
+
+def _first_known(lookup: PageLookup, ids: Sequence[str]) -> KnownEmail | None:
+    return next((known for one in ids if (known := lookup.by_message_id(one))), None)

@@ -1,0 +1,125 @@
+"""What a pass over a mailbox needs, and what it hands from step to step."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from email_router.core.case import Match, Verdict
+from email_router.core.dedupe import MessageKey
+from email_router.core.fetched import Fetched
+from email_router.core.ledger import Answer, Claim, Link, Outcome
+from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.message import Message
+from email_router.core.ports import (
+    BlobStore,
+    Clock,
+    Crm,
+    Ledger,
+    MailboxStates,
+    MailSource,
+    Meters,
+    OutgoingStates,
+    Quarantine,
+    WorkQueues,
+)
+from email_router.core.settings import Configuration
+
+ACTIVITIES = uuid.UUID("6f1d6a0e-8f0f-5d0e-9b41-3a2f6c1c7e55")
+"""The name space of incoming activities: an activity's id is uuid5 of organisation and message key, so a retry makes the same one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Times of a pass in seconds, and how much of a mailbox is held in memory at once."""
+
+    lease: float = 330
+    retry_first: float = 300
+    retry_most: float = 3600
+    blocked: float = 3600
+    refresh: float = 3600
+    batch_messages: int = 24
+    batch_bytes: int = 16 * 1024 * 1024
+    page_messages: int = 240
+    marks: int = 3
+    failures: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """The ports of one organisation's incoming road."""
+
+    configuration: Configuration
+    clock: Clock
+    meters: Meters
+    states: MailboxStates
+    ledger: Ledger
+    quarantine: Quarantine
+    crm: Crm
+    outgoing: OutgoingStates
+    blobs: BlobStore
+    queues: WorkQueues
+    open_source: Callable[[Profile, Mailbox], MailSource]
+    parse: Callable[[bytes], Message]
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message as read, on whose behalf it is judged, and the keys by which it is known."""
+
+    fetched: Fetched
+    message: Message
+    mailbox: Mailbox
+    key: MessageKey
+    collision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to become of a message, and why; nothing has been done yet.
+
+    `key` is the effective message key (of the collision, where another message has the id), `claim` the claim that stands already.
+    `fresh` False means that this mailbox has dealt with the message before; `earlier` is then what became of it.
+    """
+
+    draft: Draft
+    verdict: Verdict
+    rule: str
+    key: str
+    answers: tuple[Answer, ...]
+    candidates: tuple[str, ...] = ()
+    match: Match | None = None
+    claim: Claim | None = None
+    activity: str | None = None
+    links: tuple[Link, ...] = ()
+    collided: bool = False
+    content_differs: bool = False
+    earlier: Outcome | None = None
+
+    @property
+    def delivers(self) -> bool:
+        """Tell whether the message becomes an activity, or joins the one that another mailbox made of it."""
+        return self.verdict.outcome is Outcome.DELIVERED and self.earlier is None
+
+    @property
+    def settled(self) -> Outcome:
+        """What has become of the message in its mailbox, now or before."""
+        return self.earlier or self.verdict.outcome
+
+
+def activity_id(organisation: str, key: str) -> str:
+    """Return the activity id of an incoming message key: the same for ever."""
+    return str(uuid.uuid5(ACTIVITIES, f"{organisation}/{key}"))
+
+
+def received(draft: Draft, now: datetime) -> datetime:
+    """Return when the message reached its mailbox: the server's word, else now."""
+    return draft.fetched.received or now
+
+
+def with_outcome(decision: Decision, outcome: Outcome, reason: str) -> Decision:
+    """Return the decision with another outcome, the trace kept."""
+    return replace(decision, verdict=Verdict(outcome, reason, decision.verdict.evidence))

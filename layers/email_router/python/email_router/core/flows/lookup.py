@@ -1,0 +1,61 @@
+"""Answer the matching rules from one batch of the ledger, overlaid by the decisions of the same page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from email_router.core.ledger import Claim, Found, KnownEmail, Link, LinkKind, Receipt
+
+
+class PageLookup:
+    """What the store knew before the page, and what the page itself has added: a reply fetched with its parent finds it."""
+
+    def __init__(self, found: Found, by_subject: Callable[[str], Sequence[KnownEmail]]) -> None:
+        self._ids = dict(found.message_ids)
+        self._tokens = dict(found.tokens)
+        self._threads = dict(found.threads)
+        self._subjects: dict[str, list[KnownEmail]] = {}
+        self._by_subject = by_subject
+        self._claims = dict(found.claims)
+        self._receipts = dict(found.receipts)
+
+    def by_message_id(self, message_id: str) -> KnownEmail | None:
+        """Return the e-mail with this Message-ID."""
+        return self._ids.get(message_id)
+
+    def by_token(self, token: str) -> KnownEmail | None:
+        """Return the newest e-mail with this token."""
+        return self._tokens.get(token)
+
+    def by_thread(self, thread: str) -> KnownEmail | None:
+        """Return the newest e-mail of this conversation index."""
+        return self._threads.get(thread)
+
+    def by_subject(self, subject_hash: str) -> Sequence[KnownEmail]:
+        """Return the e-mails with this subject hash, the page's own first; the store is asked only now."""
+        return [*reversed(self._subjects.get(subject_hash, [])), *self._by_subject(subject_hash)]
+
+    def claim(self, key: str) -> Claim | None:
+        """Return the claim of a message key."""
+        return self._claims.get(key)
+
+    def receipt(self, key: str, mailbox: str) -> Receipt | None:
+        """Return the mailbox's receipt for a message key."""
+        return self._receipts.get((key, mailbox))
+
+    def add(self, claim: Claim, links: Sequence[Link]) -> None:
+        """Make a message of this page known to the ones behind it."""
+        self._claims.setdefault(claim.key, claim)
+        for link in links:
+            if link.kind is LinkKind.MESSAGE_ID:
+                self._ids.setdefault(link.value, link.email)
+            elif link.kind is LinkKind.TOKEN:
+                self._tokens[link.value] = link.email
+            elif link.kind is LinkKind.THREAD:
+                self._threads[link.value] = link.email
+            else:
+                self._subjects.setdefault(link.value, []).append(link.email)
+
+    def seen(self, receipt: Receipt) -> None:
+        """Remember what became of a message of this page in its mailbox."""
+        self._receipts.setdefault((receipt.key, receipt.mailbox), receipt)

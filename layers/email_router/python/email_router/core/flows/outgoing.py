@@ -1,0 +1,42 @@
+"""What the outgoing road needs, and how long it waits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.ports import BlobStore, Clock, Crm, Ledger, MailSender, Meters, OutgoingStates, WorkQueues
+from email_router.core.settings import Configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """The E-mail Router's delays in seconds, and its bound on attempts (Microsoft.Crm.Tools.EmailAgent.xml)."""
+
+    pending_status: float = 300
+    sending_status: float = 1800
+    maximum_attempts: int = 10
+
+    def before(self, attempt: int, activity: str) -> float:
+        """Return the seconds to wait after this attempt (1 = first): doubling, bounded, spread by a tenth so that e-mails do not march."""
+        wait = min(self.pending_status * float(2 ** max(0, attempt - 1)), self.sending_status)
+        spread = hashlib.sha256(f"{activity}/{attempt}".encode()).digest()[0] / 255
+        return wait * (0.95 + spread / 10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """The ports of one organisation's outgoing road."""
+
+    configuration: Configuration
+    clock: Clock
+    meters: Meters
+    ledger: Ledger
+    crm: Crm
+    outgoing: OutgoingStates
+    blobs: BlobStore
+    queues: WorkQueues
+    open_sender: Callable[[Profile, Mailbox], MailSender]
+    delays: Delays = field(default_factory=Delays)

@@ -1,0 +1,53 @@
+"""Record what a provider reports of an e-mail after it accepted it.
+
+Events come late, twice and in any order: a bounce for good wins over sent, a delivery settles what was unknown, nothing goes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from email_router.core import counters
+from email_router.core.activity import EmailStatus
+from email_router.core.ledger import Wanted
+from email_router.core.ports import Clock, Crm, Ledger, Meters, OutgoingStates
+from email_router.core.work import DeliveryEvent
+
+_FAILING = frozenset({"bounce", "reject", "rendering failure"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDelivery:
+    """Records events for one organisation."""
+
+    clock: Clock
+    meters: Meters
+    ledger: Ledger
+    crm: Crm
+    outgoing: OutgoingStates
+
+    def record(self, event: DeliveryEvent) -> str | None:
+        """Write the event to the e-mail it is about; return the activity, or None when no e-mail of ours is meant."""
+        activity = event.activity or self._by_provider_id(event.provider_id)
+        if not activity or self.outgoing.get(activity) is None:
+            return None
+        status = self._status(event)
+        if status is None:
+            return activity
+        evidence = f"{event.kind}: {event.reason}"
+        if self.outgoing.report(activity, status, self.clock.now(), evidence=evidence):
+            self.crm.write_back(activity, status, reason=evidence if status is EmailStatus.FAILED else None)
+            if status is EmailStatus.FAILED:
+                self.meters.count(counters.OUTGOING_UNDELIVERED)
+        return activity
+
+    def _status(self, event: DeliveryEvent) -> EmailStatus | None:
+        if event.kind in _FAILING and (event.permanent or event.kind != "bounce"):
+            return EmailStatus.FAILED
+        if event.kind in {"delivery", "send"}:
+            return EmailStatus.SENT
+        return None
+
+    def _by_provider_id(self, provider_id: str) -> str | None:
+        found = self.ledger.find(Wanted(message_ids=(provider_id,))).message_ids.get(provider_id)
+        return found.activity if found else None

@@ -1,0 +1,133 @@
+"""Make the html of a mail safe to show, and make text from it."""
+
+from __future__ import annotations
+
+import html as entities
+import re
+from functools import cache
+
+import nh3
+
+# The sanitizer takes quadratic time in open elements and in attributes of one tag; no honest mail comes near these.
+_DEEPEST = 300
+_MOST_ATTRIBUTES = 500
+_SHORT = 2_000
+_LONG = 100_000
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
+    + (
+        "p",
+        "li",
+        "td",
+        "th",
+        "tr",
+        "dt",
+        "dd",
+        "option",
+        "tbody",
+        "thead",
+    )  # often left open, and then closed by the next
+)
+_MARKUP = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
+_ANY_TAG = re.compile(r"<[^<>]*>")
+
+_SIZED = {"align", "bgcolor", "height", "valign", "width"}
+_ATTRIBUTES = {
+    **{tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()},
+    "div": {"align"},
+    "font": {"color", "face", "size"},
+    "p": {"align"},
+    "table": _SIZED | {"border", "cellpadding", "cellspacing", "summary"},
+    "td": _SIZED | {"colspan", "rowspan", "headers"},
+    "th": _SIZED | {"colspan", "rowspan", "headers", "scope"},
+    "tr": _SIZED,
+    "*": {"dir", "lang", "title"},
+}
+_WITH_CONTENT = {"script", "style", "title", "template", "iframe", "noembed", "noframes", "object"}
+
+# In sanitized html every "<" opens a tag and every attribute stands in double quotes.
+_IMAGE = re.compile(r'<img [^>"]*+(?:"[^"]*+"[^>"]*+)*+>')
+_SOURCE = re.compile(r' src="(?!cid:)[^"]*+"')
+_TAG = re.compile(r'<(/?)([a-z0-9]+)[^>"]*+(?:"[^"]*+"[^>"]*+)*+>')
+_BLANKS = re.compile(r"[ \t\r\n\f]+")
+_GAPS = re.compile(r"\n{3,}")
+_BREAKS = {
+    **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "table", "ul", "ol", "dl"), "\n\n"),
+    **dict.fromkeys(
+        ("br", "div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "center", "hr", "caption"), "\n"
+    ),
+    **dict.fromkeys(("td", "th"), " "),
+}
+_LONE = frozenset({"br", "hr", "img", "wbr"})
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(nh3.ALLOWED_TAGS) | {"font", "tfoot"},
+        clean_content_tags=_WITH_CONTENT,
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto", "tel", "cid"},
+        url_relative="deny",
+    )
+
+
+def sanitize(source: str) -> str:
+    """Return html with only harmless elements and attributes: no script, style, form or frame, no image from elsewhere.
+
+    Images inside the mail (cid:) stay; any other loses its address, as showing it would tell its sender who reads.  Html built to
+    exhaust the sanitizer comes back as its text in <pre>.  Never raises; time linear in length.
+    """
+    if not source.strip():
+        return ""
+    if _is_hostile(source):
+        return f"<pre>{entities.escape(entities.unescape(_ANY_TAG.sub(' ', source)))}</pre>"
+    cleaned = _cleaner().clean(source)
+    if "<img " in cleaned:
+        cleaned = _IMAGE.sub(lambda image: _SOURCE.sub("", image[0]), cleaned)
+    return cleaned.strip()
+
+
+def to_text(sanitized: str) -> str:
+    """Return the visible text of html that `sanitize` made: blocks on lines of their own, entities as characters."""
+    text = _TAG.sub(_break, _BLANKS.sub(" ", sanitized))
+    text = entities.unescape(text).replace("\xa0", " ")
+    lines = "\n".join(" ".join(line.split()) for line in text.split("\n"))
+    return _GAPS.sub("\n\n", lines).strip()
+
+
+def _break(tag: re.Match[str]) -> str:
+    if tag[2] in _LONE or tag[1] or tag[2] in ("table", "ul", "ol", "blockquote", "div", "p"):
+        return _BREAKS.get(tag[2], "")
+    return "- " if tag[2] == "li" else ""
+
+
+def _is_hostile(source: str) -> bool:
+    return (source.count("<") > _SHORT and _depth(source) > _DEEPEST) or (len(source) > _LONG and _crowded(source))
+
+
+def _depth(source: str) -> int:
+    """Return how many elements are open at the deepest place, closing tags of unopened ones not counted."""
+    opened: dict[str, int] = {}
+    depth = deepest = 0
+    for closing, name in _MARKUP.findall(source):
+        tag = name.lower()
+        if tag in _VOID:
+            continue
+        if not closing:
+            opened[tag] = opened.get(tag, 0) + 1
+            depth += 1
+            deepest = max(deepest, depth)
+        elif opened.get(tag):
+            opened[tag] -= 1
+            depth -= 1
+    return deepest
+
+
+def _crowded(source: str) -> bool:
+    """Tell whether a single tag holds more attributes than any honest one."""
+    for piece in source.split(">"):
+        tag = piece.find("<")
+        if tag >= 0 and len(piece) - tag > _MOST_ATTRIBUTES * 2 and len(piece[tag:].split()) > _MOST_ATTRIBUTES:
+            return True
+    return False

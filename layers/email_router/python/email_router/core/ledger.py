@@ -1,0 +1,198 @@
+"""What the router writes down of a message, so that it is one activity for ever and can be explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from email_router.core.activity import EmailActivity, Record
+
+
+class Outcome(StrEnum):
+    """What became of a message in one mailbox."""
+
+    DELIVERED = "delivered"
+    IGNORED = "ignored"
+    ATTACHED = "attached"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The row that makes a message one activity: written once, in the transaction that creates the activity, and kept for ever.
+
+    `identity` is the digest of From and Date, `content` of what the message says; a claim of the same key with another identity is a
+    collision, with another content the same message in another mailbox's copy.
+    """
+
+    key: str
+    activity: str
+    mailbox: str
+    identity: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The row that says that one mailbox has seen a message, and what became of it there.
+
+    `key` is the message's, `reason` one of the reason codes.
+    """
+
+    key: str
+    mailbox: str
+    outcome: Outcome
+    reason: str
+    activity: str | None = None
+    content_differs: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question asked of a message, its answer in a word, and what was seen."""
+
+    question: str
+    answer: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Everything asked of one message in one mailbox, kept 90 days (and the headers it rests on)."""
+
+    key: str
+    mailbox: str
+    source: str
+    source_id: str
+    message_id: str | None
+    subject: str
+    outcome: Outcome
+    reason: str
+    rule: str
+    method: str = "none"
+    correlated: str | None = None
+    regarding: Record | None = None
+    activity: str | None = None
+    answers: tuple[Answer, ...] = ()
+    candidates: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    at: datetime
+
+
+class LinkKind(StrEnum):
+    """By what an e-mail of a conversation can be found."""
+
+    MESSAGE_ID = "message_id"
+    TOKEN = "token"  # noqa: S105 - a tracking token, not a secret
+    THREAD = "thread"
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEmail:
+    """An e-mail of the store as matching sees it.
+
+    `participants` are the address hashes of From, To, Cc and Bcc (smart_hash.address_hash).  `token` is its tracking token.
+    """
+
+    activity: str
+    participants: frozenset[str] = frozenset()
+    at: datetime
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A row that leads from a value (a message id, token, thread hash or subject hash) to an e-mail.
+
+    A message id leads to the first e-mail that carried it; a token and a thread to the newest; a subject to all of the last 90 days.
+    """
+
+    kind: LinkKind
+    value: str
+    email: KnownEmail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """All that is written when a message becomes an activity: at once, or not at all."""
+
+    activity: EmailActivity
+    claim: Claim
+    receipt: Receipt
+    links: tuple[Link, ...] = ()
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The answer to a delivery: `created` False means that the claim stood already (`activity` is then the claim's)."""
+
+    key: str
+    activity: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a page's messages ask the ledger in one batch.  Claims and receipts are asked by message key."""
+
+    keys: tuple[str, ...] = ()
+    mailboxes: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The ledger's answers: what is absent is absent from the mapping.  `receipts` is keyed by (message key, mailbox)."""
+
+    claims: dict[str, Claim] = field(default_factory=dict)
+    receipts: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    message_ids: dict[str, KnownEmail] = field(default_factory=dict)
+    tokens: dict[str, KnownEmail] = field(default_factory=dict)
+    threads: dict[str, KnownEmail] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """A message whose delivery failed: its bytes lie in the blob store, and it is due again later."""
+
+    key: str
+    mailbox: str
+    source_id: str
+    blob: str
+    size: int
+    attempts: int
+    due: datetime
+    error: str
+    source: str = ""
+    received: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A message that a person must look at: never lost, never in the way.  `blob` holds its raw bytes."""
+
+    id: str
+    key: str
+    mailbox: str
+    source: str
+    source_id: str
+    reason: str
+    text: str
+    mend: str
+    blob: str
+    size: int
+    message_id: str | None
+    subject: str
+    at: datetime
+    complete: bool = True
+    receiving: str = ""
+    """The mailbox that it was fetched from, when that is not `mailbox` (a forward mailbox)."""
+    behalf: str = ""
+    """Whose mailbox the wrapper claims to come from, when a forward mailbox did not trust it."""

@@ -1,0 +1,187 @@
+"""Read a message from its bytes; never raise, whatever they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from email_router.core import (
+    address,
+    attachments,
+    automatic,
+    dates,
+    delivery_report,
+    encoded_words,
+    headers,
+    html,
+    identifiers,
+    parts,
+)
+from email_router.core.charset import decode
+from email_router.core.headers import Head
+from email_router.core.limits import Defects, Limits
+from email_router.core.message import Address, Attachment, Importance, Message
+from email_router.core.parts import Part
+from email_router.core.visible import one_line, plain
+
+__all__ = ["Limits", "parse"]
+
+_A_MAIL_HAS = frozenset(
+    {
+        "from",
+        "date",
+        "subject",
+        "message-id",
+        "to",
+        "cc",
+        "bcc",
+        "received",
+        "sender",
+        "reply-to",
+        "return-path",
+        "mime-version",
+    }
+)
+_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
+_ONCE = ("subject", "date", "message-id", "sender", "in-reply-to", "references", "content-type")
+_LEVELS = {"low": Importance.LOW, "non-urgent": Importance.LOW, "high": Importance.HIGH, "urgent": Importance.HIGH}
+_LEVELS |= {"1": Importance.HIGH, "2": Importance.HIGH, "4": Importance.LOW, "5": Importance.LOW}
+_LEVELS |= {"normal": Importance.NORMAL, "3": Importance.NORMAL}
+_DEFAULT_LIMITS = Limits()
+
+
+def parse(raw: bytes, limits: Limits = _DEFAULT_LIMITS) -> Message:
+    """Read a whole message of RFC 5322 and MIME.  Never raises, whatever the bytes; time is linear in their number.
+
+    Above a limit the message holds what its header gives and what was read so far, and a defect beginning with "over limit" names the
+    limit.  `unreadable` tells that nothing a mail has was found.
+    """
+    defects = Defects()
+    try:
+        return _read(raw, limits, defects)
+    except Exception as failure:  # noqa: BLE001 - the outermost boundary: a mail we misjudge must not stop the ones behind it
+        defects.add(f"not read: {type(failure).__name__}")
+    return _headers_only(raw, limits, defects)
+
+
+def _headers_only(raw: bytes, limits: Limits, defects: Defects) -> Message:
+    try:
+        head = headers.split(raw, 0, min(len(raw), limits.header_bytes), limits, defects)
+        return _message(raw, head, [], limits, defects)
+    except Exception:  # noqa: BLE001 - as above: nothing is left to try
+        return Message(size=len(raw), defects=defects.as_tuple(), unreadable=True)
+
+
+def _read(raw: bytes, limits: Limits, defects: Defects) -> Message:
+    if len(raw) > limits.bytes:
+        defects.over(f"message longer than {limits.bytes} bytes")
+        head = headers.split(raw, 0, min(len(raw), limits.header_bytes * 2), limits, defects)
+        return _message(raw, head, [], limits, defects)
+    text = _line_ends(raw, defects)
+    start = len(text) - len(text.lstrip(b"\r\n"))
+    if text.startswith(b"\xef\xbb\xbf", start):
+        start += 3
+    head = headers.split(text, start, len(text), limits, defects)
+    return _message(raw, head, parts.leaves(text, head, limits, defects), limits, defects)
+
+
+def _line_ends(raw: bytes, defects: Defects) -> bytes:
+    """Return the bytes with LF where a system wrote nothing but CR."""
+    if b"\n" in raw or b"\r" not in raw:
+        return raw
+    defects.add("lines end in a bare CR")
+    return raw.replace(b"\r", b"\n")
+
+
+def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects: Defects) -> Message:
+    bodies = [part for part in leaves if attachments.is_body(part)]
+    attached: list[Attachment] = []
+    winmail = attachments.Unpacked()
+    for part in leaves:
+        if not attachments.is_body(part):
+            attached.append(attachments.from_part(part, limits))
+            inside = attachments.unpacked(part, limits)
+            attached.extend(inside.files)
+            winmail = inside if inside.text or inside.html else winmail
+    text, safe = _texts(bodies, winmail)
+    subject = one_line(encoded_words.decode(head.get("subject") or ""))
+    author = address.author(head.all("from"), defects)
+    _note_repeats(head, defects)
+
+    def people(field: str, name: str) -> tuple[Address, ...]:
+        return address.addresses(name, head.all(field), limits, defects)
+
+    return Message(
+        size=len(raw),
+        message_id=identifiers.first_id(head.get("message-id")),
+        in_reply_to=identifiers.first_id(head.get("in-reply-to")),
+        references=identifiers.message_ids(head.get("references")),
+        conversation_index=identifiers.conversation_index(head.get("thread-index")),
+        date=_date(head, defects),
+        subject=subject,
+        author=author,
+        sender=address.sole(head.get("sender") or ""),
+        reply_to=people("reply-to", "Reply-To"),
+        to=people("to", "To"),
+        cc=people("cc", "Cc"),
+        bcc=people("bcc", "Bcc"),
+        delivered_to=tuple(one.address for field in _DELIVERED_TO for one in people(field, field)),
+        text=text,
+        html=safe,
+        attachments=tuple(attached),
+        importance=_importance(head),
+        auto_submitted=automatic.is_automatic(head, subject),
+        bulk=automatic.is_bulk(head),
+        delivery_report=delivery_report.read(raw, head, leaves, author, limits),
+        headers=tuple(
+            (name, encoded_words.decode(value)) if "=?" in value else (name, value) for name, value in head.fields
+        ),
+        defects=defects.as_tuple(),
+        unreadable=_A_MAIL_HAS.isdisjoint(head.first),
+    )
+
+
+def _texts(bodies: list[Part], winmail: attachments.Unpacked) -> tuple[str, str]:
+    """Return the text and the sanitized html of the mail, those of a winmail.dat only where it has none itself."""
+    plains = [
+        plain(decode(part.content, part.parameters.get("charset")))
+        for part in bodies
+        if part.media_type == "text/plain"
+    ]
+    pages = [
+        plain(decode(part.content, part.parameters.get("charset"))) for part in bodies if part.media_type == "text/html"
+    ]
+    if not any(page.strip() for page in pages):
+        pages = [plain(winmail.html)]
+    safe = "\n".join(html.sanitize(page) for page in pages)
+    text = "\n".join(plains)
+    if not text.strip() and winmail.text:
+        text = plain(winmail.text)
+    if safe and not text.strip():
+        text = html.to_text(safe)
+    return text, safe
+
+
+def _note_repeats(head: Head, defects: Defects) -> None:
+    if len(head.fields) == len(head.first):
+        return
+    for name in _ONCE:
+        if len(head.all(name)) > 1:
+            defects.add(f"{name}: more than one field, the first counts")
+
+
+def _date(head: Head, defects: Defects) -> datetime | None:
+    value = head.get("date")
+    found = dates.instant(value)
+    if found is None:
+        defects.add("Date: not readable" if value else "Date: missing")
+    return found
+
+
+def _importance(head: Head) -> Importance:
+    """Return the importance by the first field that knows one (RFC 2156 5.3.4 and what Exchange reads)."""
+    for field in ("importance", "x-priority", "x-msmail-priority", "priority"):
+        words = (head.get(field) or "").lower().split()
+        level = _LEVELS.get(words[0].strip("();,")) if words else None
+        if level:
+            return level
+    return Importance.NORMAL

@@ -1,0 +1,360 @@
+"""The ports: what the flows ask of the world.  An adapter inherits nothing; the contract tests say whether it fits.
+
+Errors that every port may raise: TryLater with `shared` when its foreign system is away or throttles, MailboxBlocked when it refuses this
+mailbox, ConfigurationError when what was configured cannot be right.  Methods that take a Lease raise StaleWorker once its token is old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from email_router.core.activity import EmailActivity, EmailStatus, Record
+from email_router.core.fetched import Fetched, Listed, Page, Position
+from email_router.core.ledger import (
+    Claim,
+    Delivered,
+    Delivery,
+    Found,
+    KnownEmail,
+    Link,
+    Quarantined,
+    Receipt,
+    Retry,
+    Trace,
+    Wanted,
+)
+from email_router.core.mailbox import AfterDelivery
+from email_router.core.sending import Envelope, OutgoingState, SendResult
+from email_router.core.settings import Configuration
+from email_router.core.work import MailboxWork, OutgoingWork, ScheduledMailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which addresses the router may connect to.
+
+    Loopback only in local runs, private networks (CIDR) only those of the stage; link-local and metadata addresses never.
+    """
+
+    loopback: bool = False
+    private: tuple[str, ...] = ()
+
+
+class Clock(Protocol):
+    """The time, in UTC."""
+
+    def now(self) -> datetime:
+        """Return the instant, timezone-aware."""
+
+
+class Meters(Protocol):
+    """The counters of docs/counters.md."""
+
+    def count(self, name: str, value: int = 1) -> None:
+        """Add `value` to the counter of this name (IncomingMessagesDelivered, ...)."""
+
+
+class MailSource(Protocol):
+    """One mailbox, opened for reading.  A source yields raw RFC 5322 bytes and knows nothing of what becomes of them."""
+
+    kind: str
+
+    def has_news(self, position: Position) -> bool:
+        """Tell whether the mailbox may hold messages beyond `position`: one exchange with the server, the cursor not needed."""
+
+    def pages(self, position: Position, page_size: int) -> Iterator[Page]:
+        """List the messages beyond `position`, oldest first, at most `page_size` a page (a server may choose its own size)."""
+
+    def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
+        """Yield each listed message in order; one over `limit` bytes comes as its header block only (complete=False)."""
+
+    def stream(self, source_id: str) -> Iterator[bytes]:
+        """Yield the whole message in pieces, whatever its size."""
+
+    def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
+        """Mark, move or delete these messages; one that is gone already is no error.  Repeatable."""
+
+    def position(self) -> Position | None:
+        """Return a newer position that was learned while nothing was new (a changed delta link), or None."""
+
+    def close(self) -> None:
+        """End the session politely; never raises."""
+
+
+class MailSender(Protocol):
+    """One way out for mail.  A sender takes composed bytes; it never changes or retries them."""
+
+    kind: str
+
+    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+        """Hand the mail over once.  Raises TryLater or MailboxBlocked only when it is certain that nothing was handed over."""
+
+    def close(self) -> None:
+        """End the session politely; never raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxState:
+    """What is remembered of a mailbox between passes.  `attempts` counts the times that a message was begun and not finished."""
+
+    mailbox: str
+    position: Position = field(default_factory=Position)
+    token: int = 0
+    lease_until: datetime | None = None
+    again: bool = False
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    last_mail: datetime | None = None
+    last_pass: datetime | None = None
+    position_saved: datetime | None = None
+    next_retry: datetime | None = None
+    failures: int = 0
+    blocked_until: datetime | None = None
+    error_kind: str = ""
+    error_text: str = ""
+    error_mend: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to serve a mailbox until `until`.  `crashed` means that the worker before never gave it back."""
+
+    mailbox: str
+    token: int
+    until: datetime
+    state: MailboxState
+    crashed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRecord:
+    """What a finished pass leaves in the state, beside its position."""
+
+    at: datetime
+    last_mail: datetime | None
+    next_retry: datetime | None
+    failures: int = 0
+    blocked_until: datetime | None = None
+    error_kind: str = ""
+    error_text: str = ""
+    error_mend: str = ""
+
+
+class MailboxStates(Protocol):
+    """The state of each mailbox of one organisation, written by one worker at a time."""
+
+    def read(self, mailbox: str) -> MailboxState:
+        """Return the state (an empty one for a mailbox never seen), strongly consistent; the cursor is read only when `load` asks."""
+
+    def load(self, state: MailboxState) -> MailboxState:
+        """Return the state with its whole cursor (which may lie in the blob store)."""
+
+    def lease(self, mailbox: str, now: datetime, until: datetime) -> Lease | None:
+        """Take the lease and raise the fencing token by one, or return None while another worker holds it."""
+
+    def ask_again(self, mailbox: str, token: int) -> bool:
+        """Ask the holder with this token to serve the mailbox once more; False when the token has moved on or nobody holds it."""
+
+    def release(self, lease: Lease, record: PassRecord) -> bool:
+        """Give the lease back and forget the attempts; False, with the lease kept, when somebody asked for another round."""
+
+    def advance(self, lease: Lease, position: Position, at: datetime) -> None:
+        """Save the position."""
+
+    def touch(self, mailbox: str, token: int, position: Position, at: datetime) -> None:
+        """Save a position that nothing new led to, without a lease; silently not, when a worker holds one or the token moved on."""
+
+    def begin(self, lease: Lease, source_id: str, finished: Sequence[str] = ()) -> int:
+        """Mark that this message is about to be handled, forget the finished ones; return how often it was begun (1 = first)."""
+
+    def schedule(self, mailbox: str, minimum_interval: int, maximum_interval: int) -> None:
+        """Make the mailbox known to the scheduler, or change its bounds; everything else of the state stays."""
+
+    def unschedule(self, mailbox: str) -> None:
+        """Take the mailbox off the schedule; its state stays."""
+
+    def add_retry(self, lease: Lease, retry: Retry) -> None:
+        """Write the row of a message that failed, replacing the one of its earlier attempt."""
+
+    def retries(self, mailbox: str, due_by: datetime | None, limit: int) -> Sequence[Retry]:
+        """Return the retries due by then (None: all), soonest first."""
+
+    def drop_retry(self, lease: Lease, retry: Retry) -> None:
+        """Remove the row of a retry that is settled."""
+
+
+class Schedule(Protocol):
+    """All mailboxes of all organisations that are polled."""
+
+    def mailboxes(self) -> Iterator[ScheduledMailbox]:
+        """Yield every scheduled mailbox, read from the scheduler's index."""
+
+
+class Ledger(Protocol):
+    """What one organisation remembers of messages: claims, receipts, traces, and the ways back to a conversation."""
+
+    def find(self, wanted: Wanted) -> Found:
+        """Answer all questions of a page in batches, strongly consistent.  Every key is asked with every mailbox of `wanted`."""
+
+    def by_subject(self, subject_hash: str, since: datetime, limit: int = 100) -> Sequence[KnownEmail]:
+        """Return the e-mails whose subject words hash to this, newest first."""
+
+    def record(self, receipts: Sequence[tuple[Receipt, Trace]], lease: Lease) -> None:
+        """Write receipts and traces of messages that made no activity of their own."""
+
+    def link(self, links: Sequence[Link]) -> None:
+        """Write ways back to an outgoing e-mail."""
+
+    def reserve_token(self, token: str, email: KnownEmail, live_since: datetime) -> bool:
+        """Write the token's row unless a conversation that is live (newer than `live_since`) has it; False when it has."""
+
+    def user_number(self, user: str) -> int:
+        """Return the user's number, allocating the next one at first use (1, 2, ...)."""
+
+    def next_counts(self, user: str, count: int) -> int:
+        """Add `count` to the user's message counter; return its value before."""
+
+    def claim(self, key: str) -> Claim | None:
+        """Return the claim of a message key, or None."""
+
+    def receipts(self, key: str) -> Sequence[Receipt]:
+        """Return the receipts of a message key, the first mailbox's included."""
+
+    def traces(self, key: str) -> Sequence[Trace]:
+        """Return the traces of a message key."""
+
+    def traces_since(self, at: datetime) -> Sequence[Trace]:
+        """Return all traces written since then, oldest first.  Reads everything: for the embedded cloud and small stores only."""
+
+
+class Quarantine(Protocol):
+    """Messages of one organisation that a person must look at."""
+
+    def add(self, message: Quarantined, lease: Lease | None) -> None:
+        """Write the row; the raw bytes lie in the blob store already.  Repeatable: one row per id."""
+
+    def entries(self) -> Sequence[Quarantined]:
+        """Return all, newest first."""
+
+    def get(self, entry_id: str) -> Quarantined | None:
+        """Return one, or None."""
+
+    def remove(self, entry_id: str) -> None:
+        """Remove one, once it is settled."""
+
+
+class Crm(Protocol):
+    """Where one organisation keeps its e-mail activities and the records they are about."""
+
+    def resolve(self, addresses: Sequence[str]) -> Mapping[str, tuple[Record, ...]]:
+        """Return the active records of each address (case folded), in the documented order; unknown addresses are absent."""
+
+    def regarding(self, activities: Sequence[str]) -> Mapping[str, Record | None]:
+        """Return what each of these e-mails is about; an e-mail that no longer exists is absent."""
+
+    def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
+        """Create the activities, each exactly once with its claim, receipt, links and trace; answer in the same order.
+
+        A delivery whose claim stands already leaves a receipt and the trace instead.  Raises TryLater (shared) when the store is away;
+        what was written before stays written, and the same call may simply be made again.
+        """
+
+    def email(self, activity: str) -> EmailActivity | None:
+        """Return one e-mail activity with its bodies, or None."""
+
+    def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
+        """Yield (activity, sender address) of e-mails that are due: pending, deferred, or sending for too long."""
+
+    def postpone(self, activities: Sequence[str], until: datetime) -> None:
+        """Keep these pending e-mails from being collected again before then."""
+
+    def write_back(
+        self,
+        activity: str,
+        status: EmailStatus,
+        *,
+        reason: str | None = None,
+        subject: str | None = None,
+        message_id: str | None = None,
+        tracking_token: str | None = None,
+        attempts: int | None = None,
+        due: datetime | None = None,
+        sent: datetime | None = None,
+    ) -> bool:
+        """Tell the CRM where an outgoing e-mail stands; False when it is cancelled or gone.  Fields that are None stay."""
+
+
+class OutgoingStates(Protocol):
+    """The state of each outgoing e-mail of one organisation: the truth about what was tried."""
+
+    def get(self, activity: str) -> OutgoingState | None:
+        """Return the state, strongly consistent, or None for an e-mail never taken up."""
+
+    def prepare(self, state: OutgoingState) -> OutgoingState:
+        """Write the state of a composed e-mail if there is none yet; return the one that stands."""
+
+    def claim(self, activity: str, now: datetime, request: str) -> OutgoingState | None:
+        """Turn pending or due deferred into sending with the next attempt and fencing token; None when it is not to be sent now."""
+
+    def settle(
+        self,
+        state: OutgoingState,
+        status: EmailStatus,
+        now: datetime,
+        *,
+        evidence: str,
+        due: datetime | None = None,
+        provider_id: str | None = None,
+    ) -> bool:
+        """Turn sending into what became of it, on condition of the fencing token; False when the token has moved on."""
+
+    def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
+        """Note what was learned afterwards (a bounce, a delivery): failed wins over sent; False when nothing changed."""
+
+    def all(self) -> Sequence[OutgoingState]:
+        """Return all, newest first.  For operators."""
+
+
+class BlobStore(Protocol):
+    """Bytes too large for a row.  Keys are paths below the organisation."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store the bytes; repeatable."""
+
+    def put_stream(self, key: str, pieces: Iterable[bytes]) -> int:
+        """Store the pieces as one blob without holding all of them in memory; return the size in bytes."""
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes; KeyError when there are none."""
+
+    def delete(self, key: str) -> None:
+        """Remove the bytes; repeatable."""
+
+
+class Secrets(Protocol):
+    """Passwords, client secrets and certificates by name."""
+
+    def get(self, name: str) -> str:
+        """Return the secret's text.  Raises ConfigurationError when there is no such secret."""
+
+
+class Configurations(Protocol):
+    """The published configuration."""
+
+    def organisations(self) -> Sequence[str]:
+        """Return the names of all organisations."""
+
+    def current(self, organisation: str) -> Configuration:
+        """Return the published version.  Raises ConfigurationError when nothing is published."""
+
+
+class WorkQueues(Protocol):
+    """The queues between the functions."""
+
+    def put_mailboxes(self, work: Iterable[MailboxWork]) -> int:
+        """Queue passes over mailboxes, in batches; return how many."""
+
+    def put_outgoing(self, work: Iterable[OutgoingWork]) -> int:
+        """Queue e-mails to send; return how many orders."""

@@ -1,0 +1,69 @@
+"""Does this mail go round in a circle?"""
+
+from __future__ import annotations
+
+import re
+
+from email_router.core.case import Case, Verdict
+from email_router.core.ledger import Outcome
+from email_router.core.message import Message
+
+OWN_MARK = "X-EmailRouter"
+"""The header field of every mail that the router sends: organisation;activity."""
+
+_MOST_HOPS = 50  # hopcount_limit of Postfix
+_AUTOMATIC = re.compile(
+    r"out of (?:the )?office:|auto(?:matic)?[ -]?(?:reply|response)?:|automatische antwort:|abwesenheits\w{0,10}:"
+    r"|r[ée]ponse automatique:|resp(?:ue|o)sta autom[áa]tica:|risposta automatica:|autosvar:|automatisch antwoord:",
+    re.IGNORECASE,
+)
+_READ = 255
+
+
+def ask_loop(case: Case) -> Verdict | None:
+    """Ignore mail that would go on for ever: too many hops, our own mail back at its sender, robots among themselves."""
+    hops = len(case.message.header_all("Received"))
+    if hops > _MOST_HOPS:
+        return Verdict(Outcome.IGNORED, "loop", f"{hops} Received fields, more than {_MOST_HOPS}")
+    own = _own_mark(case)
+    evidence = (_came_back(case, own) if own else None) or _robots(case.message, own)
+    return Verdict(Outcome.IGNORED, "loop", evidence) if evidence else None
+
+
+def _own_mark(case: Case) -> str | None:
+    """Return by what the router knows its own mail, or None.
+
+    The mark counts only with this organisation's name: another router's mail is mail.  An id known from an INCOMING
+    mail has a claim on the same activity; it was fetched from another mailbox, not sent by us.
+    """
+    for mark in case.message.header_all(OWN_MARK):
+        organisation, _, activity = mark.partition(";")
+        if organisation.strip().casefold() == case.configuration.organisation.casefold():
+            return f"{OWN_MARK} names activity {activity.strip()[:64]}"
+    if case.own and not (case.claim and case.claim.activity == case.own.activity):
+        return f"its Message-ID is that of activity {case.own.activity}, which the router sent"
+    return None
+
+
+def _came_back(case: Case, own: str) -> str | None:
+    """Tell that the mailbox itself sent this; what one mailbox of the organisation sends to another is no loop."""
+    message = case.message
+    senders = message.author or message.sender
+    if senders is None or not _is_of(case, senders.address):
+        return None
+    return f"{own}, and {case.mailbox.address} sent it"
+
+
+def _is_of(case: Case, address: str) -> bool:
+    box = case.configuration.mailbox(address)
+    return address.strip().casefold() in case.mailbox.addresses or (box is not None and box.key == case.mailbox.key)
+
+
+def _robots(message: Message, own: str | None) -> str | None:
+    """Tell that an automatic mail answers an automatic mail (RFC 3834 2), by our mark in it or by its subject."""
+    if not message.auto_submitted:
+        return None
+    if own and message.header(OWN_MARK):
+        return f"automatic, and {own}"
+    marks = len(_AUTOMATIC.findall(message.subject[:_READ]))
+    return f"automatic, and its subject bears {marks} marks of automatic answers" if marks > 1 else None

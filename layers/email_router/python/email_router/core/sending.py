@@ -1,0 +1,87 @@
+"""What every sender takes and answers, and where an outgoing e-mail stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from email_router.core.activity import EmailStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Who sends to whom: the addresses of RFC 5321 MAIL and RCPT, and the e-mail activity they belong to."""
+
+    organisation: str
+    activity: str
+    sender: str
+    recipients: tuple[str, ...]
+
+
+class SendOutcome(StrEnum):
+    """The only three answers to a send, refusal being for good or for now."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    DEFERRED = "deferred"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientResult:
+    """What the server said of one recipient."""
+
+    address: str
+    outcome: SendOutcome
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendResult:
+    """What became of one send.
+
+    `evidence` holds the server's own words.  `provider_id` is the id that the provider gave in place of ours (without <>), or None.
+    UNKNOWN means that the line broke when the server may already have taken the mail: it is never sent again blindly.
+    """
+
+    outcome: SendOutcome
+    evidence: str = ""
+    provider_id: str | None = None
+    recipients: tuple[RecipientResult, ...] = ()
+    after: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One transition of an outgoing e-mail, with its evidence."""
+
+    at: datetime
+    status: EmailStatus
+    evidence: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingState:
+    """Where one outgoing e-mail stands: composed once (`blob` holds the bytes), claimed by conditional write for each attempt.
+
+    `token` is the fencing token of the attempt, `tracking_token` the one in the subject, `provider_id` the provider's id after acceptance.
+    """
+
+    activity: str
+    status: EmailStatus
+    sender: str
+    kind: str = ""
+    blob: str = field(default="", repr=False)
+    message_id: str = ""
+    subject: str = ""
+    tracking_token: str | None = None
+    recipients: tuple[str, ...] = ()
+    attempts: int = 0
+    token: int = 0
+    changed: datetime
+    due: datetime | None = None
+    reason: str | None = None
+    provider_id: str | None = None
+    history: tuple[HistoryEntry, ...] = ()

@@ -1,0 +1,85 @@
+"""What an organisation chose: tracking, mailboxes and profiles of one published version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """How e-mails of one conversation are recognised (Power Platform: e-mail message filtering and correlation).
+
+    `base` is added to the user number; `user_digits` (1-10) and `counter_digits` (1-9) make the token with `prefix` (1-20 characters).
+    `unknown_sender` is "follow" or "mark".  The hash_ fields are the original's HashMaxCount, HashDeltaSubjectCount, HashMinAddressCount
+    and HashFilterKeywords.  `maximum_subject_length` counts characters of the subject with its token.
+    """
+
+    tokens: bool = True
+    correlation: bool = True
+    smart_matching: bool = False
+    prefix: str = "CRM:"
+    earlier_prefixes: tuple[str, ...] = ()
+    base: int = 0
+    user_digits: int = 3
+    counter_digits: int = 3
+    unknown_sender: str = "follow"
+    maximum_subject_length: int = 255
+    hash_max_count: int = 20
+    hash_delta_subject_count: int = 0
+    hash_min_address_count: int = 2
+    hash_filter_keywords: str = r"^[\s]*([\w]+\s?:[\s]*)+"
+    smart_window_days: int = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmSettings:
+    """Which CRM keeps the organisation's e-mail activities; `options` are the adapter's own."""
+
+    kind: str = "builtin"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """One published version of an organisation's configuration.  Read by functions, never changed by them."""
+
+    organisation: str
+    version: int = 0
+    tracking: Tracking = field(default_factory=Tracking)
+    crm: CrmSettings = field(default_factory=CrmSettings)
+    profiles: tuple[Profile, ...] = ()
+    mailboxes: tuple[Mailbox, ...] = ()
+
+    @cached_property
+    def _by_address(self) -> dict[str, Mailbox]:
+        aliases = {alias.casefold(): box for box in self.mailboxes for alias in box.aliases}
+        return aliases | {box.key: box for box in self.mailboxes}
+
+    @cached_property
+    def _by_profile(self) -> dict[tuple[str, str], Profile]:
+        return {(profile.direction.value, profile.name): profile for profile in self.profiles}
+
+    def mailbox(self, address: str) -> Mailbox | None:
+        """Return the mailbox with this address or alias, or None; plus addressing (ann+x@) finds ann@."""
+        wanted = address.strip().casefold()
+        found = self._by_address.get(wanted)
+        if found is None and "+" in (local := wanted.partition("@")[0]):
+            found = self._by_address.get(f"{local.partition('+')[0]}@{wanted.partition('@')[2]}")
+        return found
+
+    def profile(self, name: str | None, direction: Direction) -> Profile | None:
+        """Return the profile of this name and direction, or None."""
+        return self._by_profile.get((direction.value, name)) if name else None
+
+    def internal(self, address: str) -> bool:
+        """Tell whether the address is a user's or queue's of this organisation."""
+        box = self.mailbox(address)
+        return box is not None and box.kind is not MailboxKind.FORWARD
+
+
+JsonObject = dict[str, Any]

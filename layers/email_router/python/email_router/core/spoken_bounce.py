@@ -1,0 +1,96 @@
+"""Read bounces that mail servers write in their own words: the patterns of flufl.bounce first, then the usual shape of a line."""
+
+from __future__ import annotations
+
+import email
+import re
+
+from email_router.core.charset import decode
+from email_router.core.message import ReportedRecipient
+from email_router.core.parts import Part
+
+# flufl.bounce tries some hundred patterns on every line: short lines and a short message keep their worst case at a second.
+_READ_AT_MOST = 48 * 1024
+_LONGEST_LINE = 300
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_REPLY = re.compile(r"(?<![\d.:@-])([45])\d\d[ -]")
+_PLACES = (
+    re.compile(r"^[\s>*-]{0,8}<([^\s<>@]+@[^\s<>@]+)>"),
+    re.compile(r"^[\s>*-]{0,8}([^\s<>@:;,()\"]+@[^\s<>@:;,()\"]+):?(?:\s|$)"),
+    re.compile(r"RCPT TO:\s{0,4}<?([^\s<>@]+@[^\s<>@]+?)>?(?:\s|$)", re.IGNORECASE),
+    re.compile(
+        r"(?:deliver(?:ed)? to|recipient|user|address|to|for)[ :]{1,4}[<\"']?([^\s<>@\"']+@[^\s<>@\"',;]+)",
+        re.IGNORECASE,
+    ),
+)
+_COPY_BEGINS = re.compile(
+    r"^(?:received:|return-path:|message-id:|-{2,}.{0,40}(?:original|copy|returned|unsent|header|undelivered))",
+    re.IGNORECASE,
+)
+_NOT_YET = re.compile(
+    r"delay|deferred|warning|not yet been|will (?:keep|continue|be retried)|still (?:being )?tr|keep trying|temporar|"
+    r"do not need to resend",
+    re.IGNORECASE,
+)
+
+
+def failures(raw: bytes, leaves: list[Part], subject: str) -> tuple[ReportedRecipient, ...]:
+    """Return the recipients whom a bounce tells of; none when its words are unknown.  Never raises."""
+    text = _first_text(leaves)
+    later = bool(_NOT_YET.search(subject))
+    temporary, permanent = _known_words(raw)
+    if temporary or permanent:
+        found = [_recipient(one, text, permanent=True) for one in sorted(permanent)]
+        found += [_recipient(one, text, permanent=False) for one in sorted(temporary - permanent)]
+        return tuple(found)
+    return tuple(_recipient(one, text, permanent=not later) for one in _usual_places(text))
+
+
+def _known_words(raw: bytes) -> tuple[set[str], set[str]]:
+    from flufl.bounce import all_failures  # noqa: PLC0415 - its detectors are loaded for mails that look like bounces only
+
+    lines = (line[:_LONGEST_LINE] for line in raw[:_READ_AT_MOST].split(b"\n"))
+    try:
+        temporary, permanent = all_failures(email.message_from_bytes(b"\n".join(lines)))
+    except Exception:  # noqa: BLE001 - foreign patterns on hostile text; a bounce we cannot read is an ordinary mail
+        return set(), set()
+    return _addresses(temporary), _addresses(permanent)
+
+
+def _addresses(found: frozenset[bytes]) -> set[str]:
+    texts = (one.decode("ascii", "replace") for one in found)
+    return {one for one in texts if one.count("@") == 1 and one.isprintable() and not set(one) & set(' {}<>"')}
+
+
+def _first_text(leaves: list[Part]) -> str:
+    """Return what the server says, without the copy of the mail below it."""
+    part = next((one for one in leaves if one.media_type.startswith("text/")), None)
+    if part is None:
+        return ""
+    said: list[str] = []
+    for line in decode(part.content[:_READ_AT_MOST], part.parameters.get("charset")).splitlines():
+        if _COPY_BEGINS.match(line):
+            break
+        said.append(line[:_LONGEST_LINE])
+    return "\n".join(said)
+
+
+def _usual_places(text: str) -> list[str]:
+    """Return the addresses that stand where servers put them, by the first kind of place that holds any."""
+    for place in _PLACES:
+        matches = (place.search(line) for line in text.split("\n"))
+        found = dict.fromkeys(match[1].rstrip(".>)'\"") for match in matches if match)
+        if found:
+            return list(found)[:100]
+    return []
+
+
+def _recipient(address: str, text: str, *, permanent: bool) -> ReportedRecipient:
+    """Give the recipient the status told after its address, when that agrees."""
+    at = max(text.lower().find(address.lower()), 0)
+    told = _STATUS.search(text, at, at + 2_000)
+    reply = _REPLY.search(text, at, at + 2_000)
+    status = told[1] if told and told[1].startswith("5" if permanent else "4") else ""
+    if permanent and not status and reply and reply[1] == "4" and told and told[1].startswith("4"):
+        return ReportedRecipient(address, told[1], permanent=False)
+    return ReportedRecipient(address, status, permanent)

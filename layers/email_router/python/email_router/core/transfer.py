@@ -1,0 +1,89 @@
+"""Undo the content transfer encoding of a part (RFC 2045 6), also where it is broken."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+from email_router.core.limits import Defects
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_MOSTLY = 1.05  # text that was never base64 holds more than one foreign character in twenty
+_IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"})
+_UUENCODED = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+
+
+def decode(content: bytes, encoding: str, defects: Defects) -> bytes:
+    """Return the decoded bytes; an unknown encoding leaves them as they are, with a defect.  Never raises; linear in size."""
+    name = encoding.strip(" \t;\"'").lower()
+    if name in _IDENTITY:
+        return content
+    if name == "base64":
+        return _base64(content, defects)
+    if name == "quoted-printable":
+        return binascii.a2b_qp(content)
+    if name in _UUENCODED:
+        return _uudecode(content, defects)
+    defects.add("an unknown content transfer encoding")
+    return content
+
+
+def _base64(content: bytes, defects: Defects) -> bytes:
+    padding = content.find(b"=")
+    if padding >= 0:
+        rest = content[padding:].lstrip(b"= \t\r\n")
+        if rest:
+            return _base64(content[:padding], defects) + _after_padding(rest, defects)
+    try:
+        return binascii.a2b_base64(content)
+    except binascii.Error:
+        content = content[:padding] if padding >= 0 else content
+    try:
+        return binascii.a2b_base64(content + b"==")  # more padding than needed does no harm, less raises
+    except binascii.Error:
+        pass
+    defects.add("broken base64")
+    shown = b"".join(content.split())
+    digits = _NOT_BASE64.sub(b"", shown)
+    if len(digits) * _MOSTLY < len(shown):
+        return content
+    if len(digits) % 4 == 1:  # one digit too many says nothing
+        digits = digits[:-1]
+    return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
+
+
+def _after_padding(rest: bytes, defects: Defects) -> bytes:
+    """Read what follows the first padding: pieces encoded one by one are content, a list's plain-text footer is not."""
+    pieces = rest.split(b"=")
+    defects.add("base64 goes on after its padding")
+    decoded: list[bytes] = []
+    for piece in pieces:
+        digits = b"".join(piece.split())
+        if not digits:
+            continue
+        if _NOT_BASE64.search(digits) or len(digits) % 4 == 1 or b" " in piece.strip():
+            break
+        decoded.append(binascii.a2b_base64(digits + b"=" * (-len(digits) % 4)))
+    return b"".join(decoded)
+
+
+def _uudecode(content: bytes, defects: Defects) -> bytes:
+    decoded: list[bytes] = []
+    begun = b"begin " not in content
+    for line in content.splitlines():
+        if not begun:
+            begun = line.startswith(b"begin ")
+            continue
+        if line.strip() in (b"end", b"`"):
+            break
+        try:
+            decoded.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            size = (
+                (((line[0] - 32) & 63) * 4 + 5) // 3 if line else 0
+            )  # some encoders write a longer line than they announce
+            try:
+                decoded.append(binascii.a2b_uu(line[:size]))
+            except binascii.Error:
+                defects.add("broken uuencode")
+    return b"".join(decoded)

@@ -1,0 +1,39 @@
+"""Keep characters that mislead a reader or break a line out of subjects and names."""
+
+from __future__ import annotations
+
+import re
+
+# Bidirectional overrides and isolates (Unicode TR 36, "Trojan Source"), zero-width characters without a linguistic job, NUL.
+_DROPPED = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u2060\ufeff\x00]")
+_CONTROLS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]+")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SEPARATORS = re.compile(r"[/\\]")
+_LONGEST_NAME = 255
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line: controls become a space, bidi overrides and NUL vanish, ends are stripped."""
+    if text.isprintable():
+        return text.strip()
+    text = _CONTROLS.sub(" ", _DROPPED.sub("", text))
+    return _SURROGATES.sub("\ufffd", text).strip()
+
+
+def plain(text: str) -> str:
+    """Return running text with LF line ends, without NUL and lone surrogates."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def file_name(text: str) -> str:
+    """Return a name that is only a name: no path separators or controls, at most 255 characters with its ending kept."""
+    name = _SEPARATORS.sub("_", one_line(text))
+    if len(name) <= _LONGEST_NAME:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    ending = dot + ending if stem and len(ending) <= 16 else ""  # noqa: PLR2004 - longer is no file ending
+    return name[: _LONGEST_NAME - len(ending)] + ending

@@ -1,0 +1,146 @@
+"""Make text and bytes fit for the wire: ASCII, short lines, and no character that could end a line."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from urllib.parse import quote
+
+from email_router.core.errors import MessageRefused
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_PLAIN = re.compile("[\x20-\x7e]*")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_LOCAL = re.compile(r'[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.-]+|"(?:[ !#-\[\]-~]|\\[ -~])*"')
+_DOMAIN = re.compile(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]")
+_ID = re.compile(r"<[!-;=?-~]{1,900}>")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9!#$&()+,.;=@^_`{}~ -]{1,60}")
+
+_WORD_BYTES = 39
+"""Bytes in one encoded word: with the field's name before it a line stays within the 76 characters of RFC 2047 2."""
+_LINE = 76
+_LONGEST_ADDRESS = 254  # RFC 3696 erratum 1690
+_LONGEST_WORD = 900
+_SEGMENT = 54
+
+
+def printable(text: str) -> str:
+    """Return the text on one line: each run of control characters and line separators becomes one space."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def refuse_control(text: str, what: str) -> None:
+    """Raise MessageRefused "unsafe" when the text holds a control character or is not ASCII; `what` names it, never its text."""
+    if not _PLAIN.fullmatch(text):
+        raise MessageRefused(
+            f"{what} holds a control character or is not ASCII",
+            kind="unsafe",
+            mend=f"Correct the {what} and send again.",
+        )
+
+
+def mail_address(address: str) -> str:
+    """Return an address as it may stand on the wire, its domain in A-labels (RFC 5890).
+
+    Raises MessageRefused "address" for what is no local-part@domain in ASCII; quoting is never repaired.
+    """
+    local, at, domain = address.strip().rpartition("@")
+    try:
+        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        ascii_domain = ""
+    found = f"{local}@{ascii_domain}"
+    if not at or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(ascii_domain) or len(found) > _LONGEST_ADDRESS:
+        raise MessageRefused(
+            "a recipient's or the sender's address is not one that mail can be sent to",
+            kind="address",
+            mend="Correct the address: local-part@domain, its local part in ASCII.",
+        )
+    return found
+
+
+def message_ids(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those that may stand on the wire; what is no id in <> is left out."""
+    return tuple(each for each in ids if _ID.fullmatch(each))
+
+
+def unstructured(text: str, name_length: int) -> str:
+    """Return a field's free text (RFC 5322 2.2.1), folded, as encoded words (RFC 2047) where it is not plain ASCII."""
+    text = printable(text)
+    if not _PLAIN.fullmatch(text) or "=?" in text or "  " in text or max(map(len, text.split(" "))) > _LONGEST_WORD:
+        return encoded_words(text)
+    return fold(text, name_length)
+
+
+def phrase(name: str) -> str:
+    """Return a display name (RFC 5322 3.4): atoms, a quoted string, or encoded words."""
+    name = printable(name)
+    if len(name) <= _LINE and _PLAIN.fullmatch(name) and "=?" not in name:
+        if not name or _ATOMS.fullmatch(name):
+            return name
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return encoded_words(name)
+
+
+def encoded_words(text: str) -> str:
+    """Return the text as base64 encoded words of UTF-8, never split inside a character, one a line."""
+    words: list[bytes] = []
+    raw = text.encode("utf-8", "replace")
+    start = 0
+    while start < len(raw):
+        end = min(start + _WORD_BYTES, len(raw))
+        while end < len(raw) and raw[end] & 0xC0 == 0x80:
+            end -= 1
+        words.append(raw[start:end])
+        start = end
+    return "\r\n ".join(f"=?utf-8?b?{binascii.b2a_base64(word, newline=False).decode('ascii')}?=" for word in words)
+
+
+def fold(text: str, name_length: int) -> str:
+    """Return ASCII text folded before single spaces so that lines keep to 76 characters where words allow."""
+    if len(text) + name_length + 2 <= _LINE:
+        return text
+    lines: list[str] = []
+    line, room = "", _LINE - name_length - 2
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > room:
+            lines.append(line)
+            line, room = word, _LINE - 1
+        else:
+            line = f"{line} {word}" if line else word
+    return "\r\n ".join([*lines, line])
+
+
+def parameter(name: str, value: str) -> str:
+    """Return ASCII parameters of a MIME field for the value, each with its semicolon; in segments of RFC 2231 unless it is plain."""
+    if _SAFE_NAME.fullmatch(value):
+        return f';\r\n {name}="{value}"'
+    encoded = quote(value, safe="", errors="replace")
+    segments: list[str] = []
+    while encoded:
+        end = min(_SEGMENT, len(encoded))
+        if end < len(encoded):
+            end -= next((back for back in (1, 2) if encoded[end - back] == "%"), 0)
+        segments.append(encoded[:end])
+        encoded = encoded[end:]
+    segments[0] = f"utf-8''{segments[0]}"
+    if len(segments) == 1:
+        return f";\r\n {name}*={segments[0]}"
+    return "".join(f";\r\n {name}*{number}*={segment}" for number, segment in enumerate(segments))
+
+
+def fallback_parameter(name: str, value: str) -> str:
+    """Return the parameter for readers that know no RFC 2231: quoted, as encoded words where it is not plain."""
+    return f';\r\n {name}="{value if _SAFE_NAME.fullmatch(value) else encoded_words(value)}"'
+
+
+def quoted_printable(text: bytes) -> bytes:
+    """Return text with CRLF line ends and a final one as quoted-printable (RFC 2045 6.7)."""
+    return binascii.b2a_qp(text, istext=True)  # takes the line end of its soft breaks from the first one in the text
+
+
+def base64_lines(content: bytes) -> bytes:
+    """Return the bytes as base64 in lines of 76 (RFC 2045 6.8), a final CRLF included."""
+    encoded = binascii.b2a_base64(content, newline=False)
+    return b"\r\n".join([encoded[at : at + _LINE] for at in range(0, len(encoded), _LINE)]) + b"\r\n"

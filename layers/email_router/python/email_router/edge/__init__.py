@@ -1,0 +1,1 @@
+"""Adapters: one foreign system to one port each."""

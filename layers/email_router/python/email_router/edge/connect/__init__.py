@@ -1,0 +1,1 @@
+"""Log in to a foreign system and hold the line."""

@@ -1,0 +1,144 @@
+"""Write frozen dataclasses as small bytes and read them back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Plain = Any
+Kind = Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FORM = b"\x01"  # of the bytes: one more for each change of the dictionary below, which stays readable for ever
+_COMMON = (
+    b'"Content-Type","text/plain; charset=utf-8","list-unsubscribe","auto-submitted","received","dkim-signature","authentication-results",'
+    b'"tracking_token":"CRM:0","conversation_index":"","blob":"attachment/","sha256":"","size":,"media_type":"application/pdf","image/png",'
+    b'"content_id":"image001.png@","inline":true,"importance":"high","flags":["mailto:","https://www.",<br><br/>&nbsp;</p><p></div><div>'
+    b'<table><tbody><tr><td></td></tr></tbody></table><span style="</span><a href="https://</a><html><body></body></html>"owner":"",'
+    b'"in_reply_to":"<","references":["<","correlated":"","correlation_method":"in_reply_to","regarding":{"kind":"contact","id":"","name":"",'
+    b'"answers":[{"question":"","answer":"yes","evidence":""},{"question":"","answer":"no"},"outcome":"delivered","reason":"accept_all",'
+    b'"rule":"","headers":[["from",""],["to",""],["date",""],["subject","Re: "],["message-id","<"],"source":"pop3","source_id":"",'
+    b'"direction":"incoming","status":"received","mailbox":"","message_id":"<@mail.gmail.com>","parties":[{"role":"from","address":"",'
+    b'"name":"","record":{"kind":"contact","id":"","name":"","owner":""}},{"role":"to","address":"","name":""},{"role":"cc",'
+    b'"date":"2026-","received":"2026-","created":"2026-","+00:00","subject":"Re: ","text":"","html":"<div>'
+)
+
+
+def micros(at: datetime) -> int:
+    """Return the instant as microseconds since 1970: exact, and in order as a number."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(at: int | None) -> datetime | None:
+    """Return the instant of so many microseconds since 1970."""
+    return None if at is None else _EPOCH + timedelta(microseconds=at)
+
+
+def sortable(at: datetime) -> str:
+    """Return the instant as text whose order is that of time: `2026-11-02T09:00:00.000000Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def squeeze(value: object) -> bytes:
+    """Return a plain or dataclass value as compressed JSON; fields that hold their default are left out."""
+    text = json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":"))
+    squeezer = zlib.compressobj(6, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, _COMMON)
+    return _FORM + squeezer.compress(text.encode("utf-8", "surrogatepass")) + squeezer.flush()
+
+
+def expand(kind: type[T], data: bytes) -> T:
+    """Return the value that `squeeze` wrote.  Fields that it does not know are passed over, those that lack take their default."""
+    if data[:1] != _FORM:
+        raise ValueError(f"stored {kind.__name__}: expected form 1, found {data[:1].hex()}")
+    opener = zlib.decompressobj(-15, _COMMON)
+    text = (opener.decompress(data[1:]) + opener.flush()).decode("utf-8", "surrogatepass")
+    return from_plain(kind, json.loads(text))
+
+
+def to_plain(value: object) -> object:
+    """Return the value in the words of JSON."""
+    if value is None or isinstance(value, str | int):
+        return value.value if isinstance(value, Enum) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [to_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(name): to_plain(one) for name, one in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    plain = {}
+    kind: Kind = type(value)
+    for name, default in _defaults(kind):
+        inner = getattr(value, name)
+        if inner is not default and inner != default:
+            plain[name] = to_plain(inner)
+    return plain
+
+
+def from_plain(kind: type[T], plain: object) -> T:
+    """Return the value of this type that `to_plain` wrote."""
+    wanted: Kind = kind
+    value: T = _reader(wanted)(plain)
+    return value
+
+
+@cache
+def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
+    """Return each field of a dataclass with its default, or with a value that nothing equals."""
+    found = []
+    for one in dataclasses.fields(kind):
+        default = object() if one.default is dataclasses.MISSING else one.default
+        found.append((one.name, default if one.default_factory is dataclasses.MISSING else one.default_factory()))
+    return tuple(found)
+
+
+@cache
+def _reader(kind: Kind) -> Callable[[Plain], Plain]:
+    """Return the function that reads a type from its plain form."""
+    origin: Kind = typing.get_origin(kind)
+    inner = typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return _optional(_reader(next(one for one in inner if one is not type(None))))
+    if kind is datetime:
+        return datetime.fromisoformat
+    if origin is tuple:
+        return _tuple_reader(inner)
+    if origin is frozenset:
+        return frozenset
+    if dataclasses.is_dataclass(kind):
+        return _dataclass_reader(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return lambda plain: plain
+
+
+def _optional(read: Callable[[Plain], Plain]) -> Callable[[Plain], Plain]:
+    return lambda plain: None if plain is None else read(plain)
+
+
+def _tuple_reader(inner: tuple[Kind, ...]) -> Callable[[Plain], Plain]:
+    if inner[1:] == (Ellipsis,):
+        read = _reader(inner[0])
+        return lambda plain: tuple([read(one) for one in plain])
+    readers = [_reader(one) for one in inner]
+    return lambda plain: tuple([read(one) for read, one in zip(readers, plain, strict=True)])
+
+
+def _dataclass_reader(kind: Kind) -> Callable[[Plain], Plain]:
+    hints = typing.get_type_hints(kind)
+    readers = {one.name: _reader(hints[one.name]) for one in dataclasses.fields(kind)}
+
+    def read(plain: Plain) -> Plain:
+        return kind(**{name: readers[name](value) for name, value in plain.items() if name in readers})
+
+    return read

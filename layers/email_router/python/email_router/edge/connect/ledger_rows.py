@@ -1,0 +1,205 @@
+"""Turn claims, receipts, traces and links into rows and back: written by the ledger, and by a CRM that keeps its e-mails beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from email_router.core.dedupe import message_key
+from email_router.core.ledger import Claim, Delivery, KnownEmail, Link, LinkKind, Outcome, Receipt, Trace
+from email_router.core.message import Message
+from email_router.core.ports import Lease
+from email_router.edge.connect import transactions
+from email_router.edge.connect.compact import expand, instant, micros, sortable, squeeze
+from email_router.edge.connect.keys import Keys
+from email_router.edge.connect.transactions import Action, Place
+from email_router.edge.connect.values import Item
+
+CLAIM = "CLAIM"
+RECEIPT = "RECEIPT#"
+TRACE = "TRACE#"
+STATE = "STATE"
+LINK = "EMAIL"
+
+_KEPT = timedelta(days=90)
+_MICRO = 1_000_000
+ABSENT = "attribute_not_exists(#pk)"
+TOKEN_HELD = "#token = :token"  # noqa: S105 - a condition
+
+
+def fence(table: str, keys: Keys, lease: Lease) -> Action:
+    """Return the check that the lease's token is still the newest."""
+    return transactions.check(table, (keys.mailbox(lease.mailbox), STATE), TOKEN_HELD, {":token": lease.token})
+
+
+def claim_place(keys: Keys, key: str) -> Place:
+    """Return where the claim of a message stands."""
+    return keys.message(key), CLAIM
+
+
+def receipt_place(keys: Keys, key: str, mailbox: str) -> Place:
+    """Return where the receipt of one mailbox stands."""
+    return keys.message(key), RECEIPT + mailbox
+
+
+def claim_item(keys: Keys, delivery: Delivery) -> Item:
+    """Return the row of a claim: the first mailbox's receipt lies in it, and the way from the Message-ID where the key rests on it.
+
+    Both would be rows of their own otherwise, two write units each.
+    """
+    claim, receipt = delivery.claim, delivery.receipt
+    own = next((link.email for link in delivery.links if rests_on(claim.key, link)), None)
+    return {
+        "pk": keys.message(claim.key),
+        "sk": CLAIM,
+        "key": claim.key,
+        "activity": claim.activity,
+        "mailbox": claim.mailbox,
+        "identity": claim.identity,
+        "content": claim.content,
+        "reason": receipt.reason,
+        "at": micros(receipt.at or delivery.trace.at),
+        "email": _known(own) if own else None,
+    }
+
+
+def claim_of(item: Item) -> Claim:
+    """Read a claim."""
+    return Claim(item["key"], item["activity"], item["mailbox"], item["identity"], item["content"])
+
+
+def first_receipt(item: Item) -> Receipt:
+    """Read the receipt of the mailbox that made the claim."""
+    at = instant(item["at"])
+    return Receipt(item["key"], item["mailbox"], Outcome.DELIVERED, item["reason"], item["activity"], at=at)
+
+
+def receipt_item(keys: Keys, receipt: Receipt) -> Item:
+    """Return the row of a receipt."""
+    return {
+        "pk": keys.message(receipt.key),
+        "sk": RECEIPT + receipt.mailbox,
+        "key": receipt.key,
+        "mailbox": receipt.mailbox,
+        "outcome": receipt.outcome.value,
+        "reason": receipt.reason,
+        "activity": receipt.activity,
+        "content_differs": receipt.content_differs or None,
+        "at": micros(receipt.at) if receipt.at else None,
+    }
+
+
+def receipt_of(item: Item) -> Receipt:
+    """Read a receipt."""
+    return Receipt(
+        item["key"],
+        item["mailbox"],
+        Outcome(item["outcome"]),
+        item["reason"],
+        item.get("activity"),
+        content_differs=item.get("content_differs", False),
+        at=instant(item.get("at")),
+    )
+
+
+def trace_item(keys: Keys, trace: Trace) -> Item:
+    """Return the row of a trace, which DynamoDB removes after 90 days."""
+    return {
+        "pk": keys.message(trace.key),
+        "sk": TRACE + trace.mailbox,
+        "at": micros(trace.at),
+        "trace": squeeze(trace),
+        "expires": _seconds(trace.at + _KEPT),
+    }
+
+
+def trace_of(item: Item) -> Trace:
+    """Read a trace."""
+    return expand(Trace, item["trace"])
+
+
+def rests_on(key: str, link: Link) -> bool:
+    """Tell whether the message key was made from this very Message-ID."""
+    return link.kind is LinkKind.MESSAGE_ID and key_of_id(link.value) == key
+
+
+def key_of_id(message_id: str) -> str | None:
+    """Return the key of an incoming message with this Message-ID, or None where ids of this form make no key."""
+    made = message_key(Message(size=0, message_id=message_id), "incoming")
+    return made.key if made.has_id else None
+
+
+def link_place(keys: Keys, kind: LinkKind, value: str) -> Place:
+    """Return where the one row of a message id, token or thread stands."""
+    pk = {LinkKind.MESSAGE_ID: keys.message_id, LinkKind.TOKEN: keys.token, LinkKind.THREAD: keys.thread}[kind](value)
+    return pk, LINK
+
+
+def link_actions(table: str, keys: Keys, links: Iterable[Link]) -> dict[Place, Action]:
+    """Return the actions that write these links, one for each row: the first message id stays, the newest token and thread win.
+
+    The action of a token or thread fails its condition where a newer e-mail stands; it is then left out.
+    """
+    written: dict[Place, tuple[Link, Action]] = {}
+    for link in links:
+        place, action = _link_action(table, keys, link)
+        before = written.get(place)
+        if before is None or (link.kind is not LinkKind.MESSAGE_ID and before[0].email.at <= link.email.at):
+            written[place] = (link, action)
+    return {place: action for place, (_, action) in written.items()}
+
+
+def known_of(item: Item) -> KnownEmail:
+    """Read the e-mail that a link's row, or a claim, leads to."""
+    email = item["email"]
+    at = instant(email["at"])
+    if at is None:
+        raise ValueError("a link's row without its time")
+    participants = frozenset(filter(None, email.get("participants", "").split(" ")))
+    return KnownEmail(activity=email["activity"], participants=participants, at=at, token=email.get("token"))
+
+
+def written_at(item: Item) -> int:
+    """Return when the link was written: the first of two rows is the one that counts, whatever date a mail claims."""
+    return int(item["email"]["written"])
+
+
+def subject_since(at: datetime) -> str:
+    """Return the sort key from which e-mails of a subject are younger."""
+    return sortable(at)
+
+
+def token_item(keys: Keys, token: str, email: KnownEmail) -> Item:
+    """Return the row that reserves a token."""
+    pk, sk = link_place(keys, LinkKind.TOKEN, token)
+    return {"pk": pk, "sk": sk, "email": _known(email)}
+
+
+def _link_action(table: str, keys: Keys, link: Link) -> tuple[Place, Action]:
+    email = _known(link.email)
+    if link.kind is LinkKind.SUBJECT:
+        place = keys.subject(link.value), f"{sortable(link.email.at)}#{link.email.activity}"
+        item = {"pk": place[0], "sk": place[1], "email": email, "expires": _seconds(link.email.at + _KEPT)}
+        return place, transactions.put(table, item)
+    place = link_place(keys, link.kind, link.value)
+    if link.kind is LinkKind.MESSAGE_ID:
+        return place, transactions.update(
+            table, place, "SET #email = if_not_exists(#email, :email)", {":email": email}
+        )
+    newer = f"{ABSENT} OR #email.#at <= :at"
+    item = {"pk": place[0], "sk": place[1], "email": email}
+    return place, transactions.put(table, item, newer, {":at": email["at"]})
+
+
+def _known(email: KnownEmail) -> Item:
+    known: Item = {"activity": email.activity, "at": micros(email.at), "written": time.time_ns() // 1000}
+    if email.participants:
+        known["participants"] = " ".join(sorted(email.participants))
+    if email.token:
+        known["token"] = email.token
+    return known
+
+
+def _seconds(at: datetime) -> int:
+    return micros(at) // _MICRO

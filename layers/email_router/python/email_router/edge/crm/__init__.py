@@ -1,0 +1,1 @@
+"""Where e-mail activities are kept."""

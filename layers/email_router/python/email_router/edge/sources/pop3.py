@@ -1,0 +1,245 @@
+"""Read one mailbox by POP3."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError, TryLater
+from email_router.core.fetched import Fetched, Listed, Page, Position
+from email_router.core.mailbox import AfterDelivery, Authentication, password_for
+from email_router.edge.connect.pop3 import Block, Pop3Session
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.ports import Reach
+
+_DIGEST = 8
+_FAREWELL_SECONDS = 5.0
+
+
+class Pop3Source:
+    """A mailbox on a POP3 server.
+
+    POP3 has no cursor, so the position is a set: the sorted 8-byte digests of (unique id, size) of every message read that is still listed.
+    A unique id that comes back with another size is a new message; one that stands for several messages names the further ones "id#2",
+    "id#3": nothing is skipped for its name.  Reading is repeatable.  Deletions are committed before dispose() returns; if we die before,
+    the messages are still there.
+    """
+
+    kind = "pop3"
+
+    def __init__(self, profile: Profile, mailbox: Mailbox, secret: str, reach: Reach) -> None:
+        """Take what is needed to log in; nothing is opened before it is asked for."""
+        if profile.authentication is not Authentication.CLEAR_TEXT:
+            raise ConfigurationError(
+                f'profile {profile.name}: authentication: POP3 logs in by "clear-text", not "{profile.authentication.value}"'
+            )
+        self._profile = profile
+        self._address = mailbox.address
+        self._user = profile.username or mailbox.address
+        self._password = password_for(secret, mailbox.address)
+        self._reach = reach
+        self._session: Pop3Session | None = None
+        self._listing: dict[str, tuple[int, int]] | None = None
+        self._deleted: set[str] = set()
+
+    def has_news(self, position: Position) -> bool:
+        """Compare STAT, and the last message's unique id, with the position's mark."""
+        session = self._open()
+        count, size = session.stat()
+        if count == 0:
+            return False
+        known = position.mark.split(" ", 2)
+        if known[:2] != [str(count), str(size)]:
+            return True
+        return session.unique_id(count) != known[2]
+
+    def pages(self, position: Position, page_size: int) -> Iterator[Page]:
+        """List what the position's set does not hold; an empty last page when nothing is new, for its mark.
+
+        Only the last page's position has a mark: until it is saved, the mailbox has news.
+        """
+        listing = self._listed()
+        mark = self._mark(listing)
+        before = _split(position.cursor)
+        digests = {name: _digest(name, size) for name, (_, size) in listing.items()}
+        fresh = [name for name in listing if digests[name] not in before]
+        read = sorted(before.intersection(digests.values()))
+        for start in range(0, max(len(fresh), 1), page_size):
+            names = fresh[start : start + page_size]
+            read = sorted(read + sorted(digests[name] for name in names))
+            last = start + page_size >= len(fresh)
+            listed = tuple(Listed(name, listing[name][1]) for name in names)
+            yield Page(listed, Position(b"".join(read), mark if last else ""), last)
+
+    def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
+        """Retrieve in a pipeline; of a message over the limit its header block, by TOP where the server knows it."""
+        done = 0
+        while done < len(listed):
+            done = yield from self._run(listed, done, limit)
+
+    def stream(self, source_id: str) -> Iterator[bytes]:
+        """Yield one message in pieces.  Raises MessageRefused "vanished" when it is no longer there."""
+        found = self._listed().get(source_id)
+        if found is None:
+            raise MessageRefused(f"{self._address}: message {source_id} is no longer in the mailbox", kind="vanished")
+        yield from self._open().pieces(found[0])
+
+    def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
+        """Delete for good, with QUIT; POP3 knows neither read marks nor folders, so every other way leaves the messages alone.
+
+        A session that was lost in the meantime is opened anew, and the messages found by their unique ids.
+        """
+        if how is not AfterDelivery.DELETE or not source_ids:
+            return
+        kept_open = self._session is not None
+        try:
+            self._delete(source_ids)
+        except TryLater:
+            if not kept_open:
+                raise
+            self._forget()
+            self._delete(source_ids)
+
+    def position(self) -> Position | None:
+        """Return None: nothing is learned from a mailbox without news."""
+        return None
+
+    def close(self) -> None:
+        """End the session; never raises."""
+        session, self._session, self._listing = self._session, None, None
+        if session is None or not session.alive:
+            return
+        try:
+            session.quit(_FAREWELL_SECONDS)
+        except RouterError:
+            session.drop()
+
+    def _open(self) -> Pop3Session:
+        if self._session is not None and self._session.alive:
+            return self._session
+        self._forget()
+        if not self._password:
+            raise MailboxBlocked(
+                f"{self._address}: profile {self._profile.name} holds no password for the mailbox",
+                kind="credentials",
+                mend="Set it: email-router set-password, or the profile's credentials.",
+            )
+        session = Pop3Session.to(self._profile, self._reach, self._address)
+        try:
+            session.login(self._user, self._password)
+        except RouterError:
+            session.drop()
+            raise
+        self._session = session
+        return session
+
+    def _forget(self) -> None:
+        if self._session is not None:
+            self._session.drop()
+        self._session = None
+        self._listing = None
+
+    def _listed(self) -> dict[str, tuple[int, int]]:
+        """Return number and size by name, listed once a session; names stay the same over the sessions of this object."""
+        session = self._open()
+        if self._listing is None:
+            self._listing = _named(session.listing(), self._deleted)
+        return self._listing
+
+    def _mark(self, listing: dict[str, tuple[int, int]]) -> str:
+        count, size = self._open().stat()
+        last = self._open().unique_id(count) if listing and count else None
+        return f"{count} {size} {last or ''}"
+
+    def _run(self, listed: Sequence[Listed], start: int, limit: int) -> Generator[Fetched, None, int]:
+        """Yield messages from `start` on, in one pipeline; return where to go on: after a refusal that means a new session."""
+        listing = self._listed()
+        session = self._open()
+        top = "TOP" in session.capabilities()
+        commands = [
+            b"%s %d%s" % ((b"TOP", number, b" 0") if top and size > limit else (b"RETR", number, b""))
+            for number, size in (listing[each.source_id] for each in listed[start:] if each.source_id in listing)
+        ]
+        with closing(session.blocks(commands, limit)) as blocks:
+            for index in range(start, len(listed)):
+                found = listing.get(listed[index].source_id)
+                if found is None:
+                    yield _vanished(listed[index])
+                    continue
+                block = next(blocks)
+                if block.refusal is None:
+                    whole = block.complete and not (top and found[1] > limit)
+                    yield _fetched(listed[index], found[1], block, whole=whole)
+                    continue
+                if session.temporary(block.refusal):
+                    raise session.trouble("RETR", block.refusal)
+                break
+            else:
+                return len(listed)
+        self._forget()
+        yield self._refused(listed[index], block.refusal)
+        return index + 1
+
+    def _refused(self, wanted: Listed, refusal: bytes) -> Fetched:
+        """Judge a message that the server listed and would not give, in a new session: gone, or unreadable itself, or all of them are.
+
+        Raises TryLater when no message can be read.
+        """
+        listing = self._listed()
+        found = listing.get(wanted.source_id)
+        if found is None:
+            return _vanished(wanted)
+        session = self._open()
+        others = [number for name, (number, _) in listing.items() if name != wanted.source_id]
+        header, *other = session.blocks(
+            [b"TOP %d 0" % number for number in (found[0], *others[-1:])], self._profile.maximum_message_size
+        )
+        if header.refusal is None:
+            return _fetched(wanted, found[1], header, whole=False)
+        if other and other[0].refusal is None:
+            return Fetched(source_id=wanted.source_id, raw=b"", size=found[1], complete=False)
+        raise session.trouble("RETR", refusal)
+
+    def _delete(self, source_ids: Sequence[str]) -> None:
+        listing = self._listed()
+        session = self._open()
+        there = [name for name in dict.fromkeys(source_ids) if name in listing]
+        if there:
+            session.delete([listing[name][0] for name in there])
+            self._session = self._listing = None
+            session.quit()
+            self._deleted.update(there)
+
+
+def _named(listing: Sequence[tuple[int, str, int]], deleted: set[str]) -> dict[str, tuple[int, int]]:
+    """Give each message a name of its own: its unique id, or "id#2" where an earlier one (listed, or deleted by us) has that."""
+    plain = {unique_id for _, unique_id, _ in listing}
+    named: dict[str, tuple[int, int]] = {}
+    for number, unique_id, size in listing:
+        name, copy = unique_id, 1
+        while name in named or name in deleted or (copy > 1 and name in plain):
+            copy += 1
+            name = f"{unique_id}#{copy}"
+        named[name] = (number, size)
+    return named
+
+
+def _digest(name: str, size: int) -> bytes:
+    return blake2b(f"{name} {size}".encode(), digest_size=_DIGEST).digest()
+
+
+def _split(cursor: bytes) -> frozenset[bytes]:
+    return frozenset(cursor[at : at + _DIGEST] for at in range(0, len(cursor), _DIGEST))
+
+
+def _vanished(listed: Listed) -> Fetched:
+    return Fetched(source_id=listed.source_id, raw=b"", size=listed.size or 0, vanished=True)
+
+
+def _fetched(listed: Listed, size: int, block: Block, *, whole: bool) -> Fetched:
+    return Fetched(source_id=listed.source_id, raw=block.body, size=size, complete=whole)

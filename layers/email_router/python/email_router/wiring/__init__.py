@@ -1,0 +1,1 @@
+"""Choose the adapters and hand them to the flows."""

@@ -1,0 +1,144 @@
+"""Turn the tables of a configuration file into what the functions read."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from email_router.core.mailbox import Accept, AfterDelivery, Mailbox, MailboxKind, Profile, Security
+from email_router.core.settings import Configuration, CrmSettings, Tracking
+from email_router.wiring.configuration_models import ConfigurationFile, MailboxTable, ProfileTable
+from email_router.wiring.configuration_problems import Problem
+
+PORTS = {
+    ("pop3", Security.TLS): 995,
+    ("pop3", Security.STARTTLS): 110,
+    ("pop3", Security.NONE): 110,
+    ("imap", Security.TLS): 993,
+    ("imap", Security.STARTTLS): 143,
+    ("imap", Security.NONE): 143,
+    ("smtp", Security.TLS): 465,
+    ("smtp", Security.STARTTLS): 587,
+    ("smtp", Security.NONE): 25,
+}
+
+
+@dataclass
+class Parts:
+    """What becomes of the tables: the configuration, the secrets to publish with it, and what was found wrong on the way."""
+
+    file: ConfigurationFile
+    base: Path
+    variables: Mapping[str, str]
+    secrets: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def configuration(self) -> Configuration:
+        """Return the configuration; `secrets`, `problems` and `warnings` are filled on the way."""
+        profiles = tuple(self._profile(number, table) for number, table in enumerate(self.file.profiles))
+        return Configuration(
+            organisation=self.file.organisation.name,
+            tracking=Tracking(**self.file.organisation.tracking.model_dump()),
+            crm=CrmSettings(kind=self.file.organisation.crm.kind),
+            profiles=profiles,
+            mailboxes=tuple(_mailbox(table) for table in self.file.mailboxes),
+        )
+
+    def _profile(self, number: int, table: ProfileTable) -> Profile:
+        kept = table.model_dump(exclude={"ca_bundle", "credentials", "certificate", "port", "protocol"})
+        graph = table.server == "exchange-online"
+        return Profile(
+            **kept,
+            port=table.port or PORTS.get((table.server, table.security), 0),
+            protocol=table.protocol or ("graph" if graph else ""),
+            ca_pem=self._pem(("profiles", number, "ca_bundle"), table.ca_bundle, private=False),
+            secret=self._secret(number, table),
+        )
+
+    def _secret(self, number: int, table: ProfileTable) -> str:
+        """Return the name of the profile's secret; its value, where the file names it, is put aside for publishing."""
+        organisation = self.file.organisation.name
+        given = table.credentials
+        here = ("profiles", number, "credentials")
+        if given and given.secret:
+            if not given.secret.startswith(f"{organisation}/"):
+                self.problems.append(
+                    Problem(here, f'`secret` must begin with the organisation\'s name: "{organisation}/…"')
+                )
+            return given.secret
+        value = self._value(here, number, table)
+        if value is None:
+            return ""
+        twins = sum(other.name == table.name for other in self.file.profiles)
+        name = f"{organisation}/{table.name}" + (f".{table.direction}" if twins > 1 else "")
+        self.secrets[name] = value
+        return name
+
+    def _value(self, here: tuple[str | int, ...], number: int, table: ProfileTable) -> str | None:
+        certificate = table.certificate or (table.credentials.certificate if table.credentials else "")
+        if table.certificate and table.credentials:
+            self.problems.append(Problem(here, "`credentials` and `certificate`: give one of them"))
+        if certificate:
+            return self._pem(("profiles", number, "certificate"), certificate, private=True) or None
+        if not table.credentials:
+            return None
+        value = self.variables.get(table.credentials.env)
+        if not value:
+            self._missing(here, table)
+        return value or None
+
+    def _missing(self, here: tuple[str | int, ...], table: ProfileTable) -> None:
+        """A profile in use must have its secret; one that no mailbox uses may wait."""
+        variable = table.credentials.env if table.credentials else ""
+        text = f"the environment variable {variable} is not set; set it to the password or secret of this profile"
+        if any(table.name in (box.incoming, box.outgoing) for box in self.file.mailboxes):
+            self.problems.append(Problem(here, text))
+        else:
+            self.warnings.append(f'profile "{table.name}", which no mailbox uses: {text}')
+
+    def _pem(self, here: tuple[str | int, ...], name: str, *, private: bool) -> str:
+        """Return the text of a PEM file that is named relative to the configuration file; a private key only where one is wanted."""
+        if not name:
+            return ""
+        try:
+            text = (self.base / name).read_text("ascii")
+        except (OSError, UnicodeDecodeError) as failure:
+            why = failure.strerror if isinstance(failure, OSError) else "not a PEM text"
+            self.problems.append(Problem(here, f"`{here[-1]}`: cannot read {self.base / name}: {why}"))
+            return ""
+        if problem := _unfit(text, private):
+            self.problems.append(Problem(here, f"`{here[-1]}`: {self.base / name} {problem}"))
+            return ""
+        return text
+
+
+def _unfit(pem: str, private: bool) -> str:
+    """Say what is wrong with a PEM text, or nothing."""
+    has_key = "PRIVATE KEY-----" in pem
+    if private and not has_key:
+        return "holds no private key: give the certificate with its key, as PEM"
+    if not private and has_key:
+        return "holds a private key: give the CA certificates only"
+    if private:
+        return "" if "BEGIN CERTIFICATE" in pem else "holds no certificate: give the certificate with its key, as PEM"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError) as failure:
+        return f"holds no readable CA certificate (PEM): {getattr(failure, 'reason', None) or failure}"
+    return ""
+
+
+def _mailbox(table: MailboxTable) -> Mailbox:
+    """Fill in what depends on the kind: a queue takes everything, a user replies; a forward mailbox is emptied."""
+    forward = table.kind is MailboxKind.FORWARD
+    kept = table.model_dump(exclude={"incoming", "outgoing", "accept", "after_delivery"})
+    return Mailbox(
+        **kept,
+        incoming=table.incoming or None,
+        outgoing=table.outgoing or None,
+        accept=table.accept or (Accept.ALL if table.kind is MailboxKind.QUEUE else Accept.REPLIES),
+        after_delivery=table.after_delivery or (AfterDelivery.DELETE if forward else AfterDelivery.LEAVE),
+    )

@@ -1,0 +1,81 @@
+"""Read the events that AWS sends: orders on the queues, schedules, and SES's reports by EventBridge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from email_router.core.work import DeliveryEvent, MailboxWork, OutgoingWork
+
+_DETAIL = {
+    "Bounce": "bounce",
+    "Complaint": "complaint",
+    "Delivery": "delivery",
+    "Send": "send",
+    "Reject": "reject",
+    "DeliveryDelay": "deliveryDelay",
+    "Rendering Failure": "failure",
+}
+_KINDS = {"DeliveryDelay": "delay", "Rendering Failure": "rendering failure"}
+
+
+def mailbox_work(body: dict[str, Any]) -> MailboxWork:
+    """Return the order to serve a mailbox.  Raises KeyError when the body is not one."""
+    return MailboxWork(str(body["organisation"]), str(body["mailbox"]), str(body.get("reason", "schedule")))
+
+
+def outgoing_work(body: dict[str, Any]) -> OutgoingWork:
+    """Return the order to send e-mails.  Raises KeyError when the body is not one."""
+    activities = tuple(str(one) for one in body["activities"])
+    return OutgoingWork(str(body["organisation"]), str(body["profile"]), str(body["sender"]), activities)
+
+
+def asks_for_all(event: dict[str, Any]) -> bool:
+    """Tell whether a scheduling event asks for every mailbox, due or not: a person did, by the command line."""
+    return bool(event.get("all"))
+
+
+def delivery_event(event: dict[str, Any]) -> DeliveryEvent:
+    """Return what an SES event says (Amazon SES developer guide, "Examples of event data that Amazon SES publishes").
+
+    `event` is the EventBridge envelope, whose detail holds eventType and mail.  Raises KeyError when it is not one.
+    """
+    detail = event["detail"]
+    kind, mail = str(detail["eventType"]), detail["mail"]
+    part = detail.get(_DETAIL.get(kind, ""), {})
+    tags = mail.get("tags", {})
+    return DeliveryEvent(
+        provider_id=str(mail["messageId"]),
+        kind=_KINDS.get(kind, kind.lower()),
+        permanent=part.get("bounceType") == "Permanent",
+        recipients=_recipients(part, mail),
+        reason=_reason(part),
+        organisation=_tag(tags, "organisation"),
+        activity=_tag(tags, "activity"),
+    )
+
+
+def _tag(tags: dict[str, Any], name: str) -> str:
+    values = tags.get(name) or [""]
+    return str(values[0])
+
+
+def _recipients(part: dict[str, Any], mail: dict[str, Any]) -> tuple[str, ...]:
+    named = [
+        *part.get("bouncedRecipients", []),
+        *part.get("complainedRecipients", []),
+        *part.get("delayedRecipients", []),
+    ]
+    if named:
+        return tuple(str(one["emailAddress"]) for one in named if "emailAddress" in one)
+    return tuple(str(one) for one in part.get("recipients", mail.get("destination", [])))
+
+
+def _reason(part: dict[str, Any]) -> str:
+    """The provider's words without the recipients' addresses."""
+    words = [
+        str(part[name])
+        for name in ("bounceType", "bounceSubType", "complaintFeedbackType", "delayType", "reason", "errorMessage")
+        if part.get(name)
+    ]
+    words += sorted({str(one["status"]) for one in part.get("bouncedRecipients", []) if one.get("status")})
+    return " ".join(words) or "no reason given"

@@ -1,0 +1,102 @@
+"""Publish a configuration: its secrets, its users and queues, the version itself, and the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from email_router.core.errors import ConfigurationError
+from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
+from email_router.core.settings import Configuration
+from email_router.wiring.configuration import Loaded
+
+Row = tuple[str, str, str, str]
+"""A record of the built-in CRM: kind, address, name, owner's address."""
+
+
+class PublishedConfigurations(Protocol):
+    """Where versions are kept."""
+
+    def current(self, organisation: str) -> Configuration:
+        """Return the published version.  Raises ConfigurationError when nothing is published."""
+
+    def publish(self, configuration: Configuration) -> int:
+        """Keep the configuration as the next version, make it the published one and return its number."""
+
+
+class WritableSecrets(Protocol):
+    """Where secrets are kept."""
+
+    def put(self, name: str, text: str) -> None:
+        """Write a secret."""
+
+
+class MailboxSchedule(Protocol):
+    """Which mailboxes are polled."""
+
+    def schedule(self, mailbox: str, minimum_interval: int, maximum_interval: int) -> None:
+        """Make the mailbox known to the scheduler, or change its bounds."""
+
+    def unschedule(self, mailbox: str) -> None:
+        """Take the mailbox off the schedule."""
+
+
+class RecordKeeper(Protocol):
+    """A CRM whose records the router may create: the built-in one."""
+
+    def import_records(self, rows: Sequence[Row]) -> int:
+        """Create or change records; return how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedVersion:
+    """What was published: the version's number and the mailboxes that are polled from now on."""
+
+    organisation: str
+    version: int
+    scheduled: tuple[str, ...]
+    unscheduled: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def publish(
+    loaded: Loaded,
+    configurations: PublishedConfigurations,
+    secrets: WritableSecrets,
+    states: MailboxSchedule,
+    crm: RecordKeeper | None,
+) -> PublishedVersion:
+    """Publish a loaded configuration; `crm` is None for a CRM that has its own users and queues.
+
+    Repeatable.  Secrets come first, so that no published version lacks them; mailboxes are scheduled last, so that none is polled before
+    its configuration stands.  If this dies between, running it once more completes it.
+    """
+    configuration = loaded.configuration
+    for name, value in loaded.secrets.items():
+        secrets.put(name, value)
+    if crm is not None:
+        crm.import_records([_row(box) for box in configuration.mailboxes if box.kind is not MailboxKind.FORWARD])
+    polled = {box.key: profile for box in configuration.mailboxes if (profile := _read_by(box, configuration))}
+    gone = tuple(sorted(_known_before(configurations, configuration.organisation) - polled.keys()))
+    for mailbox in gone:
+        states.unschedule(mailbox)
+    version = configurations.publish(configuration)
+    for mailbox, profile in polled.items():
+        states.schedule(mailbox, profile.minimum_polling_interval, profile.maximum_polling_interval)
+    return PublishedVersion(configuration.organisation, version, tuple(polled), gone, loaded.warnings)
+
+
+def _read_by(mailbox: Mailbox, configuration: Configuration) -> Profile | None:
+    return configuration.profile(mailbox.incoming, Direction.INCOMING)
+
+
+def _known_before(configurations: PublishedConfigurations, organisation: str) -> set[str]:
+    try:
+        return {box.key for box in configurations.current(organisation).mailboxes}
+    except ConfigurationError:
+        return set()  # the first version of this organisation
+
+
+def _row(mailbox: Mailbox) -> Row:
+    return mailbox.kind.value, mailbox.address, mailbox.name or mailbox.address.partition("@")[0], mailbox.owner

@@ -1,0 +1,40 @@
+"""Which adapter serves which kind of server: strings, so that an adapter is imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from email_router.core.errors import ConfigurationError
+
+SOURCES = {
+    "pop3": "email_router.edge.sources.pop3:Pop3Source",
+    "exchange-online": "email_router.edge.sources.graph:GraphSource",
+}
+FORWARD = "email_router.edge.sources.forward:ForwardSource"
+SENDERS = {
+    "smtp": "email_router.edge.senders.smtp:SmtpSender",
+    "ses": "email_router.edge.senders.ses:SesSender",
+}
+CRMS = {
+    "builtin": "email_router.edge.crm.builtin:BuiltinCrm",
+}
+
+
+def adapter(table: dict[str, str], kind: str) -> Any:  # noqa: ANN401 - the contract tests load every line and hold it to its port
+    """Return the class that serves this kind.  Raises ConfigurationError when there is none, or when it cannot be loaded."""
+    if kind not in table:
+        known = ", ".join(sorted(table))
+        raise ConfigurationError(f"no adapter serves {kind!r}: expected one of {known}")
+    return load(table[kind])
+
+
+def load(place: str) -> Any:  # noqa: ANN401 - as above
+    """Return the object at "module:name"."""
+    module, _, name = place.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ImportError as missing:
+        raise ConfigurationError(
+            f"the adapter {place} cannot be loaded ({missing}): is its layer attached?"
+        ) from missing

@@ -1,0 +1,236 @@
+"""What a configuration file becomes, and what a person reads when it is wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from email_router.core.errors import ConfigurationError
+from email_router.core.mailbox import Accept, AfterDelivery, Direction, MailboxKind, Security
+from email_router.wiring.configuration import Loaded, load
+from tests.cli.example import EXAMPLE, VARIABLES, certificate, write_example
+
+
+def loaded(folder: Path, text: str = EXAMPLE) -> Loaded:
+    return load(write_example(folder, text), VARIABLES)
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        loaded(folder, text)
+    return str(refused.value).replace(f"{folder}/", "")
+
+
+def line(text: str, wanted: str) -> int:
+    return next(number for number, each in enumerate(text.splitlines(), 1) if each.startswith(wanted))
+
+
+def test_the_complete_example_of_the_documentation_loads(tmp_path: Path) -> None:
+    read = loaded(tmp_path)
+
+    configuration = read.configuration
+    pop3 = configuration.profile("pop3-in", Direction.INCOMING)
+    sales = configuration.mailbox("info@contoso.example")
+    assert configuration.organisation == "contoso"
+    assert [profile.name for profile in configuration.profiles] == ["pop3-in", "online", "smtp-out"]
+    assert pop3 is not None
+    assert (pop3.minimum_polling_interval, pop3.maximum_polling_interval) == (60, 900)
+    assert pop3.maximum_message_size == 35 * 1024 * 1024
+    assert pop3.process_received_after == datetime(2026, 11, 1, tzinfo=UTC)
+    assert sales is not None
+    assert (sales.address, sales.kind, sales.accept) == ("sales@contoso.example", MailboxKind.QUEUE, Accept.ALL)
+    assert read.warnings == ()
+
+
+def test_secrets_of_the_environment_are_put_aside_under_the_profiles_name(tmp_path: Path) -> None:
+    read = loaded(tmp_path)
+
+    assert read.secrets == {
+        "contoso/pop3-in": "pop3-secret",
+        "contoso/online": "graph-secret",
+        "contoso/smtp-out": "smtp-secret",
+    }
+    assert "pop3-secret" not in repr(read)
+    assert [profile.secret for profile in read.configuration.profiles] == list(read.secrets)
+
+
+def test_a_ca_bundle_is_read_beside_the_file_and_kept_as_its_text(tmp_path: Path) -> None:
+    read = loaded(tmp_path)
+
+    assert read.configuration.profiles[0].ca_pem == (tmp_path / "ca.pem").read_text()
+
+
+def test_a_secret_of_the_cloud_is_kept_by_name_and_not_published(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('{ env = "POP3_PASSWORD" }', '{ secret = "contoso/pop3" }')
+
+    read = loaded(tmp_path, text)
+
+    assert read.configuration.profiles[0].secret == "contoso/pop3"
+    assert "contoso/pop3" not in read.secrets
+
+
+def test_a_secret_of_another_organisation_is_refused(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('{ env = "POP3_PASSWORD" }', '{ secret = "fabrikam/pop3" }')
+
+    assert '`secret` must begin with the organisation\'s name: "contoso/…"' in refusal(tmp_path, text)
+
+
+def test_a_certificate_stands_in_place_of_a_secret(tmp_path: Path) -> None:
+    pem, key = certificate()
+    (tmp_path / "app.pem").write_text(pem + key)
+    text = EXAMPLE.replace('credentials = { env = "GRAPH_SECRET" }', 'certificate = "app.pem"')
+
+    assert loaded(tmp_path, text).secrets["contoso/online"] == pem + key
+
+
+def test_a_misspelt_field_is_told_with_its_line_its_table_and_the_right_name(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('host = "mail', 'hots = "mail')
+
+    told = refusal(tmp_path, text)
+
+    assert (
+        told
+        == f'router.toml, line {line(text, "hots")}, [[profiles]] "pop3-in": `hots` is unknown here; did you mean `host`?'
+    )
+
+
+def test_a_field_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('access = "own"', 'aliases = ["x@contoso.example"]')
+
+    assert "`aliases` is unknown here; it belongs into [[mailboxes]]" in refusal(tmp_path, text)
+
+
+def test_all_that_is_wrong_is_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('accept = "all"', 'acept = "all"').replace('prefix = "CRM:"', 'prefix = ""')
+
+    told = refusal(tmp_path, text).splitlines()
+
+    assert [part.partition(":")[0] for part in told] == [
+        f"router.toml, line {line(text, 'prefix')}, [organisation.tracking]",
+        f'router.toml, line {line(text, "acept")}, [[mailboxes]] "sales@contoso.example"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "told"),
+    [
+        ('accept = "all"', 'accept = "repleis"', "expected one of all, replies, contacts, records, none; did you mean 'replies'?"),
+        ('server = "pop3"', 'server = "pop"', "did you mean 'pop3'?"),
+        ('"1m"', '"1 minute"', 'expected a duration such as "90s", "1m", "2h" or "1d"'),
+        ('"1m"', "60", 'expected a duration such as "90s", "1m", "2h" or "1d"'),
+        ('"35MB"', '"35"', 'expected a size such as "500KB", "35MB" or "1GB"'),
+        ("port = 995", 'port = "995"', "`port` is '995': input should be a valid integer"),
+        ("2026-11-01T00:00:00Z", "2026-11-01", "expected an instant with its zone such as 2026-11-01T00:00:00Z"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:00:00", "expected an instant with its zone"),
+        ("counter_digits = 3", "counter_digits = 10", "`counter_digits` is 10: input should be less than or equal to 9"),
+        ('name = "contoso"', 'name = "con/toso"', "expected up to 63 letters, digits, dots, hyphens and underscores"),
+        ('address = "sales@contoso.example"', 'address = "sales"', "expected one e-mail address"),
+        ('incoming = "pop3-in"', 'incoming = "pop3"', "which is not in [[profiles]]; incoming profiles: pop3-in, online"),
+        ('incoming = "pop3-in"', 'incoming = "smtp-out"', "whose direction is outgoing"),
+        ('server = "pop3"', 'server = "imap"', "not available yet for incoming mail; available are exchange-online, pop3"),
+        ('server = "pop3"', 'server = "smtp"', "which is no incoming server"),
+        ('protocol = "graph"', 'protocol = "ews"', "`protocol` is 'ews': not available yet"),
+        ('kind = "builtin"', 'kind = "dataverse"', "`kind` is 'dataverse': not available yet; available is builtin"),
+        ('host = "mail.contoso.example"\n', "", "`host` is missing: a pop3 profile needs the server's name"),
+        ('security = "tls"', 'security = "none"', 'allowed only for a loopback host or with network = "private"'),
+        ('tenant_id = "…"\n', "", "`tenant_id` is missing"),
+        ('endpoint = ""', 'endpoint = "http://graph.example"', "expected an https address (http only for a loopback host)"),
+        ('after_delivery = "leave"', 'after_delivery = "move"', "POP3 has neither flags nor folders"),
+        ('ca_bundle = "ca.pem"', 'ca_bundle = "gone.pem"', "cannot read gone.pem: No such file or directory"),
+        ('ca_bundle = "ca.pem"', 'ca_bundle = "router.toml"', "`ca_bundle`"),
+        ('{ env = "POP3_PASSWORD" }', '{ env = "UNSET_PASSWORD" }', "the environment variable UNSET_PASSWORD is not set"),
+        ('{ env = "POP3_PASSWORD" }', "{}", 'expected exactly one of { env = "VARIABLE" }'),
+        ('name = "online"', 'name = "pop3-in"', "`name` 'pop3-in' stands twice"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_what_was_expected(tmp_path: Path, written: str, instead: str, told: str) -> None:
+    assert written in EXAMPLE
+
+    assert told in refusal(tmp_path, EXAMPLE.replace(written, instead, 1))
+
+
+def test_an_address_may_lead_to_one_mailbox_only(tmp_path: Path) -> None:
+    text = EXAMPLE + '\n[[mailboxes]]\naddress = "INFO@contoso.example"\nincoming = "pop3-in"\n'
+
+    assert "`address`: INFO@contoso.example is an address of sales@contoso.example already" in refusal(tmp_path, text)
+
+
+def test_a_password_that_was_written_into_the_file_is_not_repeated(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('{ env = "POP3_PASSWORD" }', '"hunter2"')
+
+    told = refusal(tmp_path, text)
+
+    assert "a password never stands in the file" in told
+    assert "hunter2" not in told
+
+
+def test_a_private_key_in_a_ca_bundle_is_refused(tmp_path: Path) -> None:
+    path = write_example(tmp_path)
+    (tmp_path / "ca.pem").write_text("".join(certificate()))
+
+    with pytest.raises(ConfigurationError, match="holds a private key: give the CA certificates only"):
+        load(path, VARIABLES)
+
+
+def test_no_security_is_allowed_towards_this_machine(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("mail.contoso.example", "127.0.0.1").replace('security = "tls"', 'security = "none"')
+
+    assert loaded(tmp_path, text).configuration.profiles[0].security is Security.NONE
+
+
+def test_ses_needs_no_host_and_no_password(tmp_path: Path) -> None:
+    text = EXAMPLE + '\n[[profiles]]\nname = "ses-out"\ndirection = "outgoing"\nserver = "ses"\n'
+
+    assert loaded(tmp_path, text).configuration.profiles[-1].server == "ses"
+
+
+def test_a_forward_mailbox_is_emptied_by_default_and_a_queue_takes_everything(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('kind = "queue"', 'kind = "forward"').replace('after_delivery = "leave"', "")
+    text += '\n[[mailboxes]]\naddress = "help@contoso.example"\nkind = "queue"\nincoming = "pop3-in"\n'
+    text += '\n[[mailboxes]]\naddress = "ann@contoso.example"\nincoming = "pop3-in"\n'
+
+    forward, queue, user = loaded(tmp_path, text).configuration.mailboxes
+
+    assert forward.after_delivery is AfterDelivery.DELETE
+    assert (queue.accept, queue.after_delivery) == (Accept.ALL, AfterDelivery.LEAVE)
+    assert (user.kind, user.accept) == (MailboxKind.USER, Accept.REPLIES)
+
+
+def test_a_warning_is_given_when_no_answer_could_find_its_email(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("tokens = true", "tokens = false").replace("correlation = true", "correlation = false")
+
+    warnings = loaded(tmp_path, text).warnings
+
+    assert len(warnings) == 1
+    assert "tokens, correlation and smart_matching are all off" in warnings[0]
+
+
+def test_a_missing_secret_of_an_unused_profile_is_only_a_warning(tmp_path: Path) -> None:
+    path = write_example(tmp_path)
+
+    read = load(path, {name: value for name, value in VARIABLES.items() if name != "GRAPH_SECRET"})
+
+    assert len(read.warnings) == 1
+    assert (
+        'profile "online", which no mailbox uses: the environment variable GRAPH_SECRET is not set' in read.warnings[0]
+    )
+
+
+def test_the_port_follows_the_server_and_its_security(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("port = 587\n", "").replace("port = 995\n", "")
+
+    profiles = loaded(tmp_path, text).configuration.profiles
+
+    assert [profile.port for profile in profiles] == [995, 0, 587]
+
+
+def test_a_text_that_is_no_toml_is_told_with_its_place() -> None:
+    with pytest.raises(ConfigurationError, match=r"configuration: is not valid TOML: .*line 1"):
+        load("[organisation\n")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be opened: No such file or directory"):
+        load(tmp_path / "gone.toml")
