@@ -127,14 +127,22 @@ def test_another_process_finds_the_same_stack(stack: DeployedStack) -> None:
     assert found.queue("work-queue") == stack.outputs["Queue"]
 
 
-def test_a_stack_that_cannot_be_made_says_which_resource_failed(stack: DeployedStack, tmp_path: Path) -> None:
+def test_a_stack_that_cannot_be_made_is_told_in_the_emulators_words(stack: DeployedStack, tmp_path: Path) -> None:
     template = tmp_path / "template.json"
-    template.write_text(
-        '{"Parameters": {}, "Resources": {"Wrong": {"Type": "AWS::Lambda::LayerVersion",'
-        ' "Properties": {"Content": {"S3Bucket": "none", "S3Key": "none.zip"}}}}}'
-    )
+    template.write_text('{"Parameters": {}, "Resources": {"Wrong": {"Type": "AWS::Nowhere::Thing", "Properties": {}}}}')
 
-    with pytest.raises(EmbeddedCloudError, match="Wrong"):
+    with pytest.raises(EmbeddedCloudError, match="Unrecognized resource types"):
+        deploy(stack.endpoint, template, {}, name="wrong")
+
+
+def test_a_template_that_names_an_asset_which_is_not_built_is_refused(stack: DeployedStack, tmp_path: Path) -> None:
+    template = tmp_path / "template.json"
+    layer = (
+        '{"Type": "AWS::Lambda::LayerVersion", "Properties": {"Content": {"S3Bucket": "b", "S3Key": "layer-x.zip"}}}'
+    )
+    template.write_text(f'{{"Parameters": {{}}, "Resources": {{"Layer": {layer}}}}}')
+
+    with pytest.raises(EmbeddedCloudError, match=r"layer-x\.zip"):
         deploy(stack.endpoint, template, {}, name="wrong")
 
 

@@ -98,7 +98,7 @@ class MemoryStates:
     def begin(self, lease: Lease, source_id: str, finished: Sequence[str] = ()) -> int:
         """Mark that this message is about to be handled."""
         row = self.fenced(lease)
-        kept = {name: count for name, count in row.state.attempts.items() if name not in finished}
+        kept = {name: count for name, count in row.state.attempts.items() if name not in finished or name == source_id}
         kept[source_id] = kept.get(source_id, 0) + 1
         row.state = replace(row.state, attempts=kept)
         return kept[source_id]

@@ -160,7 +160,9 @@ class Session:
 
     def answer(self, line: str) -> bool:
         """Answer one command; False ends the session."""
-        scripted = next((text for start, text in self.faults.answers.items() if line.upper().startswith(start.upper())), None)
+        scripted = next(
+            (text for start, text in self.faults.answers.items() if line.upper().startswith(start.upper())), None
+        )
         if scripted is not None:
             return scripted != "" and self.say(scripted)
         verb, _, argument = line.partition(" ")

@@ -20,7 +20,12 @@ def start_process(command: Sequence[str], folder: Path) -> tuple[subprocess.Pope
     ready.unlink(missing_ok=True)
     with (folder / "process.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - a command of the tests' own
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:

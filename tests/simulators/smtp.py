@@ -7,7 +7,9 @@ Everything lies in the folder: `mail/<number>.eml` and `<number>.json` are what 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -114,7 +116,7 @@ class Handler:
         content = envelope.content
         raw = content if isinstance(content, bytes) else str(content or "").encode()
         self.store.keep(Received(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw))
-        if faults.close_after_data and server.transport is not None:
+        if faults.close_after_data and isinstance(server.transport, asyncio.WriteTransport):
             server.transport.abort()
         return "250 2.0.0 OK kept"
 
@@ -158,18 +160,25 @@ def main() -> None:
     arguments.add_argument("--key", type=Path)
     given = arguments.parse_args()
 
-    def authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object) -> AuthResult:
-        right = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), given.password.encode())
+    def authenticate(
+        _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object
+    ) -> AuthResult:
+        right = isinstance(data, LoginPassword) and (data.login, data.password) == (
+            USER.encode(),
+            given.password.encode(),
+        )
         return AuthResult(success=right, handled=False)
 
     context = None
     if given.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(given.certificate, given.key)
+    with socket.create_server(("127.0.0.1", 0)) as free:  # aiosmtpd takes no port 0
+        port = free.getsockname()[1]
     controller = Controller(
         Handler(Store(given.folder)),
         hostname="127.0.0.1",
-        port=0,
+        port=port,
         tls_context=context,
         require_starttls=context is not None,
         auth_required=context is not None,
@@ -177,7 +186,6 @@ def main() -> None:
         data_size_limit=100 * 1024 * 1024,
     )
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]  # it is started
     (given.folder / "ready").write_text(json.dumps({"port": port}))
     threading.Event().wait()
 

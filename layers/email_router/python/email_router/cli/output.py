@@ -67,3 +67,9 @@ def _cell(value: object) -> str:
 def pairs(title: str, values: Mapping[str, object]) -> None:
     """Print names and values as a table of two columns."""
     table(title, ("", ""), values.items())
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Tell warnings on standard error."""
+    for warning in warnings:
+        tell(f"warning: {warning}")

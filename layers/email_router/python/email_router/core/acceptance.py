@@ -10,9 +10,9 @@ from email_router.core.mailbox import Accept, Mailbox, MailboxKind
 def deciding_mailboxes(case: Case, *options: Accept) -> tuple[Mailbox, ...]:
     """Return the approved users and queues among the recipients whose accept option is one of `options`.
 
-    When no option is named, all but none count.  The mailbox that is judged comes first, named as recipient or not: mail by Bcc or a distribution list is its
-    own, too.  Then To, Cc, Bcc and Delivered-To, by address or alias: any one of them that accepts, accepts (Power
-    Platform: "Email message filtering and correlation").
+    When no option is named, all but none count.  The mailbox that is judged comes first, named as recipient or not:
+    mail by Bcc or a distribution list is its own, too.  Then To, Cc, Bcc and Delivered-To, by address or alias: any
+    one of them that accepts, accepts (Power Platform: "Email message filtering and correlation").
     """
     named = [address.address for address in case.message.recipients]
     boxes = [case.mailbox]

@@ -28,7 +28,8 @@ _FAILED_SUBJECT = re.compile(
     r"undeliver|delivery (?:status|fail|report|error|problem|notification)|returned (?:mail|e-?mail|message|to sender)|"
     r"failure notice|mail delivery|could not (?:be )?(?:deliver|send)|not (?:be )?delivered|non-?delivery|delivery has failed|"
     r"message (?:status|undeliverable)|unzustellbar|"
-    r"mail system error|mail failure|error sending|nondeliverable|bounced mail|failed mail|mail error|delivery incomplete|delayed mail|user unknown",
+    r"mail system error|mail failure|error sending|nondeliverable|bounced mail|failed mail|mail error|"
+    r"delivery incomplete|delayed mail|user unknown",
     re.IGNORECASE,
 )
 _WORST_FIRST = ("failed", "delayed", "delivered", "relayed", "expanded")

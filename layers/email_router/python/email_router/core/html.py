@@ -8,25 +8,20 @@ from functools import cache
 
 import nh3
 
-# The sanitizer takes quadratic time in open elements and in attributes of one tag; no honest mail comes near these.
+# The sanitizer takes quadratic time in open elements, in attributes of one tag, in what stands astray in a table and in "&" and blanks
+# of one text.  No honest mail comes near these.
 _DEEPEST = 300
 _MOST_ATTRIBUTES = 500
+_MOST_TAGS = 100_000
+_MOST_ESCAPED = 50_000
 _SHORT = 2_000
 _LONG = 100_000
+# Elements without content, and those often left open, which the next one closes.
 _VOID = frozenset(
-    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
-    + (
-        "p",
-        "li",
-        "td",
-        "th",
-        "tr",
-        "dt",
-        "dd",
-        "option",
-        "tbody",
-        "thead",
-    )  # often left open, and then closed by the next
+    (
+        *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"),
+        *("p", "li", "td", "th", "tr", "dt", "dd", "option", "tbody", "thead"),
+    )
 )
 _MARKUP = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
 _ANY_TAG = re.compile(r"<[^<>]*>")
@@ -80,12 +75,21 @@ def sanitize(source: str) -> str:
     """
     if not source.strip():
         return ""
-    if _is_hostile(source):
+    cleaned = None if is_hostile(source) else _clean(source)
+    if cleaned is None:
         return f"<pre>{entities.escape(entities.unescape(_ANY_TAG.sub(' ', source)))}</pre>"
-    cleaned = _cleaner().clean(source)
     if "<img " in cleaned:
         cleaned = _IMAGE.sub(lambda image: _SOURCE.sub("", image[0]), cleaned)
     return cleaned.strip()
+
+
+def _clean(source: str) -> str | None:
+    try:
+        return _cleaner().clean(source)
+    except BaseException as failure:
+        if type(failure).__name__ == "PanicException":  # what Rust raises is no Exception, and its class has no public name
+            return None
+        raise
 
 
 def to_text(sanitized: str) -> str:
@@ -102,8 +106,15 @@ def _break(tag: re.Match[str]) -> str:
     return "- " if tag[2] == "li" else ""
 
 
-def _is_hostile(source: str) -> bool:
-    return (source.count("<") > _SHORT and _depth(source) > _DEEPEST) or (len(source) > _LONG and _crowded(source))
+def is_hostile(source: str) -> bool:
+    """Tell whether html would cost the sanitizer more than a second; then it is kept as text.  Linear in length."""
+    tags = source.count("<")
+    return (
+        tags > _MOST_TAGS
+        or source.count("&") + source.count("\xa0") > _MOST_ESCAPED
+        or (tags > _SHORT and _depth(source) > _DEEPEST)
+        or (len(source) > _LONG and _crowded(source))
+    )
 
 
 def _depth(source: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email_router.core.message import Message
 
 NEAREST_REFERENCES = 8
-"""How many of the last References are looked up: it bounds a page's look-ups, and further back stand ancestors at best."""
+"""How many of the last References are looked up: it bounds a page, and further back stand ancestors at best."""
 
 
 def id_forms(message_id: str | None) -> tuple[str, ...]:
@@ -26,7 +26,8 @@ def id_forms(message_id: str | None) -> tuple[str, ...]:
 def lookup_ids(message: Message) -> tuple[str, ...]:
     """Return the ids of the mails that this one answers, surest first.
 
-    These are In-Reply-To, then the last eight References, nearest first.  The mail's own id is never among them.  Ids stand in all their forms (see `id_forms`), each once.
+    These are In-Reply-To, then the last eight References, nearest first.  The mail's own id is never among them.
+    Ids stand in all their forms (see `id_forms`), each once.
     """
     nearest = reversed(message.references[-NEAREST_REFERENCES:])
     answered = [one for one in (message.in_reply_to, *nearest) if one and one != message.message_id]

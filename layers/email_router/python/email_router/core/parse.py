@@ -102,7 +102,7 @@ def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects
             inside = attachments.unpacked(part, limits)
             attached.extend(inside.files)
             winmail = inside if inside.text or inside.html else winmail
-    text, safe = _texts(bodies, winmail)
+    text, safe = _texts(bodies, winmail, defects)
     subject = one_line(encoded_words.decode(head.get("subject") or ""))
     author = address.author(head.all("from"), defects)
     _note_repeats(head, defects)
@@ -140,7 +140,7 @@ def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects
     )
 
 
-def _texts(bodies: list[Part], winmail: attachments.Unpacked) -> tuple[str, str]:
+def _texts(bodies: list[Part], winmail: attachments.Unpacked, defects: Defects) -> tuple[str, str]:
     """Return the text and the sanitized html of the mail, those of a winmail.dat only where it has none itself."""
     plains = [
         plain(decode(part.content, part.parameters.get("charset")))
@@ -152,6 +152,8 @@ def _texts(bodies: list[Part], winmail: attachments.Unpacked) -> tuple[str, str]
     ]
     if not any(page.strip() for page in pages):
         pages = [plain(winmail.html)]
+    if any(html.is_hostile(page) for page in pages):
+        defects.add("html too deep or too crowded: kept as text")
     safe = "\n".join(html.sanitize(page) for page in pages)
     text = "\n".join(plains)
     if not text.strip() and winmail.text:

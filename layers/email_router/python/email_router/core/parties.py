@@ -22,8 +22,9 @@ Records = Mapping[str, Sequence[Record]]
 def choose_sender(records: Sequence[Record], mailbox_owner: str) -> Record | None:
     """Return the one record that a From address stands for, or None: none has it, or more than 100 do.
 
-    A record owned by the owner of the mailbox or queue that tracks the mail wins over the others; among equals the documented order of
-    kinds, then the CRM's own order (Power Platform: "Associate an email address with multiple rows"; "Email acceptance").
+    A record owned by the owner of the mailbox or queue that tracks the mail wins over the others; among equals the
+    documented order of kinds, then the CRM's own order (Power Platform: "Associate an email address with multiple
+    rows"; "Email acceptance").
     """
     if not records or len(records) > _MOST_MATCHES:
         return None
@@ -35,8 +36,8 @@ def choose_sender(records: Sequence[Record], mailbox_owner: str) -> Record | Non
 def parties_of(message: Message, records: Records, mailbox_owner: str) -> tuple[Party, ...]:
     """Return the parties of a received mail: From with one record, then To, Cc and Bcc with every record that has the address.
 
-    An address without a record is an unresolved party, and so is one with more than 100.  A From in doubt is no party: nobody
-    is named as sender who may not have been it.
+    An address without a record is an unresolved party, and so is one with more than 100.  A From in doubt is no
+    party: nobody is named as sender who may not have been it.
     """
     parties: list[Party] = []
     if message.author:
@@ -57,9 +58,9 @@ def owner_of(
 ) -> str:
     """Return the address of the user who owns the activity (Power Platform: "Email record owner").
 
-    Eligible are the owners of the users and queues in To, Cc, Bcc, in this order: first the one who owns the e-mail that this one
-    continues (`correlated_owner`), else the owner of the sender's contact, account or lead, else the first.  When none is among them
-    (Bcc, distribution lists) it is the owner of the mailbox the mail came to.
+    Eligible are the owners of the users and queues in To, Cc, Bcc, in this order: first the one who owns the e-mail
+    that this one continues (`correlated_owner`), else the owner of the sender's contact, account or lead, else the
+    first.  When none is among them (Bcc, distribution lists) it is the owner of the mailbox the mail came to.
     """
     boxes = (configuration.mailbox(address.address) for address in message.recipients)
     eligible = {owner.casefold(): owner for box in boxes if box and (owner := mailbox_owner_of(box))}
@@ -71,7 +72,7 @@ def owner_of(
 
 
 def mailbox_owner_of(mailbox: Mailbox) -> str:
-    """Return the address of a mailbox's owner: the user, the queue's owner; empty for a forward mailbox or an ownerless queue."""
+    """Return the address of a mailbox's owner; empty for a forward mailbox and for a queue without one."""
     if mailbox.kind is MailboxKind.FORWARD:
         return ""
     return mailbox.owner or (mailbox.address if mailbox.kind is MailboxKind.USER else "")

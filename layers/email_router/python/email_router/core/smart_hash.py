@@ -20,7 +20,7 @@ def address_hash(address: str) -> str:
 
 
 def participants(who: Message | Iterable[str]) -> frozenset[str]:
-    """Return the address hashes of a mail's From, To, Cc and Bcc, or of the addresses.  A From in doubt takes no part."""
+    """Return the address hashes of a mail (From, To, Cc, Bcc) or of addresses.  A From in doubt takes no part."""
     if isinstance(who, Message):
         author = (who.author,) if who.author else ()
         who = [one.address for one in (*author, *who.recipients)]

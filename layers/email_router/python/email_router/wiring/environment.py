@@ -98,8 +98,8 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
         number = float(text) if text else default
     except ValueError as wrong:
         raise ConfigurationError(f"environment variable {name}: expected a number of seconds, got {text!r}") from wrong
-    if number <= 0:
-        raise ConfigurationError(f"environment variable {name}: expected a number over 0, got {text!r}")
+    if number < 0:
+        raise ConfigurationError(f"environment variable {name}: expected no negative number, got {text!r}")
     return number
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -67,3 +68,8 @@ def function(handler: Callable[[Any, LambdaContext], Any]) -> Callable[[Any, Lam
             meters.flush()
 
     return observed
+
+
+def mailbox_digest(mailbox: str) -> str:
+    """Return what stands for a mailbox in a log line: `email-router status` shows the same digest beside its address."""
+    return hashlib.sha256(mailbox.encode()).hexdigest()[:12]

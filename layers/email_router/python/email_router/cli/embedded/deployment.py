@@ -32,12 +32,12 @@ def deploy(
     name: str = STACK,
 ) -> DeployedStack:
     """Upload the assets, create the stack (or update the one that stands) and wait for it."""
-    if not template.is_file():
-        raise EmbeddedCloudError(f"the stack's template {template} is missing: run make synth")
+    described = _read(template)
+    _check_assets(template, described, assets)
     _upload(endpoint, template, assets)
     cloudformation = endpoint.cloudformation()
     values = {"AssetsBucket": ASSETS_BUCKET, **(parameters or {})}
-    known = json.loads(template.read_text())["Parameters"]
+    known = described.get("Parameters", {})
     arguments: dict[str, Any] = {
         "StackName": name,
         "TemplateURL": f"{endpoint.url}/{ASSETS_BUCKET}/template.json",
@@ -88,6 +88,24 @@ def _as_mapping(template: object) -> dict[str, Any]:
 def _folder_of(function: Mapping[str, Any]) -> str:
     key = str(function["Properties"]["Code"]["S3Key"])
     return key.rpartition("/")[2].removeprefix("fn-").removesuffix(".zip").replace("-", "_")
+
+
+def _read(template: Path) -> dict[str, Any]:
+    try:
+        return _as_mapping(template.read_text())
+    except FileNotFoundError as missing:
+        raise EmbeddedCloudError(f"the stack's template {template} is missing: run make synth") from missing
+
+
+def _check_assets(template: Path, described: Mapping[str, Any], assets: Mapping[str, Path]) -> None:
+    """The emulator makes a layer or function of an object that is not there without a word; so it is asked here."""
+    places = [resource.get("Properties", {}) for resource in described["Resources"].values()]
+    named = [place.get("Code") or place.get("Content") or {} for place in places]
+    missing = sorted({key for code in named if isinstance(code, dict) and (key := code.get("S3Key"))} - set(assets))
+    if missing:
+        raise EmbeddedCloudError(
+            f"the template {template} names {', '.join(missing)}, which this checkout does not build: run make synth"
+        )
 
 
 def _upload(endpoint: Endpoint, template: Path, assets: Mapping[str, Path]) -> None:

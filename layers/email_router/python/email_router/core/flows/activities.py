@@ -101,7 +101,8 @@ def flags_of(decision: Decision) -> tuple[tuple[str, bool], ...]:
 
 def keeps_raw(decision: Decision, *, always: bool) -> bool:
     """Tell whether the raw bytes are kept: when the profile says so, or when the activity may not tell the whole mail."""
-    return always or decision.collided or decision.content_differs or not decision.draft.fetched.complete
+    cut = any(defect.startswith("over limit") for defect in decision.draft.message.defects)
+    return always or cut or decision.collided or decision.content_differs or not decision.draft.fetched.complete
 
 
 def make_claim(decision: Decision) -> Claim:

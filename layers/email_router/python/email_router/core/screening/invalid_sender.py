@@ -15,13 +15,12 @@ def ask_invalid_sender(case: Case) -> Verdict | None:
     A mail that claims to be a reply is passed on: that its token or id leads nowhere tells more than its sender.
     """
     message = case.message
+    if message.in_reply_to or message.references or find_tokens(message.subject, case.configuration.tracking):
+        return None
     if message.author is None:
         return Verdict(Outcome.IGNORED, "invalid_sender", "From names not exactly one mailbox that can be read")
     by_sender = deciding_mailboxes(case, Accept.CONTACTS, Accept.RECORDS)
-    claims_reply = (
-        message.in_reply_to or message.references or find_tokens(message.subject, case.configuration.tracking)
-    )
-    if not by_sender or claims_reply:
+    if not by_sender:
         return None
     seen = "a record of another kind" if case.sender_records else "unknown"
     return Verdict(

@@ -21,7 +21,7 @@ _READ = 255
 
 
 def ask_loop(case: Case) -> Verdict | None:
-    """Ignore mail that would go on for ever: too many hops, our own mail back at its sender, robots among themselves."""
+    """Ignore mail that would go on for ever: too many hops, our own mail back at its sender, robots alone."""
     hops = len(case.message.header_all("Received"))
     if hops > _MOST_HOPS:
         return Verdict(Outcome.IGNORED, "loop", f"{hops} Received fields, more than {_MOST_HOPS}")

@@ -12,7 +12,8 @@ _PEOPLE = frozenset({"contact", "lead", "account"})
 def ask_sender_match(case: Case) -> Verdict | None:
     """Deliver when the sender is one that a recipient chose.
 
-    That is a lead, contact or account (option 2), or any e-mail enabled record (option 3).  A From that cannot be read for certain is nobody's.
+    That is a lead, contact or account (option 2), or any e-mail enabled record (option 3).  A From that cannot be
+    read for certain is nobody's.
     """
     if case.message.author is None:
         return None

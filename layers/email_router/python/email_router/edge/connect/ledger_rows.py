@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ LINK = "EMAIL"
 
 _KEPT = timedelta(days=90)
 _MICRO = 1_000_000
+_HASH = re.compile("[0-9a-f]{16}")
 ABSENT = "attribute_not_exists(#pk)"
 TOKEN_HELD = "#token = :token"  # noqa: S105 - a condition
 
@@ -156,8 +158,12 @@ def known_of(item: Item) -> KnownEmail:
     at = instant(email["at"])
     if at is None:
         raise ValueError("a link's row without its time")
-    participants = frozenset(filter(None, email.get("participants", "").split(" ")))
-    return KnownEmail(activity=email["activity"], participants=participants, at=at, token=email.get("token"))
+    return KnownEmail(
+        activity=email["activity"],
+        participants=_hashes(email.get("participants", b"")),
+        at=at,
+        token=email.get("token"),
+    )
 
 
 def written_at(item: Item) -> int:
@@ -180,25 +186,36 @@ def _link_action(table: str, keys: Keys, link: Link) -> tuple[Place, Action]:
     email = _known(link.email)
     if link.kind is LinkKind.SUBJECT:
         place = keys.subject(link.value), f"{sortable(link.email.at)}#{link.email.activity}"
-        item = {"pk": place[0], "sk": place[1], "email": email, "expires": _seconds(link.email.at + _KEPT)}
+        item: Item = {"pk": place[0], "sk": place[1], "email": email, "expires": _seconds(link.email.at + _KEPT)}
         return place, transactions.put(table, item)
     place = link_place(keys, link.kind, link.value)
     if link.kind is LinkKind.MESSAGE_ID:
-        return place, transactions.update(
-            table, place, "SET #email = if_not_exists(#email, :email)", {":email": email}
-        )
+        return place, transactions.update(table, place, "SET #email = if_not_exists(#email, :email)", {":email": email})
     newer = f"{ABSENT} OR #email.#at <= :at"
-    item = {"pk": place[0], "sk": place[1], "email": email}
-    return place, transactions.put(table, item, newer, {":at": email["at"]})
+    row: Item = {"pk": place[0], "sk": place[1], "email": email}
+    return place, transactions.put(table, row, newer, {":at": email["at"]})
 
 
 def _known(email: KnownEmail) -> Item:
     known: Item = {"activity": email.activity, "at": micros(email.at), "written": time.time_ns() // 1000}
     if email.participants:
-        known["participants"] = " ".join(sorted(email.participants))
+        known["participants"] = _participants(email.participants)
     if email.token:
         known["token"] = email.token
     return known
+
+
+def _participants(hashes: frozenset[str]) -> bytes | str:
+    """Return the address hashes as 8 bytes each; hashes of another form as words."""
+    if all(_HASH.fullmatch(one) for one in hashes):
+        return bytes.fromhex("".join(sorted(hashes)))
+    return " ".join(sorted(hashes))
+
+
+def _hashes(written: bytes | str) -> frozenset[str]:
+    if isinstance(written, str):
+        return frozenset(written.split(" "))
+    return frozenset(written[start : start + 8].hex() for start in range(0, len(written), 8))
 
 
 def _seconds(at: datetime) -> int:

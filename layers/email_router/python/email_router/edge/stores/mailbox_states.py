@@ -123,15 +123,11 @@ class DynamoMailboxStates:
 
     def begin(self, lease: Lease, source_id: str, finished: Sequence[str] = ()) -> int:
         """Count that this message is begun, and forget the finished ones, in one write."""
-        names = {"#begun": source_id, **{f"#f{number}": name for number, name in enumerate(dict.fromkeys(finished))}}
-        gone = ", ".join(f"#attempts.{name}" for name in names if name != "#begun" and names[name] != source_id)
-        expression = "SET #attempts.#begun = if_not_exists(#attempts.#begun, :zero) + :one"
-        expression += f" REMOVE {gone}" if gone else ""
-        if source_id in finished:
-            expression = expression.replace("if_not_exists(#attempts.#begun, :zero) + :one", ":one")
-        zero = {} if source_id in finished else {":zero": 0}
-        used = {name: value for name, value in names.items() if name == "#begun" or value != source_id}
-        after = self._fenced(lease, expression, {":one": 1, **zero}, names=used, returns="ALL_NEW")
+        gone = {f"#gone{number}": name for number, name in enumerate(set(finished) - {source_id})}
+        removal = " REMOVE " + ", ".join(f"#attempts.{name}" for name in gone) if gone else ""
+        expression = f"SET #attempts.#begun = if_not_exists(#attempts.#begun, :zero) + :one{removal}"
+        names = {"#begun": source_id, **gone}
+        after = self._fenced(lease, expression, {":zero": 0, ":one": 1}, names=names, returns="ALL_NEW")
         return int(after["attempts"][source_id])
 
     def schedule(self, mailbox: str, minimum_interval: int, maximum_interval: int) -> None:

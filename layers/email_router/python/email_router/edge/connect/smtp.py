@@ -1,0 +1,266 @@
+"""Speak SMTP (RFC 5321, 2920, 3207, 4954): greet, secure, log in, hand mail over."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from email_router.core.errors import MailboxBlocked, RouterError, TryLater
+from email_router.core.mailbox import Authentication, Security
+from email_router.edge.connect.line import Line, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from email_router.core.mailbox import Profile
+    from email_router.core.ports import Reach
+
+FINAL_SECONDS = 120.0
+"""How long the server may take for its answer to the final dot; after that the mail's fate is unknown."""
+
+_PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
+# Reply codes of RFC 5321 4.2.3 and 3207 by what they let the client do.
+_GOOD, _LATER = 2, 4
+_READY, _GO_ON, _SEND_MAIL = 220, 334, 354
+LEAVING = 421
+"""The server closes the line (RFC 5321 3.8)."""
+
+_MOST_LINES = 200
+_MOST_DIGITS = 18
+_WINDOW = 100
+_FORBIDDEN = re.compile("[\r\n\0]")
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An SMTP answer: its code, and its lines joined, fit for a log."""
+
+    code: int
+    text: str
+
+    @property
+    def good(self) -> bool:
+        """Tell whether it is a 2xx."""
+        return self.code // 100 == _GOOD
+
+    @property
+    def later(self) -> bool:
+        """Tell whether it is a 4xx."""
+        return self.code // 100 == _LATER
+
+    def __str__(self) -> str:
+        """Return code and words."""
+        return f"{self.code} {self.text}".replace("\n", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What the server said at each step of one mail; None where the step was not reached.
+
+    `final` is its answer to the final dot, `broken` says how the line broke while that answer was awaited.
+    """
+
+    mail: Answer
+    recipients: tuple[Answer, ...] = ()
+    data: Answer | None = None
+    final: Answer | None = None
+    broken: str = ""
+
+
+class SmtpSession:
+    """One session, kept for any number of mails.  An error raised by hand_over() means for certain that nothing was handed over."""
+
+    def __init__(self, line: Line, greets_as: str) -> None:
+        """Take over a line; `greets_as` is the name given with EHLO."""
+        self._line = line
+        self._greets_as = greets_as
+        self.extensions: dict[str, str] = {}
+
+    @classmethod
+    def to(cls, profile: Profile, reach: Reach, address: str, password: str) -> SmtpSession:
+        """Connect, greet, start TLS where the profile says STARTTLS, log in unless it says anonymous."""
+        domain = address.rpartition("@")[2]
+        line = Line.to(profile, reach, address, _PORTS[profile.security])
+        session = cls(line, domain if _DOMAIN.fullmatch(domain) else "localhost")
+        try:
+            session._greet(profile)
+            if profile.authentication is Authentication.CLEAR_TEXT:
+                session._login(profile.username or address, password)
+        except RouterError:
+            session.drop()
+            raise
+        return session
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the session can take another mail."""
+        return self._line.open
+
+    @property
+    def size_limit(self) -> int:
+        """Return the largest mail in bytes that the server takes (RFC 1870), 0 when it names none."""
+        text = self.extensions.get("SIZE", "")
+        return int(text) if text.isdigit() and len(text) <= _MOST_DIGITS else 0
+
+    def hand_over(self, sender: str, recipients: Sequence[str], data: bytes) -> Handover:
+        """Hand one mail over, its envelope in a pipeline where the server can.
+
+        `data` has CRLF line ends only and ends in one; its lines that begin with a dot are stuffed here (RFC 5321 4.5.2).  The addresses
+        are fit for the wire.  Raises TryLater when the line breaks before the mail was given whole.
+        """
+        mail = f"MAIL FROM:<{sender}>" + (f" SIZE={len(data)}" if "SIZE" in self.extensions else "")
+        mail += " BODY=8BITMIME" if "8BITMIME" in self.extensions and not data.isascii() else ""
+        commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in recipients)]
+        pipelined = "PIPELINING" in self.extensions and len(recipients) < _WINDOW
+        first, *others = self._pipeline([*commands, "DATA"]) if pipelined else self._one_by_one(commands)
+        answer = others.pop() if pipelined else self._data(first, others)
+        handover = Handover(first, tuple(others), answer)
+        if answer is None or answer.code != _SEND_MAIL:
+            self._reset(first)
+            return handover
+        if not first.good or not any(each.good for each in others):
+            self._line.send(b".\r\n")  # RFC 2920 3.1: DATA was taken although nobody is left to get the mail
+            self._answer()
+            return handover
+        return self._content(handover, data)
+
+    def quit(self, seconds: float) -> None:
+        """End the session politely; never raises."""
+        self._line.seconds = seconds
+        try:
+            self._ask("QUIT")
+        except TryLater:
+            pass
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Close the line; never raises."""
+        self._line.close()
+
+    def _greet(self, profile: Profile) -> None:
+        greeting = self._answer()
+        if not greeting.good:
+            raise self.trouble("the greeting", greeting)
+        self._hello()
+        if profile.security is not Security.STARTTLS:
+            return
+        answer = self._ask("STARTTLS")
+        if answer.code != _READY:
+            raise MailboxBlocked(
+                f"{self._line.name}: the server refuses STARTTLS: {answer}",
+                kind="starttls",
+                mend='Allow STARTTLS on the server, or set security = "tls" with port 465.',
+            )
+        self._line.start_tls(profile.ca_pem)
+        self._hello()
+
+    def _hello(self) -> None:
+        """Say EHLO and forget whatever was known of the server before."""
+        self.extensions = {}
+        answer = self._ask(f"EHLO {self._greets_as}")
+        if not answer.good:
+            answer = self._ask(f"HELO {self._greets_as}")
+            if not answer.good:
+                raise self.trouble("HELO", answer)
+            return
+        for line in answer.text.split("\n")[1:]:
+            keyword, _, parameters = line.strip().partition(" ")
+            self.extensions[keyword.upper()] = parameters.strip()
+
+    def _login(self, user: str, password: str) -> None:
+        if not password or _FORBIDDEN.search(user + password):
+            raise MailboxBlocked(
+                f"{self._line.name}: the password is missing, or it or the user name holds a line break or NUL",
+                kind="credentials",
+                mend='Set it: email-router set-password, or the profile\'s credentials; authentication = "anonymous" needs none.',
+            )
+        mechanisms = self.extensions.get("AUTH", "").upper().split()
+        if "PLAIN" in mechanisms:
+            answer = self._ask("AUTH PLAIN " + _base64(f"\0{user}\0{password}"))
+        elif "LOGIN" in mechanisms:
+            answer = self._ask("AUTH LOGIN")
+            for secret in (user, password):
+                answer = self._ask(_base64(secret)) if answer.code == _GO_ON else answer
+        else:
+            raise MailboxBlocked(
+                f"{self._line.name}: the server offers no login by PLAIN or LOGIN, only {mechanisms or 'none'}",
+                kind="authentication",
+                mend='Allow PLAIN on the server, or set authentication = "anonymous".',
+            )
+        if answer.good:
+            return
+        if answer.later:
+            raise self.trouble("AUTH", answer)
+        raise MailboxBlocked(
+            f"{self._line.name}: the login was refused: {answer}",
+            kind="login_refused",
+            mend="Check user name and password, and that the account may send by SMTP.",
+        )
+
+    def _pipeline(self, commands: Sequence[str]) -> list[Answer]:
+        self._line.send("".join(f"{command}\r\n" for command in commands).encode("ascii"))
+        return [self._answer() for _ in commands]
+
+    def _one_by_one(self, commands: Sequence[str]) -> list[Answer]:
+        answers = [self._ask(commands[0])]
+        if answers[0].good:
+            answers += [self._ask(command) for command in commands[1:]]
+        return answers
+
+    def _data(self, mail: Answer, recipients: Sequence[Answer]) -> Answer | None:
+        return self._ask("DATA") if mail.good and any(each.good for each in recipients) else None
+
+    def _content(self, handover: Handover, data: bytes) -> Handover:
+        """Send the mail.  Once all of it is on its way a broken line leaves its fate unknown; before, the server cannot have it whole."""
+        stuffed = data.replace(b"\r\n.", b"\r\n..")
+        if stuffed.startswith(b"."):
+            stuffed = b"." + stuffed
+        self._line.send(stuffed + b".\r\n")
+        final, broken = None, ""
+        usual, self._line.seconds = self._line.seconds, FINAL_SECONDS
+        try:
+            final = self._answer()
+        except TryLater as silence:
+            broken = str(silence)
+        self._line.seconds = usual
+        return Handover(handover.mail, handover.recipients, handover.data, final, broken)
+
+    def _reset(self, mail: Answer) -> None:
+        """Forget the envelope, so that the next mail starts afresh; a server that is leaving (421) is left."""
+        try:
+            stays = mail.code != LEAVING and self._ask("RSET").good
+        except TryLater:
+            stays = False
+        if not stays:
+            self.drop()
+
+    def _ask(self, command: str) -> Answer:
+        self._line.send(command.encode("ascii") + b"\r\n")
+        return self._answer()
+
+    def _answer(self) -> Answer:
+        lines: list[str] = []
+        while len(lines) < _MOST_LINES:
+            line = self._line.read_line()
+            if not line[:3].isdigit() or line[3:4] not in {b"", b" ", b"-"}:
+                break
+            lines.append(words(line[4:]))
+            if line[3:4] != b"-":
+                return Answer(int(line[:3]), "\n".join(lines))
+        self.drop()
+        raise TryLater(
+            f"{self._line.name}: expected an SMTP answer, found something else", kind="unexpected_answer", shared=True
+        )
+
+    def trouble(self, step: str, answer: Answer) -> TryLater:
+        """Name a refusal that ends the session before any mail."""
+        self.drop()
+        return TryLater(f"{self._line.name}: {step} was answered: {answer}", kind="server_busy", shared=True)
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode()).decode("ascii")

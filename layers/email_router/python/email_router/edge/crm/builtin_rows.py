@@ -1,0 +1,105 @@
+"""Turn e-mail activities into rows of the table crm and back.
+
+A row holds what is searched and what changes as attributes, all else compressed in `data`; above 4 KB that lies in the blob store under a
+name made of its digest, where it is cheaper, so a row stays far below DynamoDB's 400 KB however many recipients a mail has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from email_router.core.activity import EmailActivity, EmailStatus, Record, Role
+from email_router.core.ports import BlobStore
+from email_router.edge.connect.compact import expand, from_plain, instant, micros, sortable, squeeze, to_plain
+from email_router.edge.connect.keys import LISTING_SHARDS, Keys, shard_of
+from email_router.edge.connect.transactions import Place
+from email_router.edge.connect.values import Item, Value
+
+EMAIL = "EMAIL"
+WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
+
+_INLINE = 4096
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An activity ready to be written: its row, and the blob that must stand before it, or None."""
+
+    item: Item
+    blob: tuple[str, bytes] | None
+
+
+def place_of(keys: Keys, activity: str) -> Place:
+    """Return where an activity stands."""
+    return keys.email(activity), EMAIL
+
+
+def written(keys: Keys, activity: EmailActivity) -> Written:
+    """Return the row of an activity whose `created` is set."""
+    data = squeeze(replace(activity, regarding=None))
+    blob = f"email/{activity.id}/{hashlib.sha256(data).hexdigest()}" if len(data) > _INLINE else None
+    pk, sk = place_of(keys, activity.id)
+    created = activity.created or _LONG_AGO
+    item: Item = {
+        "pk": pk,
+        "sk": sk,
+        "id": activity.id,
+        "status": activity.status.value,
+        "lpk": keys.emails(shard_of(activity.id, LISTING_SHARDS)),
+        "lsk": f"{sortable(created)}#{activity.id}",
+        "regarding": to_plain(activity.regarding) if activity.regarding else None,
+        "data": None if blob else data,
+        "blob": blob,
+    }
+    if activity.status in WAITING:
+        item |= waiting_fields(keys, activity.id, activity.due)
+    return Written(item, (blob, data) if blob else None)
+
+
+def sender_of(activity: EmailActivity) -> str:
+    """Return the address of the first From party, or an empty text."""
+    return next(iter(activity.addresses(Role.FROM)), "")
+
+
+def waiting_fields(keys: Keys, activity: str, due: datetime | None) -> dict[str, Value]:
+    """Return the attributes that put a row into the index of e-mails to be sent."""
+    return {"ppk": keys.pending, "psk": f"{sortable(due or _LONG_AGO)}#{activity}"}
+
+
+def activity_of(item: Item, blobs: BlobStore) -> EmailActivity:
+    """Read an activity, its blob included; what was written back later wins over what was first written."""
+    data = blobs.get(item["blob"]) if "blob" in item else item["data"]
+    changes = {name: item[name] for name in ("reason", "subject", "message_id", "tracking_token", "attempts") if name in item}
+    times = {name: instant(item[name]) for name in ("due", "date") if name in item}
+    status = EmailStatus(item["status"])
+    return replace(expand(EmailActivity, data), status=status, regarding=regarding_of(item), **changes, **times)
+
+
+def regarding_of(item: Item) -> Record | None:
+    """Return what the e-mail is about."""
+    return from_plain(Record, item["regarding"]) if "regarding" in item else None
+
+
+def change_fields(
+    reason: str | None,
+    subject: str | None,
+    message_id: str | None,
+    tracking_token: str | None,
+    attempts: int | None,
+    due: datetime | None,
+    sent: datetime | None,
+) -> dict[str, Value]:
+    """Return the attributes of a change; those not given stay."""
+    fields: dict[str, Value] = {
+        "reason": reason,
+        "subject": subject,
+        "message_id": message_id,
+        "tracking_token": tracking_token,
+        "attempts": attempts,
+        "due": micros(due) if due else None,
+        "date": micros(sent) if sent else None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}

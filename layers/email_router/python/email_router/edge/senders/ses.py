@@ -1,0 +1,165 @@
+"""Send by Amazon SES (API v2, SendEmail with raw content)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProxyConnectionError,
+    SSLError,
+)
+
+from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
+from email_router.core.sending import SendOutcome, SendResult
+from email_router.core.wire import mail_address
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2 import SESV2Client
+    from types_boto3_sesv2.type_defs import SendEmailRequestTypeDef
+
+    from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.ports import Reach
+    from email_router.core.sending import Envelope
+
+MOST_RECIPIENTS = 50
+LARGEST_MAIL = 40 * 1024 * 1024
+"""Quotas of SES v2: recipients a message, bytes a message (SES developer guide, "Service quotas")."""
+
+_THROTTLED_SECONDS, _QUOTA_SECONDS = 60.0, 3600.0
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_SERVER_ERROR = 500
+_HEX_TAG = "hex_"
+_THROTTLED = frozenset({"TooManyRequestsException", "LimitExceededException", "ThrottlingException", "Throttling"})
+_NOT_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ProxyConnectionError, SSLError)
+_LOGIN = frozenset({"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"})
+_REFUSED = {
+    "MessageRejected": "In the SES sandbox every recipient must be verified as well; else look at the content.",
+    "MailFromDomainNotVerifiedException": "Verify the identity's MAIL FROM domain in SES (its MX record).",
+    "BadRequestException": "Correct the e-mail's addresses or attachments.",
+}
+_BLOCKED = {
+    "AccountSuspendedException": "Ask AWS Support to lift the suspension of SES.",
+    "SendingPausedException": "Resume sending in SES, for the account or the configuration set.",
+    "NotFoundException": "Create the configuration set, or deploy the stack again.",
+    "AccessDeniedException": "Give the function's role ses:SendEmail and ses:SendRawEmail on the identity and the configuration set.",
+}
+
+
+class SesSender:
+    """Amazon SES.
+
+    SES knows no idempotency token, so the SDK's retries are off: one call a send.  A timeout or a 5xx leaves the mail's fate UNKNOWN, and
+    the events of SES settle it: each mail carries organisation and activity as tags.  SES replaces the Message-ID; `provider_id` is its own.
+    """
+
+    kind = "ses"
+
+    def __init__(
+        self,
+        profile: Profile,
+        mailbox: Mailbox,
+        secret: str,
+        reach: Reach,
+        *,
+        client: SESV2Client | None = None,
+        configuration_set: str = "",
+    ) -> None:
+        """Take the client, or make one where none is given; the role's credentials are used, so secret and reach are not."""
+        del secret, reach
+        self._address = mailbox.address
+        self._client = client or ses_client(profile.endpoint)
+        self._configuration_set = configuration_set
+
+    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+        """Hand the mail over once."""
+        flaw = _flaw(envelope, composed)
+        if flaw:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw)
+        try:
+            request = self._request(envelope, composed)
+        except MessageRefused as refusal:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=str(refusal))
+        try:
+            answer = self._client.send_email(**request)
+        except ClientError as error:
+            return self._judge(error)
+        except _NOT_SENT as error:
+            raise TryLater(
+                f"{self._address}: Amazon SES was not reached: {error}", kind="unreachable", shared=True
+            ) from error
+        except BotoCoreError as error:
+            return SendResult(outcome=SendOutcome.UNKNOWN, evidence=f"Amazon SES gave no answer: {error}")
+        return SendResult(outcome=SendOutcome.ACCEPTED, evidence="taken by Amazon SES", provider_id=answer["MessageId"])
+
+    def close(self) -> None:
+        """Do nothing: the SDK's connections are kept for the next batch."""
+
+    def _request(self, envelope: Envelope, composed: bytes) -> SendEmailRequestTypeDef:
+        request: SendEmailRequestTypeDef = {
+            "FromEmailAddress": mail_address(envelope.sender),
+            "Destination": {"ToAddresses": [mail_address(each) for each in envelope.recipients]},
+            "Content": {"Raw": {"Data": composed}},
+            "EmailTags": [
+                {"Name": "organisation", "Value": tag_value(envelope.organisation)},
+                {"Name": "activity", "Value": tag_value(envelope.activity)},
+            ],
+        }
+        if self._configuration_set:
+            request["ConfigurationSetName"] = self._configuration_set
+        return request
+
+    def _judge(self, error: ClientError) -> SendResult:
+        """Translate an answer of SES that is an error."""
+        code = error.response["Error"].get("Code", "")
+        said = f"{code}: {error.response['Error'].get('Message', '')}"
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _THROTTLED:
+            wait = _QUOTA_SECONDS if "daily" in said.lower() else _THROTTLED_SECONDS
+            return SendResult(outcome=SendOutcome.DEFERRED, evidence=said, after=wait)
+        if code in _LOGIN:
+            raise TryLater(f"{self._address}: Amazon SES: {said}", kind="login_refused", shared=True) from error
+        if code in _BLOCKED:
+            raise MailboxBlocked(f"{self._address}: Amazon SES: {said}", kind="ses", mend=_BLOCKED[code]) from error
+        if status >= _SERVER_ERROR:
+            return SendResult(outcome=SendOutcome.UNKNOWN, evidence=f"HTTP {status} {said}")
+        mend = "Verify the sender's address or domain in SES." if "not verified" in said else _REFUSED.get(code, "")
+        return SendResult(outcome=SendOutcome.REFUSED, evidence=f"{said} {mend}".strip())
+
+
+def ses_client(endpoint: str = "") -> SESV2Client:
+    """Return a client that makes one try a call; `endpoint` is another URL than Amazon's, for a simulator."""
+    config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=60)
+    return boto3.client("sesv2", endpoint_url=endpoint or None, config=config)
+
+
+def tag_value(text: str) -> str:
+    """Return a text as the value of an SES tag: itself where letters, digits, _ and - make it, else in hexadecimal."""
+    if _TAG.fullmatch(text) and not text.startswith(_HEX_TAG):
+        return text
+    return _HEX_TAG + text.encode().hex()
+
+
+def read_tag(value: str) -> str:
+    """Return the text of a tag value."""
+    if not value.startswith(_HEX_TAG):
+        return value
+    try:
+        return bytes.fromhex(value.removeprefix(_HEX_TAG)).decode()
+    except ValueError:
+        return value
+
+
+def _flaw(envelope: Envelope, composed: bytes) -> str:
+    if not 0 < len(envelope.recipients) <= MOST_RECIPIENTS:
+        return f"{len(envelope.recipients)} recipients, and Amazon SES takes 1 to {MOST_RECIPIENTS}: split the e-mail"
+    if len(composed) > LARGEST_MAIL:
+        return f"{len(composed)} bytes, and Amazon SES takes at most {LARGEST_MAIL}: send fewer or smaller attachments"
+    return ""

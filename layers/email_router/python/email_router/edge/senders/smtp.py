@@ -1,0 +1,162 @@
+"""Send by SMTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, TryLater
+from email_router.core.mailbox import Authentication, password_for
+from email_router.core.sending import RecipientResult, SendOutcome, SendResult
+from email_router.core.wire import mail_address
+from email_router.edge.connect.smtp import LEAVING, Answer, Handover, SmtpSession
+
+if TYPE_CHECKING:
+    from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.ports import Reach
+    from email_router.core.sending import Envelope
+
+RETRY_SECONDS = 300.0
+"""How long a 4xx asks to wait at least: grey lists mean five minutes."""
+
+_FAREWELL_SECONDS = 5.0
+_LOGIN_WANTED = frozenset({530, 534, 535, 538})  # RFC 4954 6
+
+
+class SmtpSender:
+    """A relay, held open from mail to mail.
+
+    A mail is handed over at most once: what broke before its last byte was sent is raised as TryLater, what broke after is UNKNOWN.  A line
+    that the relay closed between two mails is opened anew.  A mail is ACCEPTED when the relay takes it for at least one recipient;
+    `recipients` tells of each.
+    """
+
+    kind = "smtp"
+
+    def __init__(self, profile: Profile, mailbox: Mailbox, secret: str, reach: Reach) -> None:
+        """Take what is needed to log in; nothing is opened before the first mail."""
+        if profile.authentication not in {Authentication.CLEAR_TEXT, Authentication.ANONYMOUS}:
+            raise ConfigurationError(
+                f'profile {profile.name}: authentication: SMTP knows "clear-text" and "anonymous", not "{profile.authentication.value}"'
+            )
+        self._profile = profile
+        self._address = mailbox.address
+        self._password = password_for(secret, mailbox.address)
+        self._reach = reach
+        self._session: SmtpSession | None = None
+        self._used = False
+
+    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+        """Hand the mail over once."""
+        try:
+            sender = mail_address(envelope.sender)
+        except MessageRefused as refusal:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=f"sender: {refusal}")
+        good, bad = _addresses(envelope.recipients)
+        flaw = _flaw(composed) or ("" if good else "no recipient has an address that mail can be sent to")
+        if flaw:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw, recipients=bad)
+        session = self._open()
+        if not composed.isascii() and "8BITMIME" not in session.extensions:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence="the relay takes no 8-bit mail", recipients=bad)
+        if 0 < session.size_limit < len(composed):
+            evidence = f"{len(composed)} bytes, and the relay takes at most {session.size_limit}"
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=evidence, recipients=bad)
+        handover = self._hand_over(session, sender, tuple(good), composed)
+        self._look(handover)
+        return _result(handover, tuple(good.values()), bad)
+
+    def close(self) -> None:
+        """End the session; never raises."""
+        session, self._session = self._session, None
+        if session is not None and session.alive:
+            session.quit(_FAREWELL_SECONDS)
+
+    def _open(self) -> SmtpSession:
+        if self._session is None or not self._session.alive:
+            self._session = SmtpSession.to(self._profile, self._reach, self._address, self._password)
+            self._used = False
+        return self._session
+
+    def _hand_over(self, session: SmtpSession, sender: str, recipients: tuple[str, ...], composed: bytes) -> Handover:
+        """Hand over; a kept line that turns out to be gone is opened anew, for then nothing was handed over."""
+        used, self._used = self._used, True
+        try:
+            handover = session.hand_over(sender, recipients, composed)
+        except TryLater:
+            session.drop()
+            if not used:
+                raise
+        else:
+            if handover.mail.code != LEAVING or not used:
+                return handover
+            session.drop()
+        return self._open().hand_over(sender, recipients, composed)
+
+    def _look(self, handover: Handover) -> None:
+        """Raise what concerns the mailbox or the relay, and not this mail."""
+        if handover.mail.code in _LOGIN_WANTED:
+            raise MailboxBlocked(
+                f"{self._address}: {self._profile.host} wants another login: {handover.mail}",
+                kind="login_refused",
+                mend='Set authentication = "clear-text" and the credentials in the profile, and check the account.',
+            )
+        if handover.mail.code == LEAVING:
+            raise TryLater(
+                f"{self._address}: {self._profile.host} is busy: {handover.mail}", kind="server_busy", shared=True
+            )
+
+
+def _flaw(composed: bytes) -> str:
+    """Say why the bytes may not go on the wire, or nothing: a bare CR or LF may smuggle a second mail, a NUL cut this one."""
+    pairs = composed.count(b"\r\n")
+    if composed.count(b"\n") != pairs or composed.count(b"\r") != pairs or b"\0" in composed:
+        return "the mail holds a bare CR, a bare LF or a NUL"
+    return "" if composed.endswith(b"\r\n") else "the mail does not end with CRLF"
+
+
+def _addresses(recipients: tuple[str, ...]) -> tuple[dict[str, str], tuple[RecipientResult, ...]]:
+    """Return the addresses as they stand on the wire with the ones given, and a refusal for each that cannot stand there."""
+    good: dict[str, str] = {}
+    bad: list[RecipientResult] = []
+    for recipient in recipients:
+        try:
+            good.setdefault(mail_address(recipient), recipient)
+        except MessageRefused as refusal:
+            bad.append(RecipientResult(recipient, SendOutcome.REFUSED, str(refusal)))
+    return good, tuple(bad)
+
+
+def _result(handover: Handover, recipients: tuple[str, ...], bad: tuple[RecipientResult, ...]) -> SendResult:
+    whole, evidence = _whole(handover)
+    each = [
+        RecipientResult(
+            address, *((whole, evidence) if answer.good or not handover.mail.good else (_outcome(answer), str(answer)))
+        )
+        for address, answer in zip(recipients, handover.recipients, strict=False)
+    ]
+    after = (
+        RETRY_SECONDS if any(found is SendOutcome.DEFERRED for found in (whole, *(one.outcome for one in each))) else 0
+    )
+    return SendResult(outcome=whole, evidence=evidence, recipients=(*each, *bad), after=after)
+
+
+def _whole(handover: Handover) -> tuple[SendOutcome, str]:
+    """Return what became of the mail, with the words that decided it."""
+    if handover.broken:
+        return SendOutcome.UNKNOWN, handover.broken
+    if handover.final is not None:
+        return _outcome(handover.final), str(handover.final)
+    if not handover.mail.good:
+        return _outcome(handover.mail), str(handover.mail)
+    refusals = [answer for answer in handover.recipients if not answer.good]
+    if len(refusals) == len(handover.recipients):
+        deciding = next((answer for answer in refusals if answer.later), refusals[0])
+        return _outcome(deciding), str(deciding)
+    deciding = handover.data or refusals[0]
+    return _outcome(deciding), str(deciding)
+
+
+def _outcome(answer: Answer) -> SendOutcome:
+    if answer.good:
+        return SendOutcome.ACCEPTED
+    return SendOutcome.DEFERRED if answer.later else SendOutcome.REFUSED

@@ -1,0 +1,118 @@
+"""Keep every published configuration in DynamoDB, and point to the one that holds.
+
+`ORG#o | CONFIGURATION#version#part` is the whole configuration, compressed, in parts that fit a row; `ORG#o | ORG` points to a version.
+Publishing writes the parts first and the pointer last, by a conditional write: a crash between leaves a version nobody points to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from email_router.core.errors import ConfigurationError, TryLater
+from email_router.core.settings import Configuration
+from email_router.edge.connect.compact import expand, squeeze
+from email_router.edge.connect.dynamodb import ConditionFailed, Table
+from email_router.edge.connect.keys import ORGANISATIONS, Keys
+from email_router.edge.connect.values import Item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_POINTER = "ORG"
+_VERSION = "CONFIGURATION#"
+_PART = 350_000
+
+
+def encode_configuration(configuration: Configuration) -> bytes:
+    """Return the configuration as compressed bytes."""
+    return squeeze(configuration)
+
+
+def decode_configuration(data: bytes) -> Configuration:
+    """Read the bytes of `encode_configuration`."""
+    return expand(Configuration, data)
+
+
+class DynamoConfigurations:
+    """The configurations of all organisations; a process asks for the version at most once in `ttl` seconds."""
+
+    def __init__(
+        self, client: DynamoDBClient, table: str, ttl: float = 300, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._table = Table(client, table)
+        self._ttl = ttl
+        self._clock = clock
+        self._kept: dict[str, tuple[float, Configuration]] = {}
+
+    def organisations(self) -> Sequence[str]:
+        """Return the names of all organisations that were ever published."""
+        return [item["sk"] for item in self._table.query("#pk = :pk", {":pk": ORGANISATIONS}, fields="#sk")]
+
+    def current(self, organisation: str) -> Configuration:
+        """Return the published version, from memory while it is younger than `ttl`."""
+        kept = self._kept.get(organisation)
+        now = self._clock()
+        if kept and now - kept[0] < self._ttl:
+            return kept[1]
+        number = self._pointer(organisation).get("current", 0)
+        if not number:
+            raise ConfigurationError(f"{organisation}: nothing is published; run `email-router publish`")
+        same = kept[1] if kept and kept[1].version == number else None
+        configuration = same or self.version(organisation, number)
+        self._kept[organisation] = (now, configuration)
+        return configuration
+
+    def publish(self, configuration: Configuration) -> int:
+        """Keep the configuration as the next version and point to it; return its number.
+
+        Raises TryLater when somebody published a later version before this one was pointed to.
+        """
+        organisation = configuration.organisation
+        place = (Keys(organisation).own, _POINTER)
+        number = int(self._table.update(place, "ADD #last :one", {":one": 1}, returns="UPDATED_NEW")["last"])
+        self._write(replace(configuration, version=number))
+        self._table.put({"pk": ORGANISATIONS, "sk": organisation})
+        if not self._point(organisation, number, "attribute_not_exists(#current) OR #current < :current"):
+            raise TryLater(f"{organisation}: version {number} was overtaken by a later one", kind="overtaken")
+        return number
+
+    def versions(self, organisation: str) -> Sequence[int]:
+        """Return the numbers of the kept versions, newest first."""
+        values = {":pk": Keys(organisation).own, ":sk": _VERSION}
+        parts = self._table.query("#pk = :pk AND begins_with(#sk, :sk)", values, fields="#sk")
+        return sorted({int(part["sk"].split("#")[1]) for part in parts}, reverse=True)
+
+    def version(self, organisation: str, number: int) -> Configuration:
+        """Return one kept version.  Raises ConfigurationError when there is none."""
+        values = {":pk": Keys(organisation).own, ":sk": f"{_VERSION}{number:08d}#"}
+        parts = [item["part"] for item in self._table.query("#pk = :pk AND begins_with(#sk, :sk)", values)]
+        if not parts:
+            raise ConfigurationError(f"{organisation}: expected version {number}, which is not kept")
+        return decode_configuration(b"".join(parts))
+
+    def rollback(self, organisation: str, number: int) -> None:
+        """Point to a kept version again; the next publish still takes the next number."""
+        self.version(organisation, number)
+        self._point(organisation, number, "#last >= :current")
+
+    def _pointer(self, organisation: str) -> Item:
+        return self._table.get((Keys(organisation).own, _POINTER)) or {}
+
+    def _point(self, organisation: str, number: int, condition: str) -> bool:
+        """Move the pointer on this condition; this process sees the change at once."""
+        place = (Keys(organisation).own, _POINTER)
+        try:
+            self._table.update(place, "SET #current = :current", {":current": number}, condition=condition)
+        except ConditionFailed:
+            return False
+        self._kept.pop(organisation, None)
+        return True
+
+    def _write(self, configuration: Configuration) -> None:
+        data = encode_configuration(configuration)
+        pk, version = Keys(configuration.organisation).own, f"{_VERSION}{configuration.version:08d}#"
+        for number, start in enumerate(range(0, len(data), _PART)):
+            self._table.put({"pk": pk, "sk": f"{version}{number:03d}", "part": data[start : start + _PART]})

@@ -1,0 +1,164 @@
+"""Keep in DynamoDB what one organisation remembers of messages.
+
+A claim is never written here: it comes to be in the transaction that creates the activity (edge/crm).  Rows are written with their
+fencing check, so a call that is repeated, or that a stale worker makes, changes nothing that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from email_router.core.errors import StaleWorker, TryLater
+from email_router.core.ledger import Claim, Found, KnownEmail, Link, LinkKind, Receipt, Trace, Wanted
+from email_router.core.ports import Lease
+from email_router.edge.connect import ledger_rows as rows
+from email_router.edge.connect import transactions
+from email_router.edge.connect.compact import micros
+from email_router.edge.connect.dynamodb import ConditionFailed, Table
+from email_router.edge.connect.keys import Keys
+from email_router.edge.connect.transactions import Action, Cancelled, Place
+from email_router.edge.connect.values import Item
+from email_router.edge.stores import user_numbers
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_PAIRS = (transactions.MOST_ACTIONS - 1) // 2
+
+
+class DynamoLedger:
+    """The ledger of one organisation."""
+
+    def __init__(self, client: DynamoDBClient, table: str, organisation: str) -> None:
+        self._table = Table(client, table)
+        self._keys = Keys(organisation)
+
+    def find(self, wanted: Wanted) -> Found:
+        """Answer all questions of a page: 100 rows a call, strongly consistent."""
+        keys = self._keys
+        pairs = [(key, mailbox) for key in wanted.keys for mailbox in wanted.mailboxes]
+        claims = {key: rows.claim_place(keys, key) for key in wanted.keys}
+        receipts = {pair: rows.receipt_place(keys, *pair) for pair in pairs}
+        by_id = {one: self._places_of_id(one) for one in wanted.message_ids}
+        tokens = {one: rows.link_place(keys, LinkKind.TOKEN, one) for one in wanted.tokens}
+        threads = {one: rows.link_place(keys, LinkKind.THREAD, one) for one in wanted.threads}
+        ids = [place for places in by_id.values() for place in places]
+        items = self._items([*claims.values(), *receipts.values(), *ids, *tokens.values(), *threads.values()])
+        found = {key: items[place] for key, place in claims.items() if place in items}
+        notes = {pair: rows.receipt_of(items[place]) for pair, place in receipts.items() if place in items}
+        firsts = {(key, item["mailbox"]): rows.first_receipt(item) for key, item in found.items()}
+        return Found(
+            claims={key: rows.claim_of(item) for key, item in found.items()},
+            receipts=notes | {pair: receipt for pair, receipt in firsts.items() if pair in receipts},
+            message_ids=_first_written(by_id, items),
+            tokens={one: rows.known_of(items[place]) for one, place in tokens.items() if place in items},
+            threads={one: rows.known_of(items[place]) for one, place in threads.items() if place in items},
+        )
+
+    def by_subject(self, subject_hash: str, since: datetime, limit: int = 100) -> Sequence[KnownEmail]:
+        """Return the e-mails whose subject words hash to this, newest first."""
+        values = {":pk": self._keys.subject(subject_hash), ":since": rows.subject_since(since)}
+        found = self._table.query("#pk = :pk AND #sk >= :since", values, newest_first=True, limit=limit)
+        return [rows.known_of(item) for item in found]
+
+    def record(self, receipts: Sequence[tuple[Receipt, Trace]], lease: Lease) -> None:
+        """Write receipts and traces, 49 pairs a transaction; of two for one message and mailbox the last stands."""
+        latest = {(receipt.key, receipt.mailbox): (receipt, trace) for receipt, trace in receipts}
+        pairs = list(latest.values())
+        for start in range(0, len(pairs), _PAIRS):
+            actions = [rows.fence(self._table.name, self._keys, lease)]
+            for receipt, trace in pairs[start : start + _PAIRS]:
+                actions += self._noted(receipt, trace)
+            try:
+                transactions.write(self._table.client, actions)
+            except Cancelled as cancelled:
+                raise StaleWorker(f"{lease.mailbox}: token {lease.token} is not the newest any more") from cancelled
+
+    def link(self, links: Sequence[Link]) -> None:
+        """Write ways back to an e-mail; one that a newer e-mail holds is passed over."""
+        actions = list(rows.link_actions(self._table.name, self._keys, links).values())
+        for group in transactions.groups(actions, transactions.MOST_ACTIONS):
+            self._write_links(group)
+
+    def reserve_token(self, token: str, email: KnownEmail, live_since: datetime) -> bool:
+        """Write the token's row unless a live conversation has it; asked again for the same e-mail, the answer is the same."""
+        item = rows.token_item(self._keys, token, email)
+        condition = f"{rows.ABSENT} OR #email.#at < :live OR #email.#activity = :mine"
+        try:
+            self._table.put(item, condition, {":live": micros(live_since), ":mine": email.activity})
+        except ConditionFailed:
+            return False
+        return True
+
+    def user_number(self, user: str) -> int:
+        """Return the user's number."""
+        return user_numbers.number(self._table, self._keys, user)
+
+    def next_counts(self, user: str, count: int) -> int:
+        """Add to the user's message counter; return its value before."""
+        return user_numbers.add(self._table, self._keys, user, count)
+
+    def claim(self, key: str) -> Claim | None:
+        """Return the claim of a message key, or None."""
+        item = self._table.get(rows.claim_place(self._keys, key))
+        return rows.claim_of(item) if item else None
+
+    def receipts(self, key: str) -> Sequence[Receipt]:
+        """Return the receipts of a message key, that of the claim's mailbox included."""
+        claim = self._table.get(rows.claim_place(self._keys, key))
+        found = {item["mailbox"]: rows.receipt_of(item) for item in self._of_message(key, rows.RECEIPT)}
+        if claim:
+            found[claim["mailbox"]] = rows.first_receipt(claim)
+        return [found[mailbox] for mailbox in sorted(found)]
+
+    def traces(self, key: str) -> Sequence[Trace]:
+        """Return the traces of a message key."""
+        return [rows.trace_of(item) for item in self._of_message(key, rows.TRACE)]
+
+    def traces_since(self, at: datetime) -> Sequence[Trace]:
+        """Return all traces written since then, oldest first, by reading the whole table."""
+        values: Item = {":pk": self._keys.message(""), ":sk": rows.TRACE, ":at": micros(at)}
+        found = self._table.scan("begins_with(#pk, :pk) AND begins_with(#sk, :sk) AND #at >= :at", values)
+        return sorted((rows.trace_of(item) for item in found), key=lambda trace: trace.at)
+
+    def _items(self, places: Sequence[Place]) -> dict[Place, Item]:
+        return {(item["pk"], item["sk"]): item for item in self._table.get_all(places)}
+
+    def _places_of_id(self, message_id: str) -> tuple[Place, ...]:
+        """Return where the way from a message id may stand: its own row, or the claim whose key rests on the id."""
+        key = rows.key_of_id(message_id)
+        own = rows.link_place(self._keys, LinkKind.MESSAGE_ID, message_id)
+        return (own, rows.claim_place(self._keys, key)) if key else (own,)
+
+    def _noted(self, receipt: Receipt, trace: Trace) -> list[Action]:
+        name, keys = self._table.name, self._keys
+        return [
+            transactions.put(name, rows.receipt_item(keys, receipt)),
+            transactions.put(name, rows.trace_item(keys, trace)),
+        ]
+
+    def _of_message(self, key: str, prefix: str) -> Iterator[Item]:
+        values = {":pk": self._keys.message(key), ":prefix": prefix}
+        return self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", values)
+
+    def _write_links(self, actions: list[Action]) -> None:
+        for _ in range(transactions.ROUNDS):
+            try:
+                transactions.write(self._table.client, actions)
+            except Cancelled as cancelled:
+                actions = [action for number, action in enumerate(actions) if number not in cancelled.failed]
+            else:
+                return
+            if not actions:
+                return
+        raise TryLater(f"{self._keys.organisation}: links are overtaken again and again", kind="aws_busy", shared=True)
+
+
+def _first_written(by_id: dict[str, tuple[Place, ...]], items: dict[Place, Item]) -> dict[str, KnownEmail]:
+    """Return the first e-mail that carried each message id."""
+    found = {
+        one: [items[place] for place in places if "email" in items.get(place, ())] for one, places in by_id.items()
+    }
+    return {one: rows.known_of(min(known, key=rows.written_at)) for one, known in found.items() if known}

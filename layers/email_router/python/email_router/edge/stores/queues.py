@@ -1,0 +1,97 @@
+"""Put work on the SQS queues, ten orders a call.
+
+Standard queues with message groups (fair queues): one organisation's flood does not hold up the others, nor one sender's.
+A repeated call queues an order twice, which the lease and the claim bear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from email_router.core.errors import TryLater
+from email_router.core.work import MailboxWork, OutgoingWork
+from email_router.edge.connect.aws import translated
+from email_router.edge.connect.transactions import pause
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as Entry
+
+_BATCH = 10
+_ROUNDS = 5
+_GROUP = re.compile(r"[!-~]{1,128}")
+
+
+class SqsWorkQueues:
+    """The queues mailbox-work and outgoing-work."""
+
+    def __init__(self, client: SQSClient, mailbox_queue_url: str, outgoing_queue_url: str) -> None:
+        self._client = client
+        self._mailboxes = mailbox_queue_url
+        self._outgoing = outgoing_queue_url
+
+    def put_mailboxes(self, work: Iterable[MailboxWork]) -> int:
+        """Queue passes over mailboxes, grouped by organisation; return how many."""
+        return self._put(
+            self._mailboxes,
+            (
+                (one.organisation, {"organisation": one.organisation, "mailbox": one.mailbox, "reason": one.reason})
+                for one in work
+            ),
+        )
+
+    def put_outgoing(self, work: Iterable[OutgoingWork]) -> int:
+        """Queue e-mails to send, grouped by sender; return how many orders."""
+        return self._put(
+            self._outgoing,
+            (
+                (
+                    one.sender.casefold(),
+                    {
+                        "organisation": one.organisation,
+                        "profile": one.profile,
+                        "sender": one.sender,
+                        "activities": list(one.activities),
+                    },
+                )
+                for one in work
+            ),
+        )
+
+    def _put(self, queue: str, orders: Iterable[tuple[str, dict[str, object]]]) -> int:
+        count = 0
+        for batch in _batches(orders):
+            self._send(queue, batch)
+            count += len(batch)
+        return count
+
+    def _send(self, queue: str, entries: list[Entry]) -> None:
+        """Send a batch; entries that SQS refuses for now are sent again, a few times."""
+        for turn in range(_ROUNDS):
+            with translated(f"queue {queue}"):
+                answer = self._client.send_message_batch(QueueUrl=queue, Entries=entries)
+            refused = {failure["Id"] for failure in answer.get("Failed", [])}
+            entries = [entry for entry in entries if entry["Id"] in refused]
+            if not entries:
+                return
+            pause(turn)
+        raise TryLater(f"queue {queue}: {len(entries)} orders refused {_ROUNDS} times", kind="aws_busy", shared=True)
+
+
+def _batches(orders: Iterable[tuple[str, dict[str, object]]]) -> Iterator[list[Entry]]:
+    rest = iter(orders)
+    while group := list(islice(rest, _BATCH)):
+        yield [
+            {"Id": str(number), "MessageBody": json.dumps(body, separators=(",", ":")), "MessageGroupId": _group(name)}
+            for number, (name, body) in enumerate(group)
+        ]
+
+
+def _group(name: str) -> str:
+    """Return the name where SQS takes it as a group (1 to 128 printable ASCII characters), else its digest."""
+    return name if _GROUP.fullmatch(name) else hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()

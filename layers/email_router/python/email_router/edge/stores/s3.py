@@ -1,0 +1,111 @@
+"""Keep bytes in S3 that are too large for a row, below the organisation's name.
+
+Encryption and retention are the bucket's own.  All calls may be repeated; a stream that breaks off leaves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from email_router.edge.connect.aws import code_of, translated
+from email_router.edge.connect.keys import Keys
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART = 8 * 1024 * 1024
+"""Bytes of one part of a stream, held in memory; S3 takes no part under 5 MB but the last, and 10,000 parts."""
+
+
+class S3BlobStore:
+    """The blobs of one organisation."""
+
+    def __init__(self, client: S3Client, bucket: str, organisation: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = Keys(organisation).organisation
+        self._what = f"bucket {bucket}"
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store the bytes."""
+        with translated(self._what):
+            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=data)
+
+    def put_stream(self, key: str, pieces: Iterable[bytes]) -> int:
+        """Store the pieces, one part of 8 MB in memory at a time; return the size in bytes."""
+        parts = _parts(pieces)
+        first = next(parts, b"")
+        if len(first) < PART:
+            self.put(key, first)
+            return len(first)
+        with translated(self._what):
+            upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key(key))["UploadId"]
+        done = False
+        try:
+            size = self._upload(key, upload, first, parts)
+            done = True
+        finally:
+            if not done:
+                self._abandon(key, upload)
+        return size
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes, or raise KeyError."""
+        with translated(self._what):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
+            except ClientError as refused:
+                if code_of(refused) == "NoSuchKey":
+                    raise KeyError(key) from refused
+                raise
+            with answer["Body"] as body:
+                return body.read()
+
+    def delete(self, key: str) -> None:
+        """Remove the bytes."""
+        with translated(self._what):
+            self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
+
+    def _key(self, key: str) -> str:
+        return f"{self._prefix}/{key}"
+
+    def _upload(self, key: str, upload: str, first: bytes, rest: Iterator[bytes]) -> int:
+        written: list[CompletedPartTypeDef] = []
+        size = 0
+        for number, part in enumerate(_all(first, rest), 1):
+            with translated(self._what):
+                answer = self._client.upload_part(
+                    Bucket=self._bucket, Key=self._key(key), UploadId=upload, PartNumber=number, Body=part
+                )
+            written.append({"ETag": answer["ETag"], "PartNumber": number})
+            size += len(part)
+        with translated(self._what):
+            self._client.complete_multipart_upload(
+                Bucket=self._bucket, Key=self._key(key), UploadId=upload, MultipartUpload={"Parts": written}
+            )
+        return size
+
+    def _abandon(self, key: str, upload: str) -> None:
+        with translated(self._what):
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key(key), UploadId=upload)
+
+
+def _all(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces as parts of exactly PART bytes, the last one shorter."""
+    kept = bytearray()
+    for piece in pieces:
+        kept += piece
+        while len(kept) >= PART:
+            yield bytes(kept[:PART])
+            del kept[:PART]
+    if kept:
+        yield bytes(kept)

@@ -1,0 +1,268 @@
+"""Put the roads together: the adapters that the environment and the published configuration name, handed to the flows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from email_router.core import counters
+from email_router.core.errors import ConfigurationError, MailboxBlocked
+from email_router.core.flows import schedule
+from email_router.core.flows.collect_outgoing import CollectOutgoing
+from email_router.core.flows.incoming import Incoming
+from email_router.core.flows.outgoing import Outgoing
+from email_router.core.flows.record_delivery import RecordDelivery
+from email_router.core.flows.route_mailbox import RouteMailbox
+from email_router.core.flows.send_email import SendEmail
+from email_router.core.mailbox import Mailbox, MailboxKind, Profile
+from email_router.core.parse import parse
+from email_router.core.ports import Crm, MailSender, MailSource, Meters
+from email_router.core.settings import Configuration
+from email_router.wiring import events, registry
+from email_router.wiring.environment import Environment
+from email_router.wiring.observe import EmfMeters, log, mailbox_digest, meters
+from email_router.wiring.services import Services
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_RESERVE = 30.0
+"""Seconds of a function's time that are kept for the last batch and the farewell."""
+
+
+class SystemClock:
+    """The machine's clock, in UTC."""
+
+    def now(self) -> datetime:
+        """Return the instant."""
+        return datetime.now(UTC)
+
+
+CLOCK = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """Opens the adapters of one organisation as its configuration names them."""
+
+    services: Services
+    environment: Environment
+    meters: Meters
+
+    def source(self, profile: Profile, mailbox: Mailbox) -> MailSource:
+        """Open the mailbox's source.  What cannot be opened blocks this mailbox and no other."""
+        try:
+            make = registry.adapter(registry.SOURCES, profile.server)
+            source: MailSource = make(profile, mailbox, self._secret(profile), self.environment.reach)
+            if mailbox.kind is MailboxKind.FORWARD:
+                source = registry.load(registry.FORWARD)(source, profile, parse)
+        except ConfigurationError as wrong:
+            raise self._not_loaded(mailbox, wrong) from wrong
+        return source
+
+    def sender(self, profile: Profile, mailbox: Mailbox) -> MailSender:
+        """Open the way out of the mailbox's e-mails."""
+        try:
+            make = registry.adapter(registry.SENDERS, profile.server)
+            secret = self._secret(profile)
+            if profile.server == "ses":
+                settings = {"configuration_set": self.environment.ses_configuration_set}
+                sender: MailSender = make(profile, mailbox, secret, self.environment.reach, **settings)
+            else:
+                sender = make(profile, mailbox, secret, self.environment.reach)
+        except ConfigurationError as wrong:
+            raise self._not_loaded(mailbox, wrong) from wrong
+        return sender
+
+    def _secret(self, profile: Profile) -> str:
+        return self.services.secrets.get(profile.secret) if profile.secret else ""
+
+    def _not_loaded(self, mailbox: Mailbox, wrong: ConfigurationError) -> MailboxBlocked:
+        self.meters.count(counters.PROVIDER_LOAD_FAILURES)
+        mend = "Mend the configuration and publish it."
+        return MailboxBlocked(f"{mailbox.address}: {wrong}", kind="configuration", mend=mend)
+
+
+def schedule_mailboxes(environment: Environment) -> Callable[[dict[str, Any]], int]:
+    """Return the function that queues a pass for every mailbox that is due, or for all when the event asks."""
+    services = Services(environment)
+
+    def run(event: dict[str, Any]) -> int:
+        mailboxes = services.schedule.mailboxes()
+        work = schedule.requested(mailboxes) if events.asks_for_all(event) else schedule.due(mailboxes, CLOCK.now())
+        for organisation in services.configurations.organisations():
+            meters.of(organisation).count(counters.SCHEDULING_CYCLES)
+        return services.queues.put_mailboxes(work)
+
+    return run
+
+
+def route_mailbox(environment: Environment) -> Callable[[dict[str, Any], LambdaContext], None]:
+    """Return the function that serves the mailbox of one order."""
+    services = Services(environment)
+    refreshed = _Refreshes(services, meters)
+
+    def run(body: dict[str, Any], context: LambdaContext) -> None:
+        work = events.mailbox_work(body)
+        configuration = refreshed.configuration(work.organisation)
+        road = RouteMailbox(_incoming(services, environment, configuration))
+        summary = road.route(work, _stop_at(context, environment))
+        if summary.error is not None:
+            log.warning("mailbox not served", mailbox=mailbox_digest(summary.mailbox), kind=summary.error.kind)
+        elif summary.handled:
+            log.info("mailbox routed", mailbox=mailbox_digest(summary.mailbox), messages=summary.handled)
+
+    return run
+
+
+def collect_outgoing(environment: Environment) -> Callable[[], int]:
+    """Return the function that queues the pending e-mails of every organisation."""
+    services = Services(environment)
+    refreshed = _Refreshes(services, meters)
+
+    def run() -> int:
+        count = 0
+        for organisation in services.configurations.organisations():
+            configuration = refreshed.configuration(organisation)
+            count += CollectOutgoing(
+                configuration=configuration,
+                clock=CLOCK,
+                meters=meters.of(organisation),
+                crm=crm_of(services, configuration),
+                queues=services.queues,
+                delays=environment.delays,
+            ).collect()
+        return count
+
+    return run
+
+
+def send_email(environment: Environment) -> Callable[[dict[str, Any], LambdaContext], None]:
+    """Return the function that sends the e-mails of one order."""
+    services = Services(environment)
+    refreshed = _Refreshes(services, meters)
+
+    def run(body: dict[str, Any], context: LambdaContext) -> None:
+        work = events.outgoing_work(body)
+        configuration = refreshed.configuration(work.organisation)
+        road = SendEmail(_outgoing(services, environment, configuration), context.aws_request_id)
+        for sent in road.send(work, _stop_at(context, environment)):
+            status = sent.status.value if sent.status else "not now"
+            log.info("e-mail handled", activity=sent.activity, status=status)
+
+    return run
+
+
+def record_delivery(environment: Environment) -> Callable[[dict[str, Any]], str | None]:
+    """Return the function that writes an SES event to the e-mail it is about."""
+    services = Services(environment)
+
+    def run(event: dict[str, Any]) -> str | None:
+        said = events.delivery_event(event)
+        known = services.configurations.organisations()
+        for organisation in [said.organisation] if said.organisation in known else known:
+            configuration = services.configurations.current(organisation)
+            activity = RecordDelivery(
+                clock=CLOCK,
+                meters=meters.of(organisation),
+                ledger=services.ledger(organisation),
+                crm=crm_of(services, configuration),
+                outgoing=services.outgoing(organisation),
+            ).record(said)
+            if activity:
+                log.info("delivery event recorded", activity=activity, kind=said.kind)
+                return activity
+        log.warning("delivery event of an unknown e-mail", kind=said.kind)
+        return None
+
+    return run
+
+
+def crm_of(services: Services, configuration: Configuration) -> Crm:
+    """Return the organisation's CRM.  Raises ConfigurationError when no adapter serves its kind."""
+    make = registry.adapter(registry.CRMS, configuration.crm.kind)
+    crm: Crm = make(
+        services.clients.dynamodb,
+        services.environment.crm_table,
+        services.environment.router_table,
+        configuration.organisation,
+        services.blobs(configuration.organisation),
+    )
+    return crm
+
+
+def _incoming(services: Services, environment: Environment, configuration: Configuration) -> Incoming:
+    organisation = configuration.organisation
+    counted = meters.of(organisation)
+    return Incoming(
+        configuration=configuration,
+        clock=CLOCK,
+        meters=counted,
+        states=services.states(organisation),
+        ledger=services.ledger(organisation),
+        quarantine=services.quarantine(organisation),
+        crm=crm_of(services, configuration),
+        outgoing=services.outgoing(organisation),
+        blobs=services.blobs(organisation),
+        queues=services.queues,
+        open_source=Adapters(services, environment, counted).source,
+        parse=parse,
+        timing=environment.timing,
+    )
+
+
+def _outgoing(services: Services, environment: Environment, configuration: Configuration) -> Outgoing:
+    organisation = configuration.organisation
+    counted = meters.of(organisation)
+    return Outgoing(
+        configuration=configuration,
+        clock=CLOCK,
+        meters=counted,
+        ledger=services.ledger(organisation),
+        crm=crm_of(services, configuration),
+        outgoing=services.outgoing(organisation),
+        blobs=services.blobs(organisation),
+        queues=services.queues,
+        open_sender=Adapters(services, environment, counted).sender,
+        delays=environment.delays,
+    )
+
+
+def _stop_at(context: LambdaContext, environment: Environment) -> datetime:
+    """When no new work is begun: the work budget, or what is left of the function's time less a reserve."""
+    left = context.get_remaining_time_in_millis() / 1000 - _RESERVE
+    return CLOCK.now() + timedelta(seconds=max(1.0, min(environment.work_seconds, left)))
+
+
+class _Refreshes:
+    """Counts what changes when a new version of the configuration is read."""
+
+    def __init__(self, services: Services, counted: EmfMeters) -> None:
+        self._services = services
+        self._meters = counted
+        self._last: dict[str, Configuration] = {}
+
+    def configuration(self, organisation: str) -> Configuration:
+        """Return the published configuration."""
+        now = self._services.configurations.current(organisation)
+        before = self._last.get(organisation)
+        if now is not before:
+            self._last[organisation] = now
+            self._count(self._meters.of(organisation), before, now)
+        return now
+
+    def _count(self, counted: Meters, before: Configuration | None, now: Configuration) -> None:
+        counted.count(counters.CONFIGURATION_REFRESHES)
+        old = {(one.direction, one.name): one for one in before.profiles} if before else {}
+        new = {(one.direction, one.name): one for one in now.profiles}
+        started, removed = len(new.keys() - old.keys()), len(old.keys() - new.keys())
+        changed = sum(1 for name in new.keys() & old.keys() if new[name] != old[name])
+        for name, value in (
+            (counters.PROVIDERS_STARTED, started),
+            (counters.PROVIDERS_REMOVED, removed),
+            (counters.PROVIDERS_REFRESHED, changed),
+        ):
+            if value:
+                counted.count(name, value)

@@ -1,0 +1,110 @@
+"""The stores of the stack, for one organisation each, over one client a service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from email_router.edge.connect import aws
+from email_router.edge.stores.configurations import DynamoConfigurations
+from email_router.edge.stores.ledger import DynamoLedger
+from email_router.edge.stores.mailbox_states import DynamoMailboxStates
+from email_router.edge.stores.outgoing_states import DynamoOutgoingStates
+from email_router.edge.stores.quarantine import DynamoQuarantine
+from email_router.edge.stores.queues import SqsWorkQueues
+from email_router.edge.stores.s3 import S3BlobStore
+from email_router.edge.stores.schedule import DynamoSchedule
+from email_router.edge.stores.secrets import SecretsManagerSecrets
+from email_router.wiring.environment import Environment
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sqs import SQSClient
+
+
+class Clients:
+    """The process's AWS clients, each made when it is first used."""
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """DynamoDB."""
+        return aws.dynamodb()
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3."""
+        return aws.s3()
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """SQS."""
+        return aws.sqs()
+
+    @cached_property
+    def secretsmanager(self) -> SecretsManagerClient:
+        """Secrets Manager."""
+        return aws.secrets_manager()
+
+
+@dataclass(frozen=True)
+class GivenClients:
+    """Clients that the caller made: of the embedded cloud, or of another account."""
+
+    dynamodb: DynamoDBClient
+    s3: S3Client
+    sqs: SQSClient
+    secretsmanager: SecretsManagerClient
+
+
+class Services:
+    """What the functions and the command line remember and reach, made from one environment."""
+
+    def __init__(self, environment: Environment, clients: Clients | GivenClients | None = None) -> None:
+        self.environment = environment
+        self.clients = clients or Clients()
+
+    @cached_property
+    def configurations(self) -> DynamoConfigurations:
+        """The published configurations, cached for ConfigUpdatePeriod."""
+        seconds = self.environment.config_update_period
+        return DynamoConfigurations(self.clients.dynamodb, self.environment.router_table, seconds)
+
+    @cached_property
+    def schedule(self) -> DynamoSchedule:
+        """The mailboxes on the schedule, of all organisations."""
+        return DynamoSchedule(self.clients.dynamodb, self.environment.router_table)
+
+    @cached_property
+    def secrets(self) -> SecretsManagerSecrets:
+        """Passwords and client secrets."""
+        return SecretsManagerSecrets(self.clients.secretsmanager, self.environment.secret_prefix)
+
+    @cached_property
+    def queues(self) -> SqsWorkQueues:
+        """The work queues."""
+        environment = self.environment
+        return SqsWorkQueues(self.clients.sqs, environment.mailbox_queue_url, environment.outgoing_queue_url)
+
+    def blobs(self, organisation: str) -> S3BlobStore:
+        """Bytes too large for a row."""
+        return S3BlobStore(self.clients.s3, self.environment.data_bucket, organisation)
+
+    def states(self, organisation: str) -> DynamoMailboxStates:
+        """Mailbox states."""
+        table = self.environment.router_table
+        return DynamoMailboxStates(self.clients.dynamodb, table, organisation, self.blobs(organisation))
+
+    def ledger(self, organisation: str) -> DynamoLedger:
+        """Claims, receipts, traces, conversations."""
+        return DynamoLedger(self.clients.dynamodb, self.environment.router_table, organisation)
+
+    def quarantine(self, organisation: str) -> DynamoQuarantine:
+        """Messages that a person must look at."""
+        return DynamoQuarantine(self.clients.dynamodb, self.environment.router_table, organisation)
+
+    def outgoing(self, organisation: str) -> DynamoOutgoingStates:
+        """The state of each outgoing e-mail."""
+        return DynamoOutgoingStates(self.clients.dynamodb, self.environment.router_table, organisation)

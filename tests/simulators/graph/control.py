@@ -1,0 +1,159 @@
+"""Steer the simulator from outside: paths under /_control, no token needed."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+
+from tests.simulators.graph.http import GraphFailure, Json, Reply, Request
+from tests.simulators.graph.service import Service
+from tests.simulators.graph.world import Application, Item, World
+
+
+def control(service: Service, request: Request) -> Reply:
+    """Answer one control call."""
+    name = f"{request.method} {request.path.removeprefix('/_control/')}"
+    call = CALLS.get(name)
+    if call is None:
+        return GraphFailure(404, "NoSuchControl", name).reply
+    with service.world.lock:
+        try:
+            return Reply(200, call(service, request))
+        except GraphFailure as failure:
+            return failure.reply
+
+
+def put_message(world: World, wanted: Json) -> Item:
+    """Put a raw message (base64 in `raw`) into a folder of a mailbox."""
+    moment = wanted.get("received")
+    return world.open(wanted["mailbox"]).add(
+        base64.b64decode(wanted["raw"]),
+        wanted.get("folder", "inbox"),
+        datetime.fromisoformat(moment) if moment else None,
+        is_read=bool(wanted.get("is_read")),
+        is_draft=bool(wanted.get("is_draft")),
+    )
+
+
+def seed(world: World, wanted: Json) -> None:
+    """Fill the world: tenant, token_seconds, applications, mailboxes with messages (raw as base64, or a file's path)."""
+    world.tenant = wanted.get("tenant", world.tenant)
+    world.token_seconds = wanted.get("token_seconds", world.token_seconds)
+    for one in wanted.get("applications", []):
+        _application(world, one)
+    for one in wanted.get("mailboxes", []):
+        world.open(one["address"]).state = one.get("state", "ok")
+        for message in one.get("messages", []):
+            put_message(world, {"mailbox": one["address"], **message})
+
+
+def _application(world: World, wanted: Json) -> None:
+    world.applications[wanted["client_id"]] = Application(
+        wanted["client_id"],
+        set(wanted.get("secrets", [])),
+        set(wanted.get("expired", [])),
+        list(wanted.get("certificates", [])),
+        bool(wanted.get("enabled", True)),
+    )
+
+
+def _row(service: Service, mailbox: str, item: Item) -> Json:
+    box = service.world.open(mailbox)
+    folder = box.folder(item.folder)
+    return {
+        "id": item.id,
+        "immutable_id": item.immutable_id,
+        "folder": folder.well_known or folder.name,
+        "is_read": item.is_read,
+        "is_draft": item.is_draft,
+        "internet_message_id": str(item.message.get("message-id", "")),
+        "subject": str(item.message.get("subject", "")),
+        "raw": base64.b64encode(item.raw).decode(),
+    }
+
+
+def _put(service: Service, request: Request) -> Json:
+    wanted = request.json()
+    return _row(service, wanted["mailbox"], put_message(service.world, wanted))
+
+
+def _list(service: Service, request: Request) -> Json:
+    address = request.query["mailbox"]
+    return {"messages": [_row(service, address, item) for item in service.world.open(address).items]}
+
+
+def _remove(service: Service, request: Request) -> Json:
+    mailbox = service.world.open(request.query["mailbox"])
+    mailbox.remove(mailbox.item(request.query["id"]))
+    return {}
+
+
+def _move(service: Service, request: Request) -> Json:
+    wanted = request.json()
+    mailbox = service.world.open(wanted["mailbox"])
+    item = mailbox.item(wanted["id"])
+    mailbox.move(item, wanted["folder"])
+    return _row(service, wanted["mailbox"], item)
+
+
+def _mailbox(service: Service, request: Request) -> Json:
+    wanted = request.json()
+    service.world.open(wanted["address"]).state = wanted.get("state", "ok")
+    return {}
+
+
+def _register(service: Service, request: Request) -> Json:
+    _application(service.world, request.json())
+    return {}
+
+
+def _settings(service: Service, request: Request) -> Json:
+    world, wanted = service.world, request.json()
+    world.filter_limit = wanted.get("filter_limit", world.filter_limit)
+    world.token_seconds = wanted.get("token_seconds", world.token_seconds)
+    world.quirks = set(wanted.get("quirks", world.quirks))
+    if wanted.get("revoke_tokens"):
+        world.tokens.clear()
+    if wanted.get("expire_sync"):
+        world.sync_round += 1
+        world.sync_floor = world.sync_round
+    return {}
+
+
+def _plant(service: Service, request: Request) -> Json:
+    service.faults.plant(request.json())
+    return {}
+
+
+def _clear_faults(service: Service, request: Request) -> Json:
+    service.faults.clear()
+    return {}
+
+
+def _requests(service: Service, request: Request) -> Json:
+    return {"requests": list(service.exchanges)}
+
+
+def _clear_requests(service: Service, request: Request) -> Json:
+    service.exchanges.clear()
+    return {}
+
+
+def _ready(service: Service, request: Request) -> Json:
+    return {"tenant": service.world.tenant}
+
+
+CALLS = {
+    "GET ready": _ready,
+    "POST messages": _put,
+    "GET messages": _list,
+    "DELETE messages": _remove,
+    "POST move": _move,
+    "POST mailboxes": _mailbox,
+    "POST applications": _register,
+    "POST settings": _settings,
+    "POST faults": _plant,
+    "DELETE faults": _clear_faults,
+    "GET requests": _requests,
+    "DELETE requests": _clear_requests,
+}

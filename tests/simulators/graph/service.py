@@ -1,0 +1,118 @@
+"""The simulated service: routes, faults, batches, and a record of what was said."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import deque
+from collections.abc import Callable
+
+from tests.simulators.graph import delta, entra, messages
+from tests.simulators.graph.faults import Fault, Faults
+from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route, answer, parse_target
+from tests.simulators.graph.world import World
+
+_MOST_IN_BATCH = 20
+_KEPT = 5000
+_LONGEST_BODY = 256 * 1024
+
+API_ROUTES: list[Route] = [*delta.ROUTES, *messages.ROUTES]
+"""Routes that ask for a bearer token.  Further modules of the simulator add theirs here."""
+
+
+class Service:
+    """Answers requests, one at a time."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.faults = Faults()
+        self.exchanges: deque[Json] = deque(maxlen=_KEPT)
+
+    def meet(self, request: Request) -> Fault | None:
+        """Return the fault that a request meets."""
+        with self.world.lock:
+            return self.faults.hit(request)
+
+    def answer(self, request: Request, fault: Fault | None) -> Reply:
+        """Answer a request of the API or of the login host, and note it down."""
+        with self.world.lock:
+            reply = (fault.reply() if fault else None) or self._answer(request)
+            self._note(request, reply, batched=False)
+            return reply
+
+    def _answer(self, request: Request) -> Reply:
+        if not request.path.lower().startswith("/v1.0"):
+            return answer(self.world, entra.ROUTES, request)
+        try:
+            entra.authorise(self.world, request)
+            if request.method == "POST" and request.path.lower() == "/v1.0/$batch":
+                return self._batch(request)
+        except GraphFailure as failure:
+            return failure.reply
+        return answer(self.world, API_ROUTES, request)
+
+    def _batch(self, request: Request) -> Reply:
+        """Run the requests of a batch; those whose dependency failed answer 424 (learn.microsoft.com/graph/json-batching)."""
+        asked = request.json().get("requests")
+        if not isinstance(asked, list) or len({str(one.get("id")) for one in asked}) != len(asked):
+            raise GraphFailure(400, "BadRequest", "Invalid batch payload format.")
+        if len(asked) > _MOST_IN_BATCH:
+            raise GraphFailure(400, "BadRequest", "Number of requests in the batch exceeds the limit of 20.")
+        failed: set[str] = set()
+        responses = []
+        for one in asked:
+            reply = self._batched(request, one, failed)
+            if reply.status >= 400:
+                failed.add(str(one.get("id")))
+            responses.append(_batch_row(str(one.get("id")), reply))
+        return Reply(200, {"responses": responses})
+
+    def _batched(self, request: Request, one: Json, failed: set[str]) -> Reply:
+        if failed.intersection(one.get("dependsOn") or []):
+            return GraphFailure(424, "FailedDependency", "A request that this one depends on failed.").reply
+        path, query = parse_target(f"/v1.0/{str(one.get('url', '')).lstrip('/')}")
+        headers = {str(name).lower(): str(value) for name, value in (one.get("headers") or {}).items()}
+        body = json.dumps(one["body"]).encode() if "body" in one else b""
+        inner = Request(str(one.get("method", "")).upper(), path, query, headers, body, request.base)
+        fault = self.faults.hit(inner)
+        reply = (fault.reply() if fault else None) or answer(self.world, API_ROUTES, inner)
+        self._note(inner, reply, batched=True)
+        return reply
+
+    def _note(self, request: Request, reply: Reply, *, batched: bool) -> None:
+        login = not request.path.lower().startswith("/v1.0")
+        self.exchanges.append(
+            {
+                "method": request.method,
+                "path": request.path,
+                "query": dict(request.query),
+                "prefer": request.headers.get("prefer", ""),
+                "content_type": request.headers.get("content-type", ""),
+                "body": None if login else _json_of(request.body),
+                "status": reply.status,
+                "answer": reply.content if isinstance(reply.content, dict) and not login else None,
+                "batched": batched,
+            }
+        )
+
+
+def _batch_row(request_id: str, reply: Reply) -> Json:
+    row: Json = {"id": request_id, "status": reply.status, "headers": {**reply.headers, "Content-Type": reply.media_type}}
+    if isinstance(reply.content, bytes):
+        row["body"] = base64.b64encode(reply.content).decode()
+    elif reply.content is not None:
+        row["body"] = reply.content
+    return row
+
+
+def _json_of(body: bytes) -> Json | None:
+    if not body or len(body) > _LONGEST_BODY:
+        return None
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+Control = Callable[[Service, Request], Reply]
