@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aws_cdk import Fn, Token
 from aws_cdk import aws_sqs as sqs
 
-from infra_cdk.layers import Layers
+from infra_cdk.layer_versions import Layers
 from infra_cdk.parameters import Parameters
 from infra_cdk.permissions import SECRET_PREFIX
 from infra_cdk.storage import Storage

@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk.checkout import ROOT
-from infra_cdk.layers import Layers
+from infra_cdk.layer_versions import Layers
 from infra_cdk.permissions import allow
 
 LOG_RETENTION = logs.RetentionDays.ONE_MONTH

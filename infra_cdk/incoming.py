@@ -67,9 +67,8 @@ class Incoming(Construct):
             environment={"MAILBOX_QUEUE_URL": self.queue.queue_url},
             permissions=[
                 may.items(may.READ + may.WRITE + may.REMOVE, storage.router, storage.crm),
-                may.blobs(
-                    storage.bucket, "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"
-                ),
+                may.blobs(storage.bucket, "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
+                may.tell_missing_blobs(storage.bucket),
                 may.secrets(),
                 may.send_to(self.queue),
                 may.receive_from(self.queue),

@@ -1,48 +1,88 @@
-"""The two layers that every function stands on: our own code, and the packages that it needs."""
+"""Build the runtime layer without Docker: `python -m infra_cdk.layers` fills .build/lambda-runtime with wheels for Lambda.
+
+The wheels are those of layers/runtime/requirements.txt, by their hashes, for aarch64 and Python 3.13 whatever this machine is.
+"""
 
 from __future__ import annotations
 
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
-from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
+from infra_cdk.checkout import RUNTIME_LAYER, RUNTIME_REQUIREMENTS
 
-from infra_cdk.checkout import ROOT, RUNTIME_LAYER, RUNTIME_REQUIREMENTS
-
-NOT_DEPLOYED = ["python/email_router/cli", "**/__pycache__"]
-
-
-def runtime_folder(*, built: bool) -> Path:
-    """Return the runtime layer's folder, or a stand-in for it where only the template is wanted.
-
-    Raises SystemExit when the layer must be deployed and was not built.
-    """
-    if (RUNTIME_LAYER / "python").is_dir():
-        return RUNTIME_LAYER
-    if built:
-        raise SystemExit(f"{RUNTIME_LAYER.relative_to(ROOT)} is missing: run make layers before make deploy")
-    return RUNTIME_REQUIREMENTS.parent
+PYTHON = "3.13"
+PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64")
+UNPACKED_LIMIT = 250 * 1024 * 1024
+"""Bytes of a function with all its layers, unpacked (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 
-class Layers(Construct):
-    """`layer-email-router` needs no build: its folder is the asset.  `layer-runtime` is built by build_runtime_layer.py."""
+def build(
+    target: Path = RUNTIME_LAYER, requirements: Path = RUNTIME_REQUIREMENTS, *, compiler: str | None = None
+) -> int:
+    """Build the layer at `target`, replacing what is there only when all of it succeeded; return its size in bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        packages = Path(scratch, "python")
+        _install(requirements, packages)
+        shutil.rmtree(packages / "bin", ignore_errors=True)  # commands of the packages: nobody calls them there
+        _compile(packages, compiler)
+        size = sum(file.stat().st_size for file in packages.rglob("*") if file.is_file())
+        if size > UNPACKED_LIMIT:
+            raise SystemExit(f"the runtime layer has {size:,} bytes, Lambda allows {UNPACKED_LIMIT:,}: drop a package")
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        packages.rename(target / "python")
+    return size
 
-    def __init__(self, scope: Construct, construct_id: str, *, built: bool) -> None:
-        super().__init__(scope, construct_id)
-        self.email_router = self._layer("layer-email-router", ROOT / "layers" / "email_router", "the router's own code")
-        self.runtime = self._layer("layer-runtime", runtime_folder(built=built), "the packages it needs")
 
-    @property
-    def both(self) -> list[lambda_.ILayerVersion]:
-        """Both layers, as a function takes them."""
-        return [self.email_router, self.runtime]
+def _install(requirements: Path, target: Path) -> None:
+    """--no-compile: pip would compile with this machine's Python, whose .pyc files Lambda's does not read."""
+    platforms = [option for platform in PLATFORMS for option in ("--platform", platform)]
+    done = subprocess.run(  # noqa: S603 - pip with our own list
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--require-hashes", "--only-binary", ":all:", "--no-deps", "--no-compile"),
+            *("--implementation", "cp", "--python-version", PYTHON, *platforms),
+            *("--target", str(target), "--requirement", str(requirements)),
+        ],
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"the packages of {requirements.name} could not be installed for {PLATFORMS[0]}: see above")
 
-    def _layer(self, name: str, folder: Path, description: str) -> lambda_.LayerVersion:
-        return lambda_.LayerVersion(
-            self,
-            name,
-            description=f"CRM E-mail Router: {description}",
-            code=lambda_.Code.from_asset(str(folder), exclude=NOT_DEPLOYED),
-            compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
-            compatible_architectures=[lambda_.Architecture.ARM_64],
-        )
+
+def _compile(packages: Path, python: str | None) -> None:
+    """Compile with a Python of Lambda's version: a cold start is billed, and without .pyc files it compiles everything anew."""
+    if python is None or not _runs(python):
+        sys.stderr.write(f"no Python {PYTHON} to compile with: the layer works, but its cold starts take longer\n")
+        return
+    # unchecked-hash: the files' dates are nothing to go by once they went through an archive.
+    options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(packages), "-p", "/opt/python"]
+    command = [python, "-m", "compileall", *options, str(packages)]
+    done = subprocess.run(command, check=False)  # noqa: S603 - an interpreter that the operator named
+    if done.returncode:
+        raise SystemExit(f"{python} could not compile the packages: see above")
+
+
+def _runs(python: str) -> bool:
+    """Tell whether this is a Python of Lambda's version that starts: a version manager's stand-in on the path may not."""
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    command = [python, "-c", ask]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - as above
+    return answer.stdout.strip() == PYTHON
+
+
+def main() -> None:
+    """Build the layer; `--python` names the interpreter that compiles it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--python", default=shutil.which(f"python{PYTHON}"), help=f"a Python {PYTHON}")
+    size = build(compiler=parser.parse_args().python)
+    sys.stderr.write(f"built {RUNTIME_LAYER.name}: {size / 1e6:.0f} MB\n")
+
+
+if __name__ == "__main__":
+    main()

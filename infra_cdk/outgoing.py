@@ -84,6 +84,7 @@ class Outgoing(Construct):
             permissions=[
                 may.items(may.READ + may.WRITE + may.REMOVE, storage.router, storage.crm),
                 may.blobs(storage.bucket, "s3:GetObject", "s3:PutObject"),
+                may.tell_missing_blobs(storage.bucket),
                 may.secrets(),
                 may.send_mail(self, self.configuration_set.configuration_set_name),
                 may.receive_from(self.queue),

@@ -15,11 +15,16 @@ class Parameters(Construct):
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         self.allow_loopback = self._text(
-            "AllowLoopback", "false", "Whether mail servers on this machine may be reached: in local runs only.",
+            "AllowLoopback",
+            "false",
+            "Whether mail servers on this machine may be reached: in local runs only.",
             allowed_values=["false", "true"],
         )
         self.allowed_networks = self._text(
-            "AllowedNetworks", "", "Private networks of mail servers, as CIDRs with commas between.", allowed_pattern=CIDRS
+            "AllowedNetworks",
+            "",
+            "Private networks of mail servers, as CIDRs with commas between.",
+            allowed_pattern=CIDRS,
         )
         self.alarm_address = self._text(
             "AlarmAddress", "", "Who is told of alarms; empty: nobody, the topic stands alone.", allowed_pattern=ADDRESS
@@ -41,12 +46,8 @@ class Parameters(Construct):
         self.maximum_delivery_attempts = self._number(
             "MaximumDeliveryAttempts", 10, "How often an e-mail is tried before it fails.", 1, 100
         )
-        self.mailbox_concurrency = self._number(
-            "MailboxConcurrency", 10, "Mailboxes served at the same time.", 2, 1000
-        )
-        self.outgoing_concurrency = self._number(
-            "OutgoingConcurrency", 5, "Senders served at the same time.", 2, 1000
-        )
+        self.mailbox_concurrency = self._number("MailboxConcurrency", 10, "Mailboxes served at the same time.", 2, 1000)
+        self.outgoing_concurrency = self._number("OutgoingConcurrency", 5, "Senders served at the same time.", 2, 1000)
 
     def _text(
         self,

@@ -15,6 +15,14 @@ from constructs import Construct
 READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
 WRITE = ("dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 REMOVE = ("dynamodb:DeleteItem",)
+KEY_ACTIONS = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
 SECRET_PREFIX = "email-router/${AWS::StackName}/"  # noqa: S105 - where secrets lie, not one of them
 
 
@@ -38,6 +46,11 @@ def blobs(bucket: s3.IBucket, *actions: str) -> iam.PolicyStatement:
     return allow(actions, bucket.arn_for_objects("*"))
 
 
+def tell_missing_blobs(bucket: s3.IBucket) -> iam.PolicyStatement:
+    """Be told NoSuchKey of a blob that is not there: without this S3 answers AccessDenied (API reference, GetObject)."""
+    return allow(["s3:ListBucket"], bucket.bucket_arn)
+
+
 def send_to(*queues: sqs.IQueue) -> iam.PolicyStatement:
     """Put messages on the queues (SendMessageBatch is covered by the same action)."""
     return allow(["sqs:SendMessage"], *(queue.queue_arn for queue in queues))
@@ -46,7 +59,8 @@ def send_to(*queues: sqs.IQueue) -> iam.PolicyStatement:
 def receive_from(queue: sqs.IQueue) -> iam.PolicyStatement:
     """What an event source needs of its queue (docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
     return allow(
-        ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queue.queue_arn
+        ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        queue.queue_arn,
     )
 
 
@@ -67,9 +81,13 @@ def send_mail(scope: Construct, configuration_set: str) -> iam.PolicyStatement:
 
 
 def use_key(scope: Construct, key: kms.IKey, *services: str) -> iam.PolicyStatement:
-    """Use the key through these services only, never directly."""
+    """Use the key through these services only, never directly.
+
+    The actions are those that DynamoDB, the most demanding of them, asks of its callers
+    (docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html).
+    """
     region = Stack.of(scope).region
-    statement = allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], key.key_arn)
+    statement = allow(KEY_ACTIONS, key.key_arn)
     statement.add_condition(
         "StringEquals", {"kms:ViaService": [f"{service}.{region}.amazonaws.com" for service in sorted(services)]}
     )

@@ -8,7 +8,7 @@ from constructs import Construct
 from infra_cdk.alarms import Alarms
 from infra_cdk.foundation import Foundation
 from infra_cdk.incoming import Incoming
-from infra_cdk.layers import Layers
+from infra_cdk.layer_versions import Layers
 from infra_cdk.outgoing import Outgoing
 from infra_cdk.parameters import Parameters
 from infra_cdk.permissions import SECRET_PREFIX

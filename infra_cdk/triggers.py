@@ -37,9 +37,7 @@ def every_minute(scope: Construct, name: str, function: lambda_.Function, dead_l
         description="CRM E-mail Router: one tick a minute",
         schedule=events.Schedule.rate(Duration.minutes(1)),
         targets=[
-            targets.LambdaFunction(
-                function, dead_letter_queue=dead_letters, retry_attempts=0, max_event_age=TICK_AGE
-            )
+            targets.LambdaFunction(function, dead_letter_queue=dead_letters, retry_attempts=0, max_event_age=TICK_AGE)
         ],
     )
     function.configure_async_invoke(max_event_age=TICK_AGE, retry_attempts=0)
@@ -55,9 +53,7 @@ def on_event(
         description="CRM E-mail Router: what became of sent mail",
         event_pattern=pattern,
         targets=[
-            targets.LambdaFunction(
-                function, dead_letter_queue=dead_letters, retry_attempts=20, max_event_age=EVENT_AGE
-            )
+            targets.LambdaFunction(function, dead_letter_queue=dead_letters, retry_attempts=20, max_event_age=EVENT_AGE)
         ],
     )
     function.configure_async_invoke(max_event_age=EVENT_AGE, retry_attempts=2)

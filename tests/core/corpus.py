@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 from email_router.core.message import Address, Attachment, Message
 from email_router.core.parse import parse
+from tests.core.corpus_differences import ON_PURPOSE
 
 ROOT = Path(__file__).resolve().parents[2].parent / "shared" / "corpora"
 """Where the corpora lie: beside the project, as ../shared/corpora."""
@@ -49,6 +51,11 @@ class Agreement:
     def share(self) -> float:
         """The part of the expected values that were found, 0 to 1."""
         return sum(self.agreed.values()) / max(1, sum(self.expected.values()))
+
+
+def place(difference: str) -> str:
+    """Return corpus, file and field of a disagreement, as corpus_differences.py names them."""
+    return ": ".join(difference.split(": ")[:2])
 
 
 class _Visible(HTMLParser):
@@ -236,6 +243,8 @@ def _stalwart_attachment(part: dict[str, Any], raw: bytes) -> dict[str, Any]:
         content = body.encode("utf-8")
     elif kind in ("Binary", "InlineBinary"):
         content = bytes(body)
+    elif (found.get("content_transfer_encoding") or "").lower() == "base64":
+        content = base64.b64decode(content)
     media_type = (
         f"{content_type['c_type']}/{content_type['c_subtype']}".lower() if content_type.get("c_subtype") else ""
     )
@@ -291,7 +300,7 @@ CORPORA: tuple[Callable[[], Agreement], ...] = (imap_tools, stalwart, flufl, sis
 
 
 def main() -> None:
-    """Print agreement by corpus and field, then each disagreement."""
+    """Print agreement by corpus and field, then each disagreement, with its reason where it is on purpose."""
     for compare in CORPORA:
         result = compare()
         agreed, expected = sum(result.agreed.values()), sum(result.expected.values())
@@ -301,7 +310,8 @@ def main() -> None:
         for name, wanted in sorted(result.expected.items()):
             sys.stdout.write(f"    {name:24} {result.agreed[name]:5} of {wanted}\n")
         for difference in result.differences:
-            sys.stdout.write(f"  {difference}\n")
+            reason = ON_PURPOSE.get(place(difference))
+            sys.stdout.write(f"  {difference}{' - on purpose: ' + reason if reason else ''}\n")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,11 @@ def _near_boundaries(count: int) -> bytes:
 
 
 def _same_boundary_nested(count: int) -> bytes:
-    return _HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" * count
+    return (
+        _HEAD
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + b"--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" * count
+    )
 
 
 def _field(name: bytes, value: bytes) -> bytes:
@@ -42,7 +46,13 @@ def _html(value: bytes) -> bytes:
 
 
 def _encoded(encoding: bytes, value: bytes) -> bytes:
-    return _HEAD + b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + value
+    return (
+        _HEAD
+        + b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: "
+        + encoding
+        + b"\r\n\r\n"
+        + value
+    )
 
 
 def _parameters(count: int) -> bytes:
@@ -62,7 +72,11 @@ def _report(count: int) -> bytes:
 def _tnef(count: int) -> bytes:
     empty = b"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00"
     stream = b"\x78\x9f\x3e\x22\x00\x00" + empty * count
-    return _HEAD + b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(stream)
+    return (
+        _HEAD
+        + b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(stream)
+    )
 
 
 FAMILIES: dict[str, tuple[Callable[[int], bytes], int]] = {

@@ -60,7 +60,7 @@ def work(stack: DeployedStack) -> Callable[..., None]:
 def rows(stack: DeployedStack) -> list[dict[str, str]]:
     """What the functions of the small stack wrote down."""
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table("router"))
-    return [{name: value["S"] for name, value in item.items()} for page in pages for item in page["Items"]]
+    return [{name: value.get("S", "") for name, value in item.items()} for page in pages for item in page["Items"]]
 
 
 def done(stack: DeployedStack, job: str) -> list[dict[str, str]]:

@@ -52,10 +52,8 @@ def test_it_answers_on_loopback_only_and_leaves_nothing_behind(checkout: Checkou
             assert answer.status == 200
         with socket.socket() as another:
             another.settimeout(1)
-            with pytest.raises(OSError):
-                another.connect((socket.gethostbyname(socket.gethostname()), ministack.port)) if (
-                    not socket.gethostbyname(socket.gethostname()).startswith("127.")
-                ) else another.connect(("127.0.0.2", ministack.port))
+            with pytest.raises(ConnectionRefusedError):  # it would answer there if it listened on all addresses
+                another.connect(("127.0.0.2", ministack.port))
 
     assert not alive(pid)
     assert [path.name for path in tmp_path.iterdir()] == ["ministack.log"]
@@ -87,9 +85,9 @@ def test_it_dies_with_a_parent_that_was_killed(checkout: Checkout, tmp_path: Pat
 
         assert gone_within(pid, 5)
     deadline = time.monotonic() + 5
-    while (tmp_path / "run").exists() and time.monotonic() < deadline:
+    while list(tmp_path.glob("run-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not (tmp_path / "run").exists()
+    assert not list(tmp_path.glob("run-*"))
 
 
 def test_a_missing_environment_says_make_setup(tmp_path: Path) -> None:

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from email_router.core import encoded_words
+from email_router.core import address_entry
+from email_router.core.address_entry import Mailbox
 from email_router.core.address_tokens import Token, tokens
 from email_router.core.limits import Defects, Limits
 from email_router.core.message import Address
-from email_router.core.visible import one_line
 
 _ADDRESS = r"[A-Za-z0-9!#$%&'*+/^_`{|}~.-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+"
 # The two forms nearly every mail has, so that the tokens are needed for the rest only.
-_USUAL = re.compile(rf' *+(?:(?:"([^"\\]*+)"|([^"(),:;<>@\[\]\\]*+)) *+<({_ADDRESS})>|({_ADDRESS})) *+(?:,|$)')
-# RFC 5322 atext, and of RFC 6532 what shows: no blanks, no zero-width characters, no bidi controls.
-_ATOM = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff\u3001-\ud7ff"
-    r"\uf900-\ufefe\uff01-\uffee\U00010000-\U000e0000-]+"
-)
-_LABEL = re.compile(r"[\w-]+")
-_LITERAL = re.compile(r"\[[0-9A-Za-z:.-]+\]")
-_LONGEST = 320  # RFC 3696 erratum 1690: 64 + "@" + 255
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """One entry of an address list; `sure` when the bytes allow no other reading of who it is."""
-
-    address: Address
-    sure: bool
+_USUAL = re.compile(rf' *+(?:(?:"([^"\\]*+)"|([^"(),:;<>@\[\]\\]*+)) *+<({_ADDRESS})>|({_ADDRESS})) *+(?:,|\Z)')
 
 
 def author(values: Sequence[str], defects: Defects) -> Address | None:
@@ -87,7 +71,7 @@ def mailbox_list(value: str, limits: Limits, defects: Defects) -> list[Mailbox]:
         if not usual:
             return _by_tokens(value, limits, defects)
         quoted, bare, angle, lone = usual.groups()
-        address = Address(_name(quoted if quoted is not None else bare or ""), angle or lone)
+        address = Address(address_entry.display_name(quoted if quoted is not None else bare or ""), angle or lone)
         if not _dots_fit(address.address) or len(found) >= limits.addresses:
             return _by_tokens(value, limits, defects)
         found.append(Mailbox(address, sure=True))
@@ -98,30 +82,24 @@ def mailbox_list(value: str, limits: Limits, defects: Defects) -> list[Mailbox]:
 def _dots_fit(address: str) -> bool:
     """Tell whether the local part is a plain dot-atom and no encoded word."""
     local = address.partition("@")[0]
-    return len(address) <= _LONGEST and not (local[0] == "." or local[-1] == "." or ".." in local)
+    return len(address) <= address_entry.LONGEST and not (local[0] == "." or local[-1] == "." or ".." in local)
 
 
 def _by_tokens(value: str, limits: Limits, defects: Defects) -> list[Mailbox]:
-    """Split the list at its commas and group marks and read each entry."""
+    """Split the list at its commas and group marks and read each entry; a member of a group is nobody for sure."""
     found: list[Mailbox] = []
     entry: list[Token] = []
-    inside = False
+    inside = grouped = False
     for token in [*tokens(value), Token(",", "", "")]:
         kind = token.kind
-        if kind == "<":
-            inside = True
-        elif kind == ">":
-            inside = False
+        if kind in "<>":
+            inside = kind == "<"
         route = inside and _opens_route(entry)
-        if kind == ":" and not route:
-            if any(part.kind in "<@" for part in entry):
-                entry.append(token)
-                continue
-            defects.add("a group")
-            entry = []
+        if kind == ":" and not route and not any(part.kind in "<@" for part in entry):
+            entry, grouped = [], True
         elif (kind == "," and not route) or kind == ";":
-            _take(entry, found, defects)
-            entry, inside = [], False
+            _take(entry, found, defects, grouped=grouped)
+            entry, inside, grouped = [], False, grouped and kind == ","
             if len(found) > limits.addresses:
                 defects.over(f"more than {limits.addresses} addresses")
                 return found[: limits.addresses]
@@ -136,99 +114,11 @@ def _opens_route(entry: list[Token]) -> bool:
     return "<" in shown and shown[shown.index("<") + 1 : shown.index("<") + 2] == ["@"]
 
 
-def _take(entry: list[Token], found: list[Mailbox], defects: Defects) -> None:
-    shown = [token for token in entry if token.kind not in ("space", "comment")]
-    if not shown:
+def _take(entry: list[Token], found: list[Mailbox], defects: Defects, *, grouped: bool) -> None:
+    if all(token.kind in ("space", "comment") for token in entry):
         return
-    mailbox = _mailbox(entry, shown)
+    mailbox = address_entry.read(entry)
     if mailbox is None:
         defects.add("an entry without a readable address")
     else:
-        found.append(mailbox)
-
-
-def _mailbox(entry: list[Token], shown: list[Token]) -> Mailbox | None:
-    kinds = [token.kind for token in shown]
-    if "<" not in kinds:
-        spec = _addr_spec(shown)
-        comments = [token.text for token in entry if token.kind == "comment"]
-        return Mailbox(Address(_name(comments[-1]) if comments else "", spec), sure=True) if spec else None
-    opening = kinds.index("<")
-    if kinds[-1] != ">" or kinds.count("<") != 1 or kinds.count(">") != 1:
-        return None
-    inner = shown[opening + 1 : -1]
-    routed = bool(inner) and inner[0].kind == "@"
-    if routed:
-        colon = next((at for at, token in enumerate(inner) if token.kind == ":"), len(inner))
-        inner = inner[colon + 1 :]
-    spec = _addr_spec(inner)
-    if spec is None:
-        return None
-    name = _phrase(entry)
-    sure = not routed and all(kind in ("atom", "quoted", ".") for kind in kinds[:opening])
-    if not sure and not routed and "".join(token.raw for token in shown[:opening]).casefold() == spec.casefold():
-        sure = True  # alice@example.org <alice@example.org>
-    return Mailbox(Address(name, spec), sure=sure)
-
-
-def _phrase(entry: list[Token]) -> str:
-    """Return the display name before the angle bracket; a comment stands for it when there is none."""
-    words: list[str] = []
-    comment = ""
-    for token in entry:
-        if token.kind == "<":
-            break
-        if token.kind == "comment":
-            comment = comment or token.text
-            words.append(" ")
-        else:
-            words.append(" " if token.kind == "space" else token.text)
-    return _name("".join(words)) or _name(comment)
-
-
-def _name(text: str) -> str:
-    if not text:
-        return ""
-    name = one_line(encoded_words.decode(text))
-    return " ".join(name.split()) if "  " in name else name
-
-
-def _addr_spec(shown: list[Token]) -> str | None:
-    """Return local-part@domain when the tokens are exactly that."""
-    at = next((index for index, token in enumerate(shown) if token.kind == "@"), 0)
-    local, domain = shown[:at], shown[at + 1 :]
-    if not local or not domain or not _local_part(local) or not _domain(domain):
-        return None
-    spec = "".join(token.raw for token in shown)
-    return spec if len(spec) <= _LONGEST else None
-
-
-def _local_part(local: list[Token]) -> bool:
-    """Dot-atom or quoted string.  Dots in a row or at the end pass: Japanese carriers give out such addresses."""
-    previous = "."
-    for token in local:
-        if token.kind == "atom":
-            if (
-                previous != "."
-                or not _ATOM.fullmatch(token.raw)
-                or (token.raw.startswith("=?") and token.raw.endswith("?="))
-            ):
-                return False
-        elif token.kind == "quoted":
-            if previous != "." or not token.raw.isprintable():
-                return False
-        elif token.kind != ".":
-            return False
-        previous = token.kind
-    return any(token.kind != "." for token in local)
-
-
-def _domain(domain: list[Token]) -> bool:
-    if len(domain) == 1 and domain[0].kind == "literal":
-        return bool(_LITERAL.fullmatch(domain[0].raw))
-    labels, dots = domain[::2], domain[1::2]
-    return (
-        len(labels) == len(dots) + 1
-        and all(token.kind == "." for token in dots)
-        and all(token.kind == "atom" and _LABEL.fullmatch(token.raw) for token in labels)
-    )
+        found.append(replace(mailbox, sure=False) if grouped else mailbox)

@@ -19,7 +19,22 @@ _LONG = 100_000
 # Elements without content, and those often left open, which the next one closes.
 _VOID = frozenset(
     (
-        *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"),
+        *(
+            "area",
+            "base",
+            "br",
+            "col",
+            "embed",
+            "hr",
+            "img",
+            "input",
+            "link",
+            "meta",
+            "param",
+            "source",
+            "track",
+            "wbr",
+        ),
         *("p", "li", "td", "th", "tr", "dt", "dd", "option", "tbody", "thead"),
     )
 )
@@ -87,7 +102,9 @@ def _clean(source: str) -> str | None:
     try:
         return _cleaner().clean(source)
     except BaseException as failure:
-        if type(failure).__name__ == "PanicException":  # what Rust raises is no Exception, and its class has no public name
+        if (
+            type(failure).__name__ == "PanicException"
+        ):  # what Rust raises is no Exception, and its class has no public name
             return None
         raise
 

@@ -6,22 +6,20 @@ from datetime import datetime
 
 from email_router.core import (
     address,
-    attachments,
     automatic,
+    bodies,
     dates,
     delivery_report,
     encoded_words,
     headers,
-    html,
     identifiers,
     parts,
 )
-from email_router.core.charset import decode
 from email_router.core.headers import Head
 from email_router.core.limits import Defects, Limits
-from email_router.core.message import Address, Attachment, Importance, Message
+from email_router.core.message import Address, Importance, Message
 from email_router.core.parts import Part
-from email_router.core.visible import one_line, plain
+from email_router.core.visible import one_line
 
 __all__ = ["Limits", "parse"]
 
@@ -93,16 +91,7 @@ def _line_ends(raw: bytes, defects: Defects) -> bytes:
 
 
 def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects: Defects) -> Message:
-    bodies = [part for part in leaves if attachments.is_body(part)]
-    attached: list[Attachment] = []
-    winmail = attachments.Unpacked()
-    for part in leaves:
-        if not attachments.is_body(part):
-            attached.append(attachments.from_part(part, limits))
-            inside = attachments.unpacked(part, limits)
-            attached.extend(inside.files)
-            winmail = inside if inside.text or inside.html else winmail
-    text, safe = _texts(bodies, winmail, defects)
+    contents = bodies.sort(leaves, limits, defects)
     subject = one_line(encoded_words.decode(head.get("subject") or ""))
     author = address.author(head.all("from"), defects)
     _note_repeats(head, defects)
@@ -125,9 +114,9 @@ def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects
         cc=people("cc", "Cc"),
         bcc=people("bcc", "Bcc"),
         delivered_to=tuple(one.address for field in _DELIVERED_TO for one in people(field, field)),
-        text=text,
-        html=safe,
-        attachments=tuple(attached),
+        text=contents.text,
+        html=contents.html,
+        attachments=contents.attachments,
         importance=_importance(head),
         auto_submitted=automatic.is_automatic(head, subject),
         bulk=automatic.is_bulk(head),
@@ -138,29 +127,6 @@ def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects
         defects=defects.as_tuple(),
         unreadable=_A_MAIL_HAS.isdisjoint(head.first),
     )
-
-
-def _texts(bodies: list[Part], winmail: attachments.Unpacked, defects: Defects) -> tuple[str, str]:
-    """Return the text and the sanitized html of the mail, those of a winmail.dat only where it has none itself."""
-    plains = [
-        plain(decode(part.content, part.parameters.get("charset")))
-        for part in bodies
-        if part.media_type == "text/plain"
-    ]
-    pages = [
-        plain(decode(part.content, part.parameters.get("charset"))) for part in bodies if part.media_type == "text/html"
-    ]
-    if not any(page.strip() for page in pages):
-        pages = [plain(winmail.html)]
-    if any(html.is_hostile(page) for page in pages):
-        defects.add("html too deep or too crowded: kept as text")
-    safe = "\n".join(html.sanitize(page) for page in pages)
-    text = "\n".join(plains)
-    if not text.strip() and winmail.text:
-        text = plain(winmail.text)
-    if safe and not text.strip():
-        text = html.to_text(safe)
-    return text, safe
 
 
 def _note_repeats(head: Head, defects: Defects) -> None:

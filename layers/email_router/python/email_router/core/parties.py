@@ -34,7 +34,7 @@ def choose_sender(records: Sequence[Record], mailbox_owner: str) -> Record | Non
 
 
 def parties_of(message: Message, records: Records, mailbox_owner: str) -> tuple[Party, ...]:
-    """Return the parties of a received mail: From with one record, then To, Cc and Bcc with every record that has the address.
+    """Return the parties of a received mail: From with one record, then To, Cc and Bcc with all records.
 
     An address without a record is an unresolved party, and so is one with more than 100.  A From in doubt is no
     party: nobody is named as sender who may not have been it.

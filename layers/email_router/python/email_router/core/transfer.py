@@ -8,7 +8,8 @@ import re
 from email_router.core.limits import Defects
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
-_MOSTLY = 1.05  # text that was never base64 holds more than one foreign character in twenty
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_SAMPLE = 4_096
 _IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"})
 _UUENCODED = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 
@@ -29,24 +30,31 @@ def decode(content: bytes, encoding: str, defects: Defects) -> bytes:
 
 
 def _base64(content: bytes, defects: Defects) -> bytes:
+    """Decode base64; text that was never base64 stays as it is, what was cut or soiled gives what it still holds."""
+    sample = content[:_SAMPLE].translate(None, b" \t\r\n")
+    foreign = len(sample.translate(None, _ALPHABET))
+    if foreign * 20 > len(sample):  # more than one foreign character in twenty
+        defects.add("declared as base64, which it is not")
+        return content
     padding = content.find(b"=")
     if padding >= 0:
         rest = content[padding:].lstrip(b"= \t\r\n")
         if rest:
-            return _base64(content[:padding], defects) + _after_padding(rest, defects)
+            return _digits(content[:padding], defects) + _after_padding(rest, defects)
     try:
         return binascii.a2b_base64(content)
     except binascii.Error:
-        content = content[:padding] if padding >= 0 else content
+        return _digits(content[:padding] if padding >= 0 else content, defects)
+
+
+def _digits(content: bytes, defects: Defects) -> bytes:
+    """Decode base64 without padding, whatever stands between its digits."""
     try:
         return binascii.a2b_base64(content + b"==")  # more padding than needed does no harm, less raises
     except binascii.Error:
         pass
     defects.add("broken base64")
-    shown = b"".join(content.split())
-    digits = _NOT_BASE64.sub(b"", shown)
-    if len(digits) * _MOSTLY < len(shown):
-        return content
+    digits = _NOT_BASE64.sub(b"", content)
     if len(digits) % 4 == 1:  # one digit too many says nothing
         digits = digits[:-1]
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))

@@ -181,16 +181,8 @@ def record_delivery(environment: Environment) -> Callable[[dict[str, Any]], str 
 
 
 def crm_of(services: Services, configuration: Configuration) -> Crm:
-    """Return the organisation's CRM.  Raises ConfigurationError when no adapter serves its kind."""
-    make = registry.adapter(registry.CRMS, configuration.crm.kind)
-    crm: Crm = make(
-        services.clients.dynamodb,
-        services.environment.crm_table,
-        services.environment.router_table,
-        configuration.organisation,
-        services.blobs(configuration.organisation),
-    )
-    return crm
+    """Return the organisation's CRM."""
+    return services.crm(configuration)
 
 
 def _incoming(services: Services, environment: Environment, configuration: Configuration) -> Incoming:

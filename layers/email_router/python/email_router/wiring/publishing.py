@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from email_router.core.errors import ConfigurationError
 from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
 from email_router.core.settings import Configuration
+from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
 from email_router.wiring.configuration import Loaded
-
-Row = tuple[str, str, str, str]
-"""A record of the built-in CRM: kind, address, name, owner's address."""
-
 
 class PublishedConfigurations(Protocol):
     """Where versions are kept."""
@@ -45,7 +42,7 @@ class MailboxSchedule(Protocol):
 class RecordKeeper(Protocol):
     """A CRM whose records the router may create: the built-in one."""
 
-    def import_records(self, rows: Sequence[Row]) -> int:
+    def import_records(self, rows: Iterable[AddressedRecord]) -> int:
         """Create or change records; return how many."""
 
 
@@ -76,7 +73,7 @@ def publish(
     for name, value in loaded.secrets.items():
         secrets.put(name, value)
     if crm is not None:
-        crm.import_records([_row(box) for box in configuration.mailboxes if box.kind is not MailboxKind.FORWARD])
+        _import_records(configuration, crm)
     polled = {box.key: profile for box in configuration.mailboxes if (profile := _read_by(box, configuration))}
     gone = tuple(sorted(_known_before(configurations, configuration.organisation) - polled.keys()))
     for mailbox in gone:
@@ -98,5 +95,15 @@ def _known_before(configurations: PublishedConfigurations, organisation: str) ->
         return set()  # the first version of this organisation
 
 
-def _row(mailbox: Mailbox) -> Row:
-    return mailbox.kind.value, mailbox.address, mailbox.name or mailbox.address.partition("@")[0], mailbox.owner
+def _import_records(configuration: Configuration, crm: RecordKeeper) -> None:
+    """Make users and queues; each alias, in an import of its own, leads to the same record, whose address is the mailbox's."""
+    named = [(box, _record(configuration.organisation, box)) for box in configuration.mailboxes if box.kind is not MailboxKind.FORWARD]
+    for box, row in named:
+        for alias in box.aliases:
+            crm.import_records([replace(row, address=alias)])
+    crm.import_records([row for _, row in named])
+
+
+def _record(organisation: str, mailbox: Mailbox) -> AddressedRecord:
+    name = mailbox.name or mailbox.address.partition("@")[0]
+    return record_of_row(organisation, mailbox.kind.value, mailbox.address, name, mailbox.owner)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from email_router.core.ports import Crm
+from email_router.core.settings import Configuration
 from email_router.edge.connect import aws
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.edge.stores.ledger import DynamoLedger
@@ -16,6 +18,7 @@ from email_router.edge.stores.queues import SqsWorkQueues
 from email_router.edge.stores.s3 import S3BlobStore
 from email_router.edge.stores.schedule import DynamoSchedule
 from email_router.edge.stores.secrets import SecretsManagerSecrets
+from email_router.wiring import registry
 from email_router.wiring.environment import Environment
 
 if TYPE_CHECKING:
@@ -87,6 +90,19 @@ class Services:
         """The work queues."""
         environment = self.environment
         return SqsWorkQueues(self.clients.sqs, environment.mailbox_queue_url, environment.outgoing_queue_url)
+
+    def crm(self, configuration: Configuration) -> Crm:
+        """Return the organisation's CRM.  Raises ConfigurationError when no adapter serves its kind."""
+        make = registry.adapter(registry.CRMS, configuration.crm.kind)
+        environment, organisation = self.environment, configuration.organisation
+        crm: Crm = make(
+            self.clients.dynamodb,
+            environment.crm_table,
+            environment.router_table,
+            organisation,
+            self.blobs(organisation),
+        )
+        return crm
 
     def blobs(self, organisation: str) -> S3BlobStore:
         """Bytes too large for a row."""

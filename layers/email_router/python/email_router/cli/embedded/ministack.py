@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from email_router.cli.embedded.trouble import EmbeddedCloudError
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+_RUN = "run-"
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = 5.0
 _PASSED_ON = (
@@ -39,7 +41,8 @@ class MiniStack:
         self, folder: Path, *, checkout: Checkout | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
         self._checkout = checkout or Checkout.find()
-        self._run_folder = folder / "run"
+        self._folder = folder
+        self._run_folder = folder
         self._given_environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self.log_file = folder / "ministack.log"
@@ -95,14 +98,18 @@ class MiniStack:
         self.stop()
 
     def _spawn(self) -> None:
-        shutil.rmtree(self._run_folder, ignore_errors=True)
-        (self._run_folder / "tmp").mkdir(parents=True)
+        python = self._checkout.emulator_python
+        for left_behind in self._folder.glob(f"{_RUN}*"):  # the machine stopped
+            shutil.rmtree(left_behind, ignore_errors=True)
+        # A name of its own: the watch over a run that was killed may still be removing that one's folder.
+        self._run_folder = Path(tempfile.mkdtemp(prefix=_RUN, dir=self._folder))
+        (self._run_folder / "tmp").mkdir()
         self.port = _free_port()
         launcher = Path(__file__).with_name("launcher.py")
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the emulator that make setup installed
                 # -P: the launcher's folder stays off the path, for there our ministack.py would hide the emulator.
-                [self._checkout.emulator_python, "-P", launcher, self._run_folder],
+                [python, "-P", launcher, self._run_folder],
                 env=self._environment(),
                 cwd=self._run_folder,
                 stdin=subprocess.PIPE,

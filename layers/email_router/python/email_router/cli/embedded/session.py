@@ -47,6 +47,7 @@ class EmbeddedCloud:
     parallel: int = _PARALLEL
     checkout: Checkout = field(default_factory=Checkout.find)
     _resources: ExitStack = field(default_factory=ExitStack, repr=False)
+    _ministack: MiniStack | None = None
     _stack: DeployedStack | None = None
     _counted_before: Mapping[str, int] = field(default_factory=dict)
 
@@ -56,6 +57,13 @@ class EmbeddedCloud:
         if self._stack is None:
             raise EmbeddedCloudError("the embedded cloud is not running: enter it first")
         return self._stack
+
+    @property
+    def ministack(self) -> MiniStack:
+        """The emulator that runs."""
+        if self._ministack is None:
+            raise EmbeddedCloudError("the embedded cloud is not running: enter it first")
+        return self._ministack
 
     def counters(self) -> dict[str, int]:
         """The metrics of this run and of all runs saved before."""
@@ -78,7 +86,7 @@ class EmbeddedCloud:
             if self.folder is not None:
                 self._counted_before = checkpoint.load(stack, self.folder)
                 opening.callback(_announce(self.folder, endpoint).unlink, missing_ok=True)
-            self._stack = stack
+            self._ministack, self._stack = ministack, stack
             self._resources = opening.pop_all()
         return self
 
@@ -95,7 +103,7 @@ class EmbeddedCloud:
                     f"the AWS emulator ended by itself, so nothing new is saved ({silence}); see {self.folder}/ministack.log"
                 ) from silence
             finally:
-                self._stack = None
+                self._ministack = self._stack = None
 
     def _bring_to_rest(self) -> None:
         """Take no more from the queues and let what runs end, so that nothing is done after the state was saved."""
@@ -111,7 +119,7 @@ def attach_running(folder: Path) -> DeployedStack | None:
         directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with directly.open(f"{endpoint.url}/_ministack/health", timeout=5):
             return attach(endpoint)
-    except (OSError, ValueError, KeyError, ClientError):
+    except (OSError, ValueError, KeyError, BotoCoreError, ClientError):
         return None
 
 

@@ -109,7 +109,10 @@ class DeployedStack:
                 self.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=limit)
 
     def set_visibility(self, seconds: int) -> None:
-        """Bring back the message of a function that died after so many seconds, instead of the half hour that AWS wants."""
+        """Bring back the message of a function that died after so many seconds, instead of the half hour that AWS wants.
+
+        A call that takes longer has its message given to a second call, and no longer counts as in work.
+        """
         for url in set(self.queues) - self.dead_letter_queues:
             self.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
 

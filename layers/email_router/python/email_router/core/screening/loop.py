@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 from email_router.core.case import Case, Verdict
+from email_router.core.compose import LOOP_MARK, read_loop_mark
 from email_router.core.ledger import Outcome
 from email_router.core.message import Message
-
-OWN_MARK = "X-EmailRouter"
-"""The header field of every mail that the router sends: organisation;activity."""
 
 _MOST_HOPS = 50  # hopcount_limit of Postfix
 _AUTOMATIC = re.compile(
@@ -36,10 +34,9 @@ def _own_mark(case: Case) -> str | None:
     The mark counts only with this organisation's name: another router's mail is mail.  An id known from an INCOMING
     mail has a claim on the same activity; it was fetched from another mailbox, not sent by us.
     """
-    for mark in case.message.header_all(OWN_MARK):
-        organisation, _, activity = mark.partition(";")
-        if organisation.strip().casefold() == case.configuration.organisation.casefold():
-            return f"{OWN_MARK} names activity {activity.strip()[:64]}"
+    for mark in map(read_loop_mark, case.message.header_all(LOOP_MARK)):
+        if mark and mark[0].strip().casefold() == case.configuration.organisation.casefold():
+            return f"{LOOP_MARK} names activity {mark[1].strip()[:64]}"
     if case.own and not (case.claim and case.claim.activity == case.own.activity):
         return f"its Message-ID is that of activity {case.own.activity}, which the router sent"
     return None
@@ -47,9 +44,8 @@ def _own_mark(case: Case) -> str | None:
 
 def _came_back(case: Case, own: str) -> str | None:
     """Tell that the mailbox itself sent this; what one mailbox of the organisation sends to another is no loop."""
-    message = case.message
-    senders = message.author or message.sender
-    if senders is None or not _is_of(case, senders.address):
+    sender = case.message.author or case.message.sender
+    if sender is None or not _is_of(case, sender.address):
         return None
     return f"{own}, and {case.mailbox.address} sent it"
 
@@ -60,10 +56,13 @@ def _is_of(case: Case, address: str) -> bool:
 
 
 def _robots(message: Message, own: str | None) -> str | None:
-    """Tell that an automatic mail answers an automatic mail (RFC 3834 2), by our mark in it or by its subject."""
-    if not message.auto_submitted:
+    """Tell that an automatic mail answers an automatic mail (RFC 3834 2), by our mark in it or by its subject.
+
+    A delivery report answers nothing, though it may quote the fields of the mail it is about.
+    """
+    if not message.auto_submitted or message.delivery_report:
         return None
-    if own and message.header(OWN_MARK):
+    if own and message.header(LOOP_MARK):
         return f"automatic, and {own}"
     marks = len(_AUTOMATIC.findall(message.subject[:_READ]))
     return f"automatic, and its subject bears {marks} marks of automatic answers" if marks > 1 else None

@@ -102,8 +102,9 @@ class Pop3Session:
 
     def unique_id(self, number: int) -> str | None:
         """Return the unique id of one message, or None when the server gives none."""
-        fields = self._ask(b"UIDL %d" % number).split(maxsplit=2)
-        return _unique(fields[2]) if len(fields) == 3 and fields[0] == b"+OK" else None
+        answer = self._ask(b"UIDL %d" % number)
+        text = answer.partition(b" ")[2].strip().partition(b" ")[2].strip()
+        return _unique(text) if answer.startswith(b"+OK") and text else None
 
     def listing(self) -> list[tuple[int, str, int]]:
         """Return (number, unique id, size in bytes) of every message, in the server's order."""

@@ -54,7 +54,7 @@ def secure(line: socket.socket, host: str, ca_pem: str = "") -> ssl.SSLSocket:
         raise MailboxBlocked(
             f"{host}: no TLS 1.2 or newer was agreed on ({problem.reason or 'TLS error'})",
             kind="tls",
-            mend='Check port and security in the profile ("tls" on 993, 995, 465; "starttls" on 143, 110, 587) and the server\'s TLS versions.',
+            mend='Check port and security in the profile ("tls": 993, 995, 465; "starttls": 143, 110, 587) and the server\'s TLS versions.',
         ) from problem
     except OSError as problem:
         line.close()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +18,7 @@ from email_router.edge.connect.values import Item, Value, Wire, pack_item, unpac
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+T = TypeVar("T")
 Action = dict[str, Any]
 Place = tuple[str, str]
 
@@ -106,9 +107,9 @@ def pause(turn: int) -> None:
     time.sleep(random.uniform(0, min(1.0, 0.02 * 2**turn)))  # noqa: S311 - no secret
 
 
-def groups(actions: Iterable[Action], most: int) -> Iterable[list[Action]]:
-    """Yield the actions in lists of at most so many."""
-    rest = iter(actions)
+def groups(things: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Yield the things in lists of at most so many."""
+    rest = iter(things)
     while group := list(islice(rest, most)):
         yield group
 

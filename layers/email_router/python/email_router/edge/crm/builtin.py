@@ -1,6 +1,7 @@
 """Keep e-mail activities and records in DynamoDB: the CRM for those who have none.
 
-The activities lie in the table crm, their claims and conversation rows in the table router; one transaction writes both.
+The activities lie in the table crm, their claims and conversation rows in the table router; one transaction writes both.  Long bodies are
+stored before it: a crash between leaves a blob that nothing points to, and the same call writes the same blob.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from itertools import batched
 from typing import TYPE_CHECKING
 
 from email_router.core.activity import EmailActivity, EmailStatus, Record
@@ -23,10 +23,179 @@ from email_router.edge.connect.expressions import assignment
 from email_router.edge.connect.keys import LISTING_SHARDS, Keys
 from email_router.edge.connect.ledger_rows import ABSENT
 from email_router.edge.connect.transactions import Cancelled
-from email_router.edge.connect.values import Item, Value
+from email_router.edge.connect.values import Item
 from email_router.edge.crm import builtin_records, builtin_rows
 from email_router.edge.crm.builtin_delivery import Order, Writer
 from email_router.edge.crm.builtin_records import AddressedRecord
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+_PENDING = "pending"
+_PAGE = 100
+_UPLOADS = 8
+
+
+class BuiltinCrm:
+    """The activities and records of one organisation."""
+
+    def __init__(
+        self, client: DynamoDBClient, crm_table: str, router_table: str, organisation: str, blobs: BlobStore
+    ) -> None:
+        self._crm = Table(client, crm_table)
+        self._router = Table(client, router_table)
+        self._keys = Keys(organisation)
+        self._blobs = blobs
+
+    def resolve(self, addresses: Sequence[str]) -> Mapping[str, tuple[Record, ...]]:
+        """Return the records of each address, one batch of reads for a page."""
+        return builtin_records.resolve(self._crm, self._keys, addresses)
+
+    def regarding(self, activities: Sequence[str]) -> Mapping[str, Record | None]:
+        """Return what each of these e-mails is about, one batch of reads for a page."""
+        places = (builtin_rows.place_of(self._keys, activity) for activity in activities)
+        items = self._crm.get_all(places, fields="#id, #regarding")
+        return {item["id"]: builtin_rows.regarding_of(item) for item in items}
+
+    def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
+        """Create the activities, each exactly once; messages with one key in one call are settled here, the first makes the claim."""
+        first: dict[str, Delivery] = {}
+        others = [one for one in deliveries if first.setdefault(one.claim.key, one) is not one]
+        writer = Writer(self._crm, self._router, self._keys, lease)
+        orders = self._orders(list(first.values()))
+        writer.write(orders)
+        claims = {order.key: order.standing or order.delivery.claim for order in orders}
+        twins = {(one.claim.key, one.receipt.mailbox): Order(one, {}, claims[one.claim.key]) for one in others}
+        writer.write(list(twins.values()))
+        answers = {order.key: order.answer for order in orders}
+        return [
+            answer
+            if (answer := answers[one.claim.key]) and first[one.claim.key] is one
+            else Delivered(one.claim.key, claims[one.claim.key].activity, created=False)
+            for one in deliveries
+        ]
+
+    def email(self, activity: str) -> EmailActivity | None:
+        """Return one e-mail activity with its bodies, or None."""
+        item = self._crm.get(builtin_rows.place_of(self._keys, activity))
+        return builtin_rows.activity_of(item, self._blobs) if item else None
+
+    def emails(self) -> Iterator[EmailActivity]:
+        """Yield all e-mail activities with their bodies, oldest first.  For operators: it reads all of them."""
+        shards = [
+            self._crm.query(
+                "#lpk = :lpk",
+                {":lpk": self._keys.emails(shard)},
+                index=builtin_records.LISTING,
+                fields="#pk, #sk, #lsk",
+            )
+            for shard in range(LISTING_SHARDS)
+        ]
+        merged = heapq.merge(*shards, key=lambda item: str(item["lsk"]))
+        for page in transactions.groups(merged, _PAGE):
+            yield from (builtin_rows.activity_of(item, self._blobs) for item in self._in_order(page))
+
+    def create_outgoing(self, activity: EmailActivity) -> None:
+        """Write an e-mail that somebody wants sent; one that stands already stays as it is."""
+        (row,) = self._rows([activity])
+        try:
+            self._crm.put(row, ABSENT)
+        except ConditionFailed:
+            return
+
+    def cancel(self, activity: str) -> bool:
+        """Cancel an e-mail that waits to be sent; False when it does not wait any more."""
+        expression, values = assignment({"status": EmailStatus.CANCELLED.value, "ppk": None, "psk": None})
+        values |= {f":{one.value}": one.value for one in builtin_rows.WAITING}
+        return self._change(activity, expression, values, "#status IN (:pending, :deferred)")
+
+    def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
+        """Yield (activity, sender) of e-mails that are due, longest due first.
+
+        The index may be behind: each row is read again before it is believed.
+        """
+        last = f"{sortable(now)}~"
+        found = self._crm.query(
+            "#ppk = :ppk AND #psk <= :last",
+            {":ppk": self._keys.pending, ":last": last},
+            index=_PENDING,
+            fields="#pk, #sk",
+            limit=limit,
+        )
+        for page in transactions.groups(found, _PAGE):
+            for item in self._in_order(page, "#pk, #sk, #id, #psk, #sender"):
+                if item.get("psk", "~") <= last:
+                    yield item["id"], item["sender"]
+
+    def postpone(self, activities: Sequence[str], until: datetime) -> None:
+        """Keep these e-mails from being collected before then, 100 a transaction; those that wait no more are passed over."""
+        for group in transactions.groups(dict.fromkeys(activities), transactions.MOST_ACTIONS):
+            waiting = group
+            while waiting:
+                actions = [self._postponed(activity, until) for activity in waiting]
+                try:
+                    transactions.write(self._crm.client, actions)
+                except Cancelled as cancelled:
+                    waiting = [one for number, one in enumerate(waiting) if number not in cancelled.failed]
+                else:
+                    break
+
+    def write_back(
+        self,
+        activity: str,
+        status: EmailStatus,
+        *,
+        reason: str | None = None,
+        subject: str | None = None,
+        message_id: str | None = None,
+        tracking_token: str | None = None,
+        attempts: int | None = None,
+        due: datetime | None = None,
+        sent: datetime | None = None,
+    ) -> bool:
+        """Write where an e-mail stands; False when it is cancelled or gone."""
+        changes = builtin_rows.change_fields(reason, subject, message_id, tracking_token, attempts, due, sent)
+        waits = builtin_rows.waiting_fields(self._keys, activity, due) if status in builtin_rows.COLLECTED else {}
+        expression, values = assignment({"ppk": None, "psk": None, **waits, **changes, "status": status.value})
+        condition = "attribute_exists(#pk) AND #status <> :cancelled"
+        return self._change(activity, expression, {**values, ":cancelled": EmailStatus.CANCELLED.value}, condition)
+
+    def import_records(self, rows: Iterable[AddressedRecord]) -> int:
+        """Write records and let their addresses lead to them; return how many."""
+        return builtin_records.store(self._crm, self._keys, rows)
+
+    def records(self) -> Iterator[AddressedRecord]:
+        """Yield all records with their addresses, by kind and id."""
+        return builtin_records.listed(self._crm, self._keys)
+
+    def _orders(self, deliveries: Sequence[Delivery]) -> list[Order]:
+        activities = [replace(one.activity, created=one.activity.created or one.trace.at) for one in deliveries]
+        return [Order(delivery, item) for delivery, item in zip(deliveries, self._rows(activities), strict=True)]
+
+    def _rows(self, activities: Sequence[EmailActivity]) -> list[Item]:
+        """Return the rows of the activities, their long bodies stored first, several at a time."""
+        ready = [builtin_rows.written(self._keys, activity) for activity in activities]
+        blobs = [one.blob for one in ready if one.blob]
+        if len(blobs) > 1:
+            with ThreadPoolExecutor(_UPLOADS) as uploads:
+                list(uploads.map(lambda blob: self._blobs.put(*blob), blobs))
+        elif blobs:
+            self._blobs.put(*blobs[0])
+        return [one.item for one in ready]
+
+    def _in_order(self, page: Sequence[Item], fields: str = "") -> Iterator[Item]:
+        """Read the rows of a page of an index, strongly consistent, in the index's order."""
+        order = {(item["pk"], item["sk"]): number for number, item in enumerate(page)}
+        yield from sorted(self._crm.get_all(order, fields), key=lambda item: order[item["pk"], item["sk"]])
+
+    def _change(self, activity: str, expression: str, values: Item, condition: str) -> bool:
+        try:
+            self._crm.update(builtin_rows.place_of(self._keys, activity), expression, values, condition=condition)
+        except ConditionFailed:
+            return False
+        return True
+
+    def _postponed(self, activity: str, until: datetime) -> transactions.Action:
+        place = builtin_rows.place_of(self._keys, activity)
+        expression, values = assignment(builtin_rows.waiting_fields(self._keys, activity, until))
+        return transactions.update(self._crm.name, place, expression, values, "attribute_exists(#ppk)")

@@ -59,22 +59,22 @@ class Writer:
             self._write(group, 0)
 
     def _write(self, orders: list[Order], turn: int) -> None:
+        """Write one group, with what its cancellations teach left out; at most one round for each thing that can fail."""
         while orders:
             actions, owners = self._compose(orders)
-            if len(actions) == 1:
-                return
-            try:
-                transactions.write_once(self.router.client, actions)
-            except Cancelled as cancelled:
-                if not cancelled.failed:
-                    return self._again(orders, turn, cancelled)
-                self._learn(orders, owners, cancelled)
-                orders = [order for order in orders if order.answer is None]
-            else:
-                for order in orders:
-                    order.answer = _answer(order)
-                return None
-        return None
+            if len(actions) > 1:
+                try:
+                    transactions.write_once(self.router.client, actions)
+                except Cancelled as cancelled:
+                    if not cancelled.failed:
+                        self._again(orders, turn, cancelled)
+                        return
+                    self._learn(orders, owners, cancelled)
+                    orders = [order for order in orders if order.answer is None]
+                    continue
+            for order in orders:
+                order.answer = _answer(order)
+            return
 
     def _again(self, orders: list[Order], turn: int, cancelled: Cancelled) -> None:
         """Another writer was in the way: wait a random while, then go on with halves."""
@@ -88,8 +88,8 @@ class Writer:
 
     def _compose(self, orders: Sequence[Order]) -> tuple[list[Action], list[Order | Place | None]]:
         """Return the actions, and whose each is: a claim's order, a link's place, or nobody's that can fail."""
-        actions, owners = [rows.fence(self.router.name, self.keys, self.lease)], [None]
-        owned: list[Order | Place | None] = list(owners)
+        actions = [rows.fence(self.router.name, self.keys, self.lease)]
+        owned: list[Order | Place | None] = [None]
         links = []
         for order in orders:
             mine = self._created(order) if order.standing is None else self._noted(order, order.standing)
@@ -131,7 +131,9 @@ class Writer:
         for number, item in cancelled.failed.items():
             owner = owners[number]
             if number == _FENCE:
-                raise StaleWorker(f"{self.lease.mailbox}: token {self.lease.token} is not the newest any more") from cancelled
+                raise StaleWorker(
+                    f"{self.lease.mailbox}: token {self.lease.token} is not the newest any more"
+                ) from cancelled
             if isinstance(owner, Order):
                 _meet(owner, rows.claim_of(item or self._standing(owner)))
             elif owner is not None:

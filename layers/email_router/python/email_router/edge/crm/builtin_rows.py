@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from email_router.core.activity import EmailActivity, EmailStatus, Record, Role
+from email_router.core.mailbox import Direction
 from email_router.core.ports import BlobStore
 from email_router.edge.connect.compact import expand, from_plain, instant, micros, sortable, squeeze, to_plain
 from email_router.edge.connect.keys import LISTING_SHARDS, Keys, shard_of
@@ -19,8 +20,11 @@ from email_router.edge.connect.values import Item, Value
 
 EMAIL = "EMAIL"
 WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
+COLLECTED = (*WAITING, EmailStatus.SENDING)
+"""What the index of e-mails to be sent holds: one in sending comes up again when its worker never told the result."""
 
 _INLINE = 4096
+_TEXTS = ("reason", "subject", "message_id", "tracking_token", "attempts")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -50,11 +54,12 @@ def written(keys: Keys, activity: EmailActivity) -> Written:
         "status": activity.status.value,
         "lpk": keys.emails(shard_of(activity.id, LISTING_SHARDS)),
         "lsk": f"{sortable(created)}#{activity.id}",
+        "sender": sender_of(activity) if activity.direction is Direction.OUTGOING else None,
         "regarding": to_plain(activity.regarding) if activity.regarding else None,
         "data": None if blob else data,
         "blob": blob,
     }
-    if activity.status in WAITING:
+    if activity.status in COLLECTED:
         item |= waiting_fields(keys, activity.id, activity.due)
     return Written(item, (blob, data) if blob else None)
 
@@ -72,10 +77,10 @@ def waiting_fields(keys: Keys, activity: str, due: datetime | None) -> dict[str,
 def activity_of(item: Item, blobs: BlobStore) -> EmailActivity:
     """Read an activity, its blob included; what was written back later wins over what was first written."""
     data = blobs.get(item["blob"]) if "blob" in item else item["data"]
-    changes = {name: item[name] for name in ("reason", "subject", "message_id", "tracking_token", "attempts") if name in item}
-    times = {name: instant(item[name]) for name in ("due", "date") if name in item}
+    changes: Item = {name: item[name] for name in _TEXTS if name in item}
+    changes |= {name: instant(item[name]) for name in ("due", "date") if name in item}
     status = EmailStatus(item["status"])
-    return replace(expand(EmailActivity, data), status=status, regarding=regarding_of(item), **changes, **times)
+    return replace(expand(EmailActivity, data), status=status, regarding=regarding_of(item), **changes)
 
 
 def regarding_of(item: Item) -> Record | None:

@@ -10,13 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import TryLater
 from email_router.core.work import MailboxWork, OutgoingWork
 from email_router.edge.connect.aws import translated
-from email_router.edge.connect.transactions import pause
+from email_router.edge.connect.transactions import groups, pause
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -84,8 +83,7 @@ class SqsWorkQueues:
 
 
 def _batches(orders: Iterable[tuple[str, dict[str, object]]]) -> Iterator[list[Entry]]:
-    rest = iter(orders)
-    while group := list(islice(rest, _BATCH)):
+    for group in groups(orders, _BATCH):
         yield [
             {"Id": str(number), "MessageBody": json.dumps(body, separators=(",", ":")), "MessageGroupId": _group(name)}
             for number, (name, body) in enumerate(group)

@@ -1,6 +1,7 @@
-"""Keep bytes in S3 that are too large for a row, below the organisation's name.
+"""Keep bytes in S3 that are too large for a row.
 
-Encryption and retention are the bucket's own.  All calls may be repeated; a stream that breaks off leaves nothing.
+The blob `raw/key` of contoso lies under `raw/contoso/key`: its kind comes first, because the bucket keeps each kind for its own time.
+Encryption and retention are the bucket's.  All calls may be repeated; a stream that breaks off leaves nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class S3BlobStore:
     def __init__(self, client: S3Client, bucket: str, organisation: str) -> None:
         self._client = client
         self._bucket = bucket
-        self._prefix = Keys(organisation).organisation
+        self._organisation = Keys(organisation).organisation
         self._what = f"bucket {bucket}"
 
     def put(self, key: str, data: bytes) -> None:
@@ -71,7 +72,8 @@ class S3BlobStore:
             self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
 
     def _key(self, key: str) -> str:
-        return f"{self._prefix}/{key}"
+        kind, _, rest = key.partition("/")
+        return f"{kind}/{self._organisation}/{rest}"
 
     def _upload(self, key: str, upload: str, first: bytes, rest: Iterator[bytes]) -> int:
         written: list[CompletedPartTypeDef] = []

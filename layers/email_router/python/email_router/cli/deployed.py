@@ -1,0 +1,68 @@
+"""Ask a deployed stack on AWS for its names and counters, with the caller's own credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from email_router.core.counters import COUNTERS
+from email_router.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricTypeDef
+
+_NAMESPACE = "EmailRouter"
+_DAY = 86_400
+_ASKED_AT_ONCE = 500
+_KEPT = timedelta(days=455)
+"""CloudWatch keeps hourly values for 455 days."""
+
+
+def outputs(stack: str) -> dict[str, str]:
+    """Return the outputs of the stack.  Raises ConfigurationError that says what AWS answered."""
+    try:
+        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    except (BotoCoreError, ClientError) as refusal:
+        raise ConfigurationError(f"the stack {stack} cannot be read: {refusal}; check its name, AWS_REGION and your credentials") from refusal
+    return {output["OutputKey"]: output["OutputValue"] for output in found}
+
+
+def counters(organisation: str) -> Mapping[str, int]:
+    """Return the sums of the 21 counters over the last 455 days: of one organisation, or of all.
+
+    A counter that has not moved for two weeks is not listed by CloudWatch and counts as 0.
+    """
+    now = datetime.now(UTC)
+    told = dict.fromkeys(COUNTERS, 0)
+    try:
+        cloudwatch = boto3.client("cloudwatch")
+        listed = [
+            metric
+            for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=_NAMESPACE)
+            for metric in page["Metrics"]
+            if metric["MetricName"] in told and _of(metric, organisation)
+        ]
+        for start in range(0, len(listed), _ASKED_AT_ONCE):
+            chunk = listed[start : start + _ASKED_AT_ONCE]
+            queries = [_query(number, metric) for number, metric in enumerate(chunk)]
+            pages = cloudwatch.get_paginator("get_metric_data").paginate(
+                MetricDataQueries=queries, StartTime=now - _KEPT, EndTime=now
+            )
+            for result in (result for page in pages for result in page["MetricDataResults"]):
+                told[chunk[int(result["Id"].removeprefix("m"))]["MetricName"]] += round(sum(result["Values"]))
+    except (BotoCoreError, ClientError) as refusal:
+        raise ConfigurationError(f"CloudWatch cannot be asked: {refusal}; check AWS_REGION and your credentials") from refusal
+    return told
+
+
+def _of(metric: MetricTypeDef, organisation: str) -> bool:
+    dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions", [])}
+    return not organisation or dimensions.get("organisation") == organisation
+
+
+def _query(number: int, metric: MetricTypeDef) -> MetricDataQueryTypeDef:
+    return {"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": _DAY, "Stat": "Sum"}}

@@ -1,0 +1,56 @@
+"""`email-router`: the commands, and what a failure becomes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from email_router.cli import crm, outgoing, undeliverable
+from email_router.cli.counters import counters
+from email_router.cli.demo.command import demo
+from email_router.cli.emails import emails
+from email_router.cli.embedded.trouble import EmbeddedCloudError
+from email_router.cli.explain import explain
+from email_router.cli.inspect import inspect
+from email_router.cli.local import local
+from email_router.cli.output import speak_utf8, tell
+from email_router.cli.publish import publish
+from email_router.cli.send import send
+from email_router.cli.show import show
+from email_router.cli.status import status
+from email_router.core.errors import ConfigurationError, RouterError
+
+app = typer.Typer(
+    name="email-router",
+    help="Routes mail between mail servers and a CRM.  Exit codes: 0 all mailboxes served; 1 a mailbox in error, or a file "
+    "that cannot be opened; 2 arguments or configuration invalid, nothing started.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (demo, local, publish, show, status, emails, explain, send, inspect, counters):
+    app.command()(command)
+app.add_typer(outgoing.commands, name="outgoing")
+app.add_typer(undeliverable.commands, name="undeliverable")
+app.add_typer(crm.commands, name="crm")
+
+
+def main() -> None:
+    """Run the command of this process's arguments; a failure is told in words and by the exit code."""
+    speak_utf8()
+    try:
+        app()
+    except ConfigurationError as wrong:
+        tell(str(wrong))
+        sys.exit(2)
+    except RouterError as trouble:
+        tell(f"{trouble} {trouble.mend}".strip())
+        sys.exit(1)
+    except EmbeddedCloudError as trouble:
+        tell(str(trouble))
+        sys.exit(1)
+    except (BotoCoreError, ClientError) as refusal:
+        tell(f"AWS answered: {refusal}. Check AWS_REGION, your credentials and their permissions.")
+        sys.exit(1)

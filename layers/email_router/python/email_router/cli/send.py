@@ -1,0 +1,120 @@
+"""`email-router send`: create an e-mail that waits to be sent."""
+
+from __future__ import annotations
+
+import mimetypes
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from email_router.cli.backend import opened_for_change
+from email_router.cli.options import STATE, Json, Organisation, Stack, State
+from email_router.cli.output import console, print_json, tell
+from email_router.cli.place import Place, new_activity_id
+from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
+from email_router.core.errors import ConfigurationError
+from email_router.core.flows.activities import attachment_blob, stored
+from email_router.core.mailbox import Direction
+from email_router.core.message import Attachment
+
+
+Addresses = Annotated[list[str] | None, typer.Option(metavar="ADDRESS")]
+
+
+def send(  # noqa: PLR0913 - one argument for each option
+    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="A mailbox with an outgoing profile.")],
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="May be given several times.")],
+    subject: Annotated[str, typer.Option("--subject")],
+    cc: Addresses = None,
+    bcc: Addresses = None,
+    text: Annotated[str, typer.Option("--text", help="The text; - reads it from standard input.")] = "",
+    html: Annotated[str, typer.Option("--html", help="The text as HTML.")] = "",
+    attach: Annotated[list[Path] | None, typer.Option("--attach", metavar="FILE")] = None,
+    reply_to: Annotated[str, typer.Option("--reply-to", metavar="ACTIVITY", help="The e-mail that it answers.")] = "",
+    json: Json = False,
+    state: State = STATE,
+    stack: Stack = "",
+    organisation: Organisation = "",
+) -> None:
+    """Create an e-mail in the built-in CRM; the next run of collect_outgoing takes it up."""
+    letter = Letter(
+        sender,
+        {Role.FROM: [sender], Role.TO: to, Role.CC: cc or [], Role.BCC: bcc or []},
+        subject,
+        sys.stdin.read() if text == "-" else text,
+        html,
+        tuple(_read(path) for path in attach or []),
+    )
+    with opened_for_change(state, stack) as backend:
+        email = write(backend.organisation(organisation), letter, reply_to)
+        backend.save()
+    if json:
+        print_json({"activity": email.id, "status": email.status.value, "from": sender, "to": to, "subject": subject})
+    else:
+        console().print(f"{email.id} waits to be sent from {sender} to {', '.join(to)}", markup=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is to be sent."""
+
+    sender: str
+    people: Mapping[Role, list[str]]
+    subject: str
+    text: str = ""
+    html: str = ""
+    files: tuple[Attachment, ...] = ()
+
+
+def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
+    """Create the pending e-mail and return it.  Raises ConfigurationError when nobody could send it."""
+    mailbox = place.configuration.mailbox(letter.sender)
+    if mailbox is None or not mailbox.outgoing:
+        able = ", ".join(box.address for box in place.configuration.mailboxes if box.outgoing) or "none"
+        raise ConfigurationError(f"--from {letter.sender} is no mailbox with an outgoing profile; those that have one: {able}")
+    known = place.crm.resolve([address for addresses in letter.people.values() for address in addresses])
+    parties = tuple(
+        Party(role, address, next((one.name for one in known.get(address.casefold(), ())), ""), next(iter(known.get(address.casefold(), ())), None))
+        for role, addresses in letter.people.items()
+        for address in addresses
+    )
+    email = EmailActivity(
+        id=new_activity_id(),
+        direction=Direction.OUTGOING,
+        status=EmailStatus.PENDING,
+        subject=letter.subject,
+        parties=parties,
+        created=datetime.now(UTC),
+        text=letter.text,
+        html=letter.html,
+        attachments=tuple(stored(file) for file in letter.files),
+        owner=mailbox.owner or mailbox.address,
+        mailbox=mailbox.key,
+    )
+    email = _answering(place, email, reply_to) if reply_to else email
+    for file in letter.files:
+        place.blobs.put(attachment_blob(file), file.content)
+    place.crm.create_outgoing(email)
+    return email
+
+
+def _answering(place: Place, email: EmailActivity, reply_to: str) -> EmailActivity:
+    """Continue the conversation of another e-mail: its regarding record, and by the router its ids and its token."""
+    answered = place.crm.email(reply_to)
+    if answered is None:
+        raise ConfigurationError(f"--reply-to {reply_to}: no such e-mail; expected an activity of `email-router emails`")
+    return replace(email, correlated=answered.id, regarding=answered.regarding)
+
+
+def _read(path: Path) -> Attachment:
+    try:
+        content = path.read_bytes()
+    except OSError as failure:
+        tell(f"{path}: cannot be opened: {failure.strerror}")
+        raise typer.Exit(1) from failure
+    return Attachment(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", content)

@@ -1,0 +1,236 @@
+"""Give tests a cloud: AWS in memory (moto, one thread only) or MiniStack, with fresh tables, bucket and queues for each test."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from email_router.cli.embedded.ministack import ACCOUNT, REGION, MiniStack
+from email_router.core.activity import Record
+from email_router.edge.crm.builtin import BuiltinCrm
+from email_router.edge.crm.builtin_records import AddressedRecord
+from email_router.edge.stores.configurations import DynamoConfigurations
+from email_router.edge.stores.ledger import DynamoLedger
+from email_router.edge.stores.mailbox_states import DynamoMailboxStates
+from email_router.edge.stores.outgoing_states import DynamoOutgoingStates
+from email_router.edge.stores.quarantine import DynamoQuarantine
+from email_router.edge.stores.queues import SqsWorkQueues
+from email_router.edge.stores.s3 import S3BlobStore
+from email_router.edge.stores.schedule import DynamoSchedule
+from email_router.edge.stores.secrets import SecretsManagerSecrets
+from tests.fakes import (
+    MemoryBlobs,
+    MemoryConfigurations,
+    MemoryCrm,
+    MemoryLedger,
+    MemoryOutgoingStates,
+    MemoryQuarantine,
+    MemoryQueues,
+    MemorySchedule,
+    MemorySecrets,
+    MemoryStates,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sqs import SQSClient
+
+_NUMBERS = itertools.count(1)
+_INDEXES = {
+    "router": {"schedule": ("spk", "ssk")},
+    "crm": {"listing": ("lpk", "lsk"), "pending": ("ppk", "psk")},
+}
+
+
+@dataclass(frozen=True)
+class Clients:
+    """One client a service, all of one cloud.  `projection` is what its tables' indexes hold: the code must bear both."""
+
+    dynamodb: DynamoDBClient
+    s3: S3Client
+    sqs: SQSClient
+    secrets: SecretsManagerClient
+    projection: str = "ALL"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Fresh tables, bucket and queues."""
+
+    clients: Clients
+    router: str
+    crm: str
+    bucket: str
+    mailbox_queue: str
+    outgoing_queue: str
+    prefix: str
+
+    def bodies(self, queue: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return group and body of every message on a queue."""
+        found = []
+        while True:
+            answer = self.clients.sqs.receive_message(
+                QueueUrl=queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+            )
+            if not answer.get("Messages"):
+                return found
+            for message in answer["Messages"]:
+                self.clients.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                found.append((message["Attributes"]["MessageGroupId"], json.loads(message["Body"])))
+
+
+@dataclass
+class Stores:
+    """Everything that remembers for one organisation, real or fake: one test body serves all."""
+
+    organisation: str
+    states: Any
+    schedule: Any
+    ledger: Any
+    quarantine: Any
+    outgoing: Any
+    configurations: Any
+    blobs: Any
+    secrets: Any
+    queues: Any
+    crm: Any
+    place: Place | None = None
+    kinds: list[str] = field(default_factory=list)
+
+    def know(self, address: str, record: Record) -> None:
+        """Let the CRM know a record by its address."""
+        if isinstance(self.crm, MemoryCrm):
+            self.crm.add_record(address, record)
+        else:
+            self.crm.import_records([AddressedRecord(address, record)])
+
+
+@contextmanager
+def clients(endpoint: str | None, projection: str = "ALL", **settings: Any) -> Iterator[Clients]:
+    """Give clients of a cloud, closed at the end; parameters are always checked."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=32, **settings)
+    session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test", region_name=REGION)
+    with ExitStack() as open_clients:
+        made = [
+            open_clients.enter_context(closing(session.client(name, endpoint_url=endpoint, config=config)))  # type: ignore[call-overload]  # four services in one line
+            for name in ("dynamodb", "s3", "sqs", "secretsmanager")
+        ]
+        yield Clients(*made, projection=projection)
+
+
+def make_place(given: Clients) -> Place:
+    """Make tables, bucket and queues that no other test has."""
+    number = next(_NUMBERS)
+    for name, indexes in _INDEXES.items():
+        _make_table(given, f"{name}-{number}", indexes)
+    given.s3.create_bucket(Bucket=f"data-{number}")
+    queues = [given.sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("mailboxes", "outgoing")]
+    return Place(given, f"router-{number}", f"crm-{number}", f"data-{number}", *queues, prefix=f"email-router/t{number}/")
+
+
+def aws_stores(place: Place, organisation: str = "contoso", given: Clients | None = None) -> Stores:
+    """Return the real stores of one organisation; `given` clients take the place of the place's own."""
+    own = given or place.clients
+    dynamodb, router = own.dynamodb, place.router
+    blobs = S3BlobStore(own.s3, place.bucket, organisation)
+    return Stores(
+        organisation,
+        DynamoMailboxStates(dynamodb, router, organisation, blobs),
+        DynamoSchedule(dynamodb, router),
+        DynamoLedger(dynamodb, router, organisation),
+        DynamoQuarantine(dynamodb, router, organisation),
+        DynamoOutgoingStates(dynamodb, router, organisation),
+        DynamoConfigurations(dynamodb, router, ttl=0),
+        blobs,
+        SecretsManagerSecrets(own.secrets, place.prefix),
+        SqsWorkQueues(own.sqs, place.mailbox_queue, place.outgoing_queue),
+        BuiltinCrm(dynamodb, place.crm, router, organisation, blobs),
+        place,
+    )
+
+
+def memory_stores(organisation: str = "contoso") -> Stores:
+    """Return the fakes."""
+    blobs = MemoryBlobs()
+    states = MemoryStates(organisation, blobs)
+    ledger = MemoryLedger(states)
+    return Stores(
+        organisation,
+        states,
+        MemorySchedule(states),
+        ledger,
+        MemoryQuarantine(states),
+        MemoryOutgoingStates(),
+        MemoryConfigurations(),
+        blobs,
+        MemorySecrets(),
+        MemoryQueues(),
+        MemoryCrm(ledger, states),
+    )
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
+    """One emulator for the whole run."""
+    with MiniStack(tmp_path_factory.mktemp("ministack")) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def moto_place() -> Iterator[Place]:
+    """A place in this process's memory; its indexes hold keys only."""
+    with mock_aws(), clients(None, "KEYS_ONLY") as made:
+        yield make_place(made)
+
+
+@pytest.fixture
+def ministack_place(ministack: MiniStack) -> Iterator[Place]:
+    """A place in MiniStack; its indexes hold everything."""
+    with clients(ministack.endpoint) as made:
+        yield make_place(made)
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """The fakes, the real stores on moto, and the real stores on MiniStack: the same test for all."""
+    if request.param == "memory":
+        return memory_stores()
+    return aws_stores(request.getfixturevalue(f"{request.param}_place"))
+
+
+def _make_table(given: Clients, name: str, indexes: dict[str, tuple[str, str]]) -> None:
+    names = ["pk", "sk", *itertools.chain.from_iterable(indexes.values())]
+    given.dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in names],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [{"AttributeName": pk, "KeyType": "HASH"}, {"AttributeName": sk, "KeyType": "RANGE"}],
+                "Projection": _projection(index, given.projection),
+            }
+            for index, (pk, sk) in indexes.items()
+        ],
+    )
+
+
+def _projection(index: str, wanted: str) -> Any:
+    if index == "schedule" and wanted != "ALL":
+        scheduled = ["organisation", "mailbox", "minimum", "maximum", "last_mail", "blocked_until", "next_retry"]
+        return {"ProjectionType": "INCLUDE", "NonKeyAttributes": scheduled}
+    return {"ProjectionType": wanted}
+
+

@@ -1,0 +1,65 @@
+"""Share what is slow to start: a certificate authority, Dovecot, Postfix, the simulators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import DovecotServer, PostfixServer, need
+from tests.simulators.certificates import Authority, make_authority
+from tests.simulators.pop3 import Pop3Server
+from tests.simulators.smtp import SmtpProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ADDRESSES = ("sales@contoso.example", "ann@contoso.example", "bob@contoso.example")
+"""The mailboxes that Postfix delivers to."""
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A throw-away certificate authority."""
+    return make_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def certificate(authority: Authority) -> tuple[Path, Path]:
+    """Certificate and key of a server called localhost, issued by the authority."""
+    return authority.issue("localhost")
+
+
+@pytest.fixture(scope="session")
+def dovecot(certificate: tuple[Path, Path]) -> Iterator[DovecotServer]:
+    """Dovecot, running."""
+    need("dovecot")
+    server = DovecotServer(certificate)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postfix(certificate: tuple[Path, Path], dovecot: DovecotServer) -> Iterator[PostfixServer]:
+    """Postfix, running, delivering into Dovecot's mailboxes."""
+    need("postfix")
+    server = PostfixServer(certificate, dovecot, ADDRESSES)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def pop3_server(tmp_path: Path, certificate: tuple[Path, Path]) -> Iterator[Pop3Server]:
+    """The POP3 simulator in a thread, empty and well-behaved."""
+    server = Pop3Server(tmp_path / "pop3", certificate=certificate)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def smtp_process(tmp_path_factory: pytest.TempPathFactory, certificate: tuple[Path, Path]) -> Iterator[SmtpProcess]:
+    """The SMTP simulator that wants STARTTLS and a login."""
+    server = SmtpProcess.start(tmp_path_factory.mktemp("smtp"), certificate=certificate)
+    yield server
+    server.stop()
