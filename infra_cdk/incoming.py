@@ -47,7 +47,7 @@ class Incoming(Construct):
             memory=512,
             environment={"MAILBOX_QUEUE_URL": self.queue.queue_url},
             permissions=[
-                may.items(may.READ, storage.router),
+                may.items(may.CONFIGURATION, storage.router),
                 may.index(storage.router, "schedule"),
                 may.send_to(self.queue, dead_letters),
                 may.use_key(self, storage.key, "dynamodb", "sqs"),

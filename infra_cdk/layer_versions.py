@@ -11,6 +11,8 @@ from constructs import Construct
 from infra_cdk.checkout import ROOT, RUNTIME_LAYER, RUNTIME_REQUIREMENTS
 
 NOT_DEPLOYED = ("python/email_router/cli", "**/__pycache__")
+STAMPS = (".made-*",)
+"""Notes of the installation about what it made; they would make the asset another one on each machine."""
 
 
 def runtime_folder(*, built: bool) -> Path:
@@ -32,7 +34,7 @@ class Layers(Construct):
         super().__init__(scope, construct_id)
         code = ROOT / "layers" / "email_router"
         self.email_router = self._layer("layer-email-router", code, "the router's own code", leave_out=NOT_DEPLOYED)
-        self.runtime = self._layer("layer-runtime", runtime_folder(built=built), "the packages it needs")
+        self.runtime = self._layer("layer-runtime", runtime_folder(built=built), "the packages it needs", leave_out=STAMPS)
 
     @property
     def both(self) -> list[lambda_.ILayerVersion]:

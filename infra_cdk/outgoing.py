@@ -59,8 +59,8 @@ class Outgoing(Construct):
             memory=512,
             environment={"OUTGOING_QUEUE_URL": self.queue.queue_url},
             permissions=[
-                may.items(may.READ, storage.router),
-                may.items(["dynamodb:UpdateItem"], storage.crm),
+                may.items(may.CONFIGURATION, storage.router),
+                may.items(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], storage.crm),
                 may.index(storage.crm, "pending"),
                 may.send_to(self.queue, dead_letters),
                 may.use_key(self, storage.key, "dynamodb", "sqs"),

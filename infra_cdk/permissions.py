@@ -12,6 +12,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+CONFIGURATION = ("dynamodb:GetItem", "dynamodb:Query")
+"""What reading the published configuration takes."""
 READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
 WRITE = ("dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 REMOVE = ("dynamodb:DeleteItem",)

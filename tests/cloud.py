@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -78,7 +78,7 @@ class Place:
 
     def bodies(self, queue: str) -> list[tuple[str, dict[str, Any]]]:
         """Return group and body of every message on a queue."""
-        found = []
+        found: list[tuple[str, dict[str, Any]]] = []
         while True:
             answer = self.clients.sqs.receive_message(
                 QueueUrl=queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
@@ -106,14 +106,10 @@ class Stores:
     queues: Any
     crm: Any
     place: Place | None = None
-    kinds: list[str] = field(default_factory=list)
 
     def know(self, address: str, record: Record) -> None:
         """Let the CRM know a record by its address."""
-        if isinstance(self.crm, MemoryCrm):
-            self.crm.add_record(address, record)
-        else:
-            self.crm.import_records([AddressedRecord(address, record)])
+        self.crm.import_records([AddressedRecord(address, record)])
 
 
 @contextmanager
@@ -121,12 +117,14 @@ def clients(endpoint: str | None, projection: str = "ALL", **settings: Any) -> I
     """Give clients of a cloud, closed at the end; parameters are always checked."""
     config = Config(retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=32, **settings)
     session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test", region_name=REGION)
-    with ExitStack() as open_clients:
-        made = [
-            open_clients.enter_context(closing(session.client(name, endpoint_url=endpoint, config=config)))  # type: ignore[call-overload]  # four services in one line
-            for name in ("dynamodb", "s3", "sqs", "secretsmanager")
-        ]
-        yield Clients(*made, projection=projection)
+    with ExitStack() as opened:
+        yield Clients(
+            opened.enter_context(closing(session.client("dynamodb", endpoint_url=endpoint, config=config))),
+            opened.enter_context(closing(session.client("s3", endpoint_url=endpoint, config=config))),
+            opened.enter_context(closing(session.client("sqs", endpoint_url=endpoint, config=config))),
+            opened.enter_context(closing(session.client("secretsmanager", endpoint_url=endpoint, config=config))),
+            projection,
+        )
 
 
 def make_place(given: Clients) -> Place:
@@ -135,8 +133,11 @@ def make_place(given: Clients) -> Place:
     for name, indexes in _INDEXES.items():
         _make_table(given, f"{name}-{number}", indexes)
     given.s3.create_bucket(Bucket=f"data-{number}")
-    queues = [given.sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("mailboxes", "outgoing")]
-    return Place(given, f"router-{number}", f"crm-{number}", f"data-{number}", *queues, prefix=f"email-router/t{number}/")
+    mailboxes, outgoing = (
+        given.sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("mailboxes", "outgoing")
+    )
+    prefix = f"email-router/t{number}/"
+    return Place(given, f"router-{number}", f"crm-{number}", f"data-{number}", mailboxes, outgoing, prefix)
 
 
 def aws_stores(place: Place, organisation: str = "contoso", given: Clients | None = None) -> Stores:
@@ -232,5 +233,3 @@ def _projection(index: str, wanted: str) -> Any:
         scheduled = ["organisation", "mailbox", "minimum", "maximum", "last_mail", "blocked_until", "next_retry"]
         return {"ProjectionType": "INCLUDE", "NonKeyAttributes": scheduled}
     return {"ProjectionType": wanted}
-
-

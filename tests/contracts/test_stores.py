@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -172,7 +173,7 @@ class TestMailboxStates:
     def test_a_stale_worker_writes_nothing(self, stores: Stores) -> None:
         old = overtaken(stores)
 
-        for write in (
+        writes: list[Callable[[], object]] = [
             lambda: stores.states.advance(old, Position(b"new", "m"), NOW),
             lambda: stores.states.begin(old, "7"),
             lambda: stores.states.release(old, record()),
@@ -180,7 +181,8 @@ class TestMailboxStates:
             lambda: stores.states.drop_retry(old, retry()),
             lambda: stores.ledger.record([(receipt(), trace())], old),
             lambda: stores.quarantine.add(entry("q1"), old),
-        ):
+        ]
+        for write in writes:
             with pytest.raises(StaleWorker):
                 write()
 
@@ -379,7 +381,9 @@ class TestLedger:
 
         found = stores.ledger.find(Wanted(message_ids=tuple(values)))
 
-        assert {value: email.activity for value, email in found.message_ids.items()} == dict(zip(values, values, strict=True))
+        assert {value: email.activity for value, email in found.message_ids.items()} == dict(
+            zip(values, values, strict=True)
+        )
 
     def test_a_token_of_a_live_conversation_is_not_given_out_again(self, stores: Stores) -> None:
         live_since = later(-90 * 86400)
@@ -417,7 +421,11 @@ def entry(name: str, at: datetime = NOW) -> Quarantined:
 class TestQuarantine:
     def test_entries_come_newest_first_and_one_by_id(self, stores: Stores) -> None:
         lease = lease_of(stores)
-        for one, holder in ((entry("q1", later(1)), lease), (entry("q2", later(2)), None), (entry("q1", later(1)), lease)):
+        for one, holder in (
+            (entry("q1", later(1)), lease),
+            (entry("q2", later(2)), None),
+            (entry("q1", later(1)), lease),
+        ):
             stores.quarantine.add(one, holder)
 
         assert stores.quarantine.entries() == [entry("q2", later(2)), entry("q1", later(1))]
@@ -460,8 +468,15 @@ class TestOutgoingStates:
 
         claimed = stores.outgoing.claim("e1", later(1), "request-1")
 
-        assert (claimed.status, claimed.attempts, claimed.token, claimed.changed) == (EmailStatus.SENDING, 1, 1, later(1))
-        assert [(one.at, one.status, one.request) for one in claimed.history] == [(later(1), EmailStatus.SENDING, "request-1")]
+        assert (claimed.status, claimed.attempts, claimed.token, claimed.changed) == (
+            EmailStatus.SENDING,
+            1,
+            1,
+            later(1),
+        )
+        assert [(one.at, one.status, one.request) for one in claimed.history] == [
+            (later(1), EmailStatus.SENDING, "request-1")
+        ]
         assert stores.outgoing.claim("e1", later(2), "request-2") is None
         assert stores.outgoing.claim("never", later(2), "request-2") is None
         assert stores.outgoing.get("e1") == claimed
@@ -484,7 +499,10 @@ class TestOutgoingStates:
 
         state = stores.outgoing.get("e1")
         assert (state.status, state.provider_id, state.reason) == (EmailStatus.SENT, "0100", "250 ok")
-        assert [(one.status, one.evidence) for one in state.history] == [(EmailStatus.SENDING, ""), (EmailStatus.SENT, "250 ok")]
+        assert [(one.status, one.evidence) for one in state.history] == [
+            (EmailStatus.SENDING, ""),
+            (EmailStatus.SENT, "250 ok"),
+        ]
         assert stores.outgoing.claim("e1", later(9), "r2") is None
 
     def test_an_overtaken_attempt_settles_nothing(self, stores: Stores) -> None:
@@ -609,13 +627,15 @@ def configuration(name: str = "contoso", mailboxes: int = 2) -> Configuration:
     return Configuration(
         organisation=name,
         tracking=Tracking(smart_matching=True, earlier_prefixes=("OLD:",)),
-        crm=CrmSettings("dataverse", {"url": "https://x"}),
+        crm=CrmSettings(kind="dataverse", options={"url": "https://x"}),
         profiles=(
             Profile(
                 name="in", direction=Direction.INCOMING, server="pop3", process_received_after=NOW, ca_pem="-----\n"
             ),
         ),
-        mailboxes=tuple(Mailbox(address=f"box{number}@contoso.example", aliases=("x@y",)) for number in range(mailboxes)),
+        mailboxes=tuple(
+            Mailbox(address=f"box{number}@contoso.example", aliases=("x@y",)) for number in range(mailboxes)
+        ),
     )
 
 

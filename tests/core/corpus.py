@@ -92,12 +92,15 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def imap_tools() -> Agreement:
-    """Compare the 113 mails of imap_tools."""
+Reader = Callable[[bytes], Message]
+
+
+def imap_tools(read: Reader = parse) -> Agreement:
+    """Compare the 113 mails of imap_tools; `read` tells what became of a mail's bytes."""
     result = Agreement("imap_tools")
     folder = ROOT / "imap_tools"
     for file, wanted in json.loads((folder / "expected.json").read_text("utf-8")).items():
-        message = parse((folder / "messages" / file).read_bytes())
+        message = read((folder / "messages" / file).read_bytes())
         result.mails += 1
         _compare_imap_tools(result, file, wanted, message)
     return result
@@ -176,20 +179,24 @@ def _in_utc(text: str) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def stalwart() -> Agreement:
-    """Compare the 33 mails of Stalwart's mail-parser."""
+def stalwart(read: Reader = parse) -> Agreement:
+    """Compare the 33 mails of Stalwart's mail-parser; `read` as above."""
     result = Agreement("stalwart")
     for file in sorted((ROOT / "stalwart").glob("*/*.eml")):
         raw = file.read_bytes()
         result.mails += 1
         _compare_stalwart(
-            result, f"{file.parent.name}/{file.name}", json.loads(file.with_suffix(".json").read_text("utf-8")), raw
+            result,
+            f"{file.parent.name}/{file.name}",
+            json.loads(file.with_suffix(".json").read_text("utf-8")),
+            raw,
+            read,
         )
     return result
 
 
-def _compare_stalwart(result: Agreement, file: str, wanted: dict[str, Any], raw: bytes) -> None:
-    message = parse(raw)
+def _compare_stalwart(result: Agreement, file: str, wanted: dict[str, Any], raw: bytes, read: Reader) -> None:
+    message = read(raw)
     tree = wanted["parts"]
     for name, value in _stalwart_headers(tree[0]):
         if name == "from" and value:

@@ -119,7 +119,7 @@ FAMILIES: dict[str, tuple[Callable[[int], bytes], int]] = {
     "angles in html": (lambda n: _html(b"<" * n), 500_000),
     "ampersands in html": (lambda n: _html(b"&" * n), 500_000),
     "blanks in html": (lambda n: _html(b"&nbsp; \t" * n), 200_000),
-    "comments in html": (lambda n: _html(b"<!--" * n), 200_000),
+    "comments in html": (lambda n: _html(b"<!--" * n), 600_000),
     "paddings in base64": (lambda n: _encoded(b"base64", b"QQ==" * n), 200_000),
     "lines in uuencode": (lambda n: _encoded(b"x-uuencode", b"begin 644 a\r\n" + b"#0V%T\r\n" * n), 200_000),
     "soft breaks": (lambda n: _encoded(b"quoted-printable", b"=\r\n" * n), 300_000),

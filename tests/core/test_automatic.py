@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from email_router.core.parse import parse
 
 
@@ -35,14 +36,23 @@ def test_one_weak_mark_is_not_enough(header: str) -> None:
     assert _read(header) == (False, False)
 
 
-@pytest.mark.parametrize("subject", ["Automatic reply: Offer", "Out of Office: x", "Abwesenheitsnotiz", "Réponse automatique : x"])
+@pytest.mark.parametrize(
+    "subject", ["Automatic reply: Offer", "Out of Office: x", "Abwesenheitsnotiz", "Réponse automatique : x"]
+)
 def test_a_telling_subject_and_a_suppressed_answer_are(subject: str) -> None:
     assert _read("X-Auto-Response-Suppress: All", subject)[0]
     assert not _read("X-Other: 1", subject)[0]
 
 
 @pytest.mark.parametrize(
-    "header", ["List-Id: <news.example>", "List-Unsubscribe: <https://x>", "Precedence: bulk", "Precedence: Junk", "Feedback-ID: 1:x"]
+    "header",
+    [
+        "List-Id: <news.example>",
+        "List-Unsubscribe: <https://x>",
+        "Precedence: bulk",
+        "Precedence: Junk",
+        "Feedback-ID: 1:x",
+    ],
 )
 def test_mail_to_many_is_bulk(header: str) -> None:
     assert _read(header) == (False, True)

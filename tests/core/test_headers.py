@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from email_router.core import dates, encoded_words, headers, identifiers, parameters
-from email_router.core.limits import Defects, Limits
 from hypothesis import given
 from hypothesis import strategies as st
+
+from email_router.core import dates, encoded_words, headers, identifiers, parameters
+from email_router.core.limits import Defects, Limits
 
 
 def _split(raw: bytes, limits: Limits = Limits()) -> tuple[dict[str, str], int, tuple[str, ...]]:  # noqa: B008 - frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,7 +74,7 @@ def test_other_words_have_another_hash() -> None:
     st.lists(st.text(string.ascii_letters, min_size=1, max_size=8), min_size=1, max_size=15),
     st.randoms(use_true_random=False),
 )
-def test_order_case_and_marks_of_a_subject_do_not_matter(words: list[str], shuffle) -> None:  # type: ignore[no-untyped-def]  # Random
+def test_order_case_and_marks_of_a_subject_do_not_matter(words: list[str], shuffle: Random) -> None:
     other = words[:]
     shuffle.shuffle(other)
 

@@ -63,7 +63,9 @@ def deadly_checkout(root: Path) -> Checkout:
     return Checkout(root)
 
 
-def test_a_mailbox_goes_on_after_a_message_that_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mailbox_goes_on_after_a_message_that_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = Pop3Process.start(tmp_path / "pop3", password="secret")
     monkeypatch.setenv("PLANTED_PASSWORD", "secret")
     for number, subject in enumerate(["first", "deadly", "third"], 1):

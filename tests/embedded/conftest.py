@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
         assert real.emulator_python
         assert real.runtime
     except EmbeddedCloudError as missing:
+        if os.environ.get("EMAIL_ROUTER_CI") == "1":
+            raise
         pytest.skip(str(missing))
     return small_checkout(tmp_path_factory.mktemp("checkout"))
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,44 @@ def test_a_run_that_was_killed_loses_only_what_was_not_saved(checkout: Checkout,
     with EmbeddedCloud(tmp_path, checkout=checkout) as cloud:
         saved = {row["sk"] for row in done(cloud.stack, "n")}
     assert {f"{int(number):05}" for number in told} <= saved
+
+
+BUSY = """
+import json, sys, time
+from pathlib import Path
+from email_router.cli.embedded.checkout import Checkout
+from email_router.cli.embedded.session import EmbeddedCloud
+with EmbeddedCloud(checkout=Checkout(Path(sys.argv[1]))) as cloud:
+    job = json.dumps({"id": "busy", "sleep": 600})
+    cloud.stack.client("sqs").send_message(QueueUrl=cloud.stack.queue("work-queue"), MessageBody=job)
+    time.sleep(2)
+    print(cloud.ministack.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def group(leader: int) -> set[int]:
+    """The processes that run in a process group; zombies have ended."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, of_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == leader and state != "Z":
+                found.add(int(stat.parent.name))
+    return found
+
+
+def test_a_function_at_work_dies_with_a_command_that_was_killed(checkout: Checkout) -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY, str(checkout.root)], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        leader = int(run.stdout.readline())
+        assert len(group(leader)) == 2  # the emulator and the function
+        run.kill()
+
+    deadline = time.monotonic() + 5
+    while group(leader) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not group(leader)
 
 
 def test_damaged_state_is_told_and_not_loaded(checkout: Checkout, tmp_path: Path) -> None:

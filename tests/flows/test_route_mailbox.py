@@ -143,6 +143,35 @@ def test_mails_without_an_id_are_told_apart_by_what_they_say() -> None:
     assert all("no message-id" in one.flags for one in house.crm.activities.values())
 
 
+def test_a_second_copy_in_one_mailbox_is_a_duplicate_with_a_trace_and_its_own_words_kept() -> None:
+    house = House(mail(1), mail(1), mail(1, text="the same id, other words"))
+
+    house.route()
+    house.route()
+
+    traces = house.ledger.traces(next(iter(house.ledger.claims)))
+    assert sorted((one.outcome, one.reason, one.source_id) for one in traces) == [
+        (Outcome.DELIVERED, "accept_all", "0"),
+        (Outcome.IGNORED, "duplicate", "1"),
+        (Outcome.IGNORED, "duplicate", "2"),
+    ]
+    assert len(house.crm.activities) == 1
+    assert [raw for raw in house.blobs.stored.values() if b"other words" in raw] == [
+        mail(1, text="the same id, other words")
+    ]
+
+
+def test_the_same_message_seen_again_leaves_no_second_trace() -> None:
+    house = House(mail(1))
+    fail(house.states, "advance", TryLater("the store is away", shared=True))
+    house.route()
+
+    house.route()
+
+    assert len(house.ledger.traces(next(iter(house.ledger.claims)))) == 1
+    assert house.ledger.copies == {}
+
+
 def test_a_crash_between_delivery_and_cursor_brings_no_second_activity() -> None:
     house = House(mail(1), mail(2), after_delivery=AfterDelivery.DELETE)
     fail(house.states, "advance", SystemExit("killed"))  # type: ignore[arg-type]  # what a kill looks like from inside

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
@@ -78,10 +79,14 @@ BREACHES = {
 
 
 def lint_imports(root: Path) -> tuple[dict[str, str], int]:
-    """Run import-linter on the tree below `root`; return each contract's verdict, and how many files it analysed."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / CODE.parent), str(root)])}
+    """Run import-linter on the tree below `root`; return each contract's verdict, and how many files it analysed.
+
+    -S leaves out the environment's own .pth file: functions/ is a namespace, and would be taken from the checkout too.
+    """
+    path = os.pathsep.join([str(root / CODE.parent), str(root), sysconfig.get_path("purelib")])
+    environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo", "--config", "pyproject.toml"],
+        [sys.executable, "-S", Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"],
         cwd=root,
         env=environment,
         capture_output=True,

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from email_router.core.activity import EmailActivity, EmailStatus, Record, Role
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.ports import Lease
+from email_router.edge.crm.builtin_records import ORDER, AddressedRecord
 from tests.memory.ledger import MemoryLedger
 from tests.memory.states import MemoryStates
 
-_ORDER = ("user", "contact", "account", "lead", "queue")
 _WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
 _TO_COLLECT = (*_WAITING, EmailStatus.SENDING)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,6 +26,7 @@ class MemoryCrm:
         self._states = states or self._ledger.states
         self.activities: dict[str, EmailActivity] = {}
         self._records: dict[str, list[Record]] = {}
+        self._due: dict[str, datetime] = {}
 
     def add_record(self, address: str, record: Record) -> None:
         """Let the address resolve to this record too."""
@@ -34,7 +35,7 @@ class MemoryCrm:
             for known in self._records.get(address.casefold(), [])
             if (known.kind, known.id) != (record.kind, record.id)
         ]
-        self._records[address.casefold()] = sorted([*known, record], key=lambda one: _ORDER.index(one.kind))
+        self._records[address.casefold()] = sorted([*known, record], key=lambda one: ORDER.index(one.kind))
 
     def resolve(self, addresses: Sequence[str]) -> Mapping[str, tuple[Record, ...]]:
         """Return the records of each address."""
@@ -48,7 +49,12 @@ class MemoryCrm:
     def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
         """Create the activities, each exactly once."""
         self._states.fenced(lease)
-        return [self._deliver(delivery) for delivery in deliveries]
+        delivered: list[Delivered] = []
+        for delivery in deliveries:
+            twin = delivery.claim.key in {one.key for one in delivered}
+            answer = self._deliver(delivery)
+            delivered.append(replace(answer, created=answer.created and not twin))
+        return delivered
 
     def email(self, activity: str) -> EmailActivity | None:
         """Return one e-mail activity."""
@@ -72,15 +78,16 @@ class MemoryCrm:
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield e-mails that are due to be sent."""
-        due = [one for one in self.activities.values() if one.status in _TO_COLLECT and (one.due or _LONG_AGO) <= now]
-        for one in sorted(due, key=lambda one: (one.due or _LONG_AGO, one.id))[:limit]:
+        waiting = {one.id: self._due.get(one.id, one.due or _LONG_AGO) for one in self.activities.values()}
+        due = [one for one in self.activities.values() if one.status in _TO_COLLECT and waiting[one.id] <= now]
+        for one in sorted(due, key=lambda one: (waiting[one.id], one.id))[:limit]:
             yield one.id, next(iter(one.addresses(Role.FROM)), "")
 
     def postpone(self, activities: Sequence[str], until: datetime) -> None:
         """Keep these from being collected before then."""
         for name in activities:
             if name in self.activities and self.activities[name].status in _TO_COLLECT:
-                self.activities[name] = replace(self.activities[name], due=until)
+                self._due[name] = until
 
     def write_back(
         self,
@@ -99,6 +106,10 @@ class MemoryCrm:
         before = self.activities.get(activity)
         if before is None or before.status is EmailStatus.CANCELLED:
             return False
+        if due is not None:
+            self._due[activity] = due
+        elif status not in _TO_COLLECT:
+            self._due.pop(activity, None)
         self.activities[activity] = replace(
             before,
             status=status,
@@ -112,12 +123,12 @@ class MemoryCrm:
         )
         return True
 
-    def import_records(self, rows: Iterable[tuple[Record, str]]) -> int:
+    def import_records(self, rows: Iterable[AddressedRecord]) -> int:
         """Keep records with their addresses; return how many."""
-        count = 0
-        for count, (record, address) in enumerate(rows, 1):
-            self.add_record(address, record)
-        return count
+        given = list(rows)
+        for row in given:
+            self.add_record(row.address, row.record)
+        return len(given)
 
     def _deliver(self, delivery: Delivery) -> Delivered:
         key = delivery.claim.key

@@ -29,6 +29,7 @@ class MemoryLedger:
         self.states = states or MemoryStates()
         self.claims: dict[str, Claim] = {}
         self.notes: dict[tuple[str, str], Receipt] = {}
+        self.copies: dict[tuple[str, str, str], Receipt] = {}
         self._traces: dict[tuple[str, str], Trace] = {}
         self._links: dict[tuple[LinkKind, str], KnownEmail] = {}
         self._subjects: dict[str, dict[str, KnownEmail]] = {}
@@ -104,6 +105,10 @@ class MemoryLedger:
 
     def note(self, receipt: Receipt, trace: Trace) -> None:
         """Keep a receipt and a trace; what the claim's own mailbox received stands."""
+        if receipt.copy:
+            self.copies[receipt.key, receipt.mailbox, receipt.copy] = receipt
+            self._traces[trace.key, f"{trace.mailbox}#{trace.copy}"] = trace
+            return
         claim = self.claims.get(receipt.key)
         if claim is None or claim.mailbox != receipt.mailbox or receipt.outcome is Outcome.DELIVERED:
             self.notes[receipt.key, receipt.mailbox] = receipt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_DAY = datetime.timedelta(days=1)
-_HOUR = datetime.timedelta(hours=1)
+_DAY = dt.timedelta(days=1)
+_HOUR = dt.timedelta(hours=1)
 HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -43,9 +43,7 @@ class Authority:
         """Return (certificate, key) of this machine that ran out an hour ago."""
         return self._issue("expired", HERE, ends=_now() - _HOUR)
 
-    def _issue(
-        self, name: str, hosts: tuple[str, ...], *, ends: datetime.datetime | None = None
-    ) -> tuple[Path, Path]:
+    def _issue(self, name: str, hosts: tuple[str, ...], *, ends: dt.datetime | None = None) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(name, key, ends or _now() + _DAY).issuer_name(self.certificate.subject)
         server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
@@ -88,8 +86,8 @@ def self_signed(folder: Path, *hosts: str) -> tuple[Path, Path]:
     return _write(folder, "self-signed", signed, key)
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _name(hosts: tuple[str, ...]) -> str:
@@ -100,7 +98,7 @@ def _subject(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(name: str, key: ec.EllipticCurvePrivateKey, ends: datetime.datetime) -> x509.CertificateBuilder:
+def _builder(name: str, key: ec.EllipticCurvePrivateKey, ends: dt.datetime) -> x509.CertificateBuilder:
     builder = x509.CertificateBuilder().subject_name(_subject(name)).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(_now() - _DAY).not_valid_after(ends)
     return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -116,7 +114,9 @@ def _alternatives(hosts: tuple[str, ...]) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName(names)
 
 
-def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[Path, Path]:
+def _write(
+    folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> tuple[Path, Path]:
     stem = name.replace(":", "_").replace("*", "any")
     paths = folder / f"{stem}.pem", folder / f"{stem}.key"
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import datetime
 
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request
@@ -102,6 +103,16 @@ def _mailbox(service: Service, request: Request) -> Json:
     return {}
 
 
+def _folder(service: Service, request: Request) -> Json:
+    wanted = request.json()
+    mailbox = service.world.open(wanted["mailbox"])
+    folder = mailbox.folder(wanted["folder"])
+    mailbox.folders.remove(folder)
+    if wanted.get("as_plain"):
+        mailbox.folders.append(replace(folder, well_known=""))
+    return {}
+
+
 def _register(service: Service, request: Request) -> Json:
     _application(service.world, request.json())
     return {}
@@ -150,6 +161,7 @@ CALLS = {
     "DELETE messages": _remove,
     "POST move": _move,
     "POST mailboxes": _mailbox,
+    "POST folders": _folder,
     "POST applications": _register,
     "POST settings": _settings,
     "POST faults": _plant,

@@ -58,7 +58,9 @@ def messages_delta(world: World, request: Request, user: str, folder_name: str) 
     if (current.mailbox, current.folder) != (mailbox.user, folder.id):
         raise GraphFailure(400, "ErrorInvalidUrlQuery", "The token belongs to another folder.")
     if current.epoch < world.sync_floor:
-        raise GraphFailure(410, "SyncStateNotFound", "The sync state generation is not found; a full synchronization is needed.")
+        raise GraphFailure(
+            410, "SyncStateNotFound", "The sync state generation is not found; a full synchronization is needed."
+        )
     if "$deltatoken" in request.query:
         current = replace(current, since=current.upto, after=current.upto, upto=mailbox.clock, given=0, rested=False)
     return _page(world, request, mailbox, current)
@@ -92,7 +94,7 @@ def _floor(text: str) -> str:
     if found is None:
         raise GraphFailure(400, "ErrorInvalidUrlQueryFilter", "The query filter contains one or more invalid nodes.")
     try:
-        datetime.fromisoformat(found[2].replace("Z", "+00:00"))
+        datetime.fromisoformat(found[2])
     except ValueError as broken:
         raise GraphFailure(400, "BadRequest", f"Invalid filter clause: '{found[2]}'.") from broken
     return f"{found[1].lower()} {found[2]}"
@@ -138,7 +140,7 @@ def _recent(item: Item, floor: str) -> bool:
     if not floor:
         return True
     operator, _, text = floor.partition(" ")
-    edge = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    edge = datetime.fromisoformat(text)
     return item.received > edge or (operator == "ge" and item.received == edge)
 
 

@@ -22,7 +22,12 @@ _ALGORITHMS = ["PS256", "RS256"]
 def discovery(world: World, request: Request, tenant: str) -> Reply:
     """Answer the OpenID configuration that msal reads first."""
     if tenant != world.tenant:
-        return _refused(400, "invalid_tenant", 90002, f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.")
+        return _refused(
+            400,
+            "invalid_tenant",
+            90002,
+            f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.",
+        )
     base = f"{request.base}/{tenant}"
     return Reply(
         200,
@@ -47,10 +52,20 @@ def token(world: World, request: Request, tenant: str) -> Reply:
     if form.get("grant_type") != "client_credentials":
         return _refused(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
     if not form.get("scope", "").endswith("/.default"):
-        return _refused(400, "invalid_scope", 1002012, "The provided value for scope is not valid. Client credential flows must have a scope value with /.default suffixed.")
+        return _refused(
+            400,
+            "invalid_scope",
+            1002012,
+            "The provided value for scope is not valid. Client credential flows must have a scope value with /.default suffixed.",
+        )
     application = world.applications.get(form.get("client_id", ""))
     if application is None:
-        return _refused(400, "unauthorized_client", 700016, f"Application with identifier '{form.get('client_id')}' was not found in the directory.")
+        return _refused(
+            400,
+            "unauthorized_client",
+            700016,
+            f"Application with identifier '{form.get('client_id')}' was not found in the directory.",
+        )
     if not application.enabled:
         return _refused(400, "unauthorized_client", 7000112, f"Application '{application.client_id}' is disabled.")
     return _refusal(application, form, request, tenant) or _granted(world, application)
@@ -61,12 +76,28 @@ def _refusal(application: Application, form: dict[str, str], request: Request, t
         audience = f"{request.base}/{tenant}/oauth2/v2.0/token"
         if _proven(form.get("client_assertion", ""), application, audience):
             return None
-        return _refused(401, "invalid_client", 700027, "The certificate with identifier used to sign the client assertion is not registered on application.")
+        return _refused(
+            401,
+            "invalid_client",
+            700027,
+            "The certificate with identifier used to sign the client assertion is not registered on application.",
+        )
     given = form.get("client_secret", "")
     if given in application.expired:
-        return _refused(401, "invalid_client", 7000222, f"The provided client secret keys for app '{application.client_id}' are expired.")
+        return _refused(
+            401,
+            "invalid_client",
+            7000222,
+            f"The provided client secret keys for app '{application.client_id}' are expired.",
+        )
     if given not in application.secrets:
-        return _refused(401, "invalid_client", 7000215, f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{application.client_id}'.")
+        return _refused(
+            401,
+            "invalid_client",
+            7000215,
+            f"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
+            f"not the client secret ID, for a secret added to app '{application.client_id}'.",
+        )
     return None
 
 
@@ -85,7 +116,9 @@ def _granted(world: World, application: Application) -> Reply:
     granted = f"simulated.{application.client_id[:8]}.{secrets.token_urlsafe(24)}"
     world.tokens[granted] = time.time() + world.token_seconds
     seconds = world.token_seconds
-    return Reply(200, {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": granted})
+    return Reply(
+        200, {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": granted}
+    )
 
 
 def _refused(status: int, error: str, code: int, words: str) -> Reply:
@@ -107,14 +140,20 @@ def _refused(status: int, error: str, code: int, words: str) -> Reply:
 def authorise(world: World, request: Request) -> None:
     """Let a request of the API pass when its bearer token is good; Graph's 401 else."""
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    challenge = {"WWW-Authenticate": 'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'}
+    challenge = {
+        "WWW-Authenticate": 'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'
+    }
     if scheme.lower() != "bearer" or not bearer:
         raise GraphFailure(401, "InvalidAuthenticationToken", "Access token is empty.", challenge)
     ends = world.tokens.get(bearer)
     if ends is None:
-        raise GraphFailure(401, "InvalidAuthenticationToken", "CompactToken validation failed with reason code: 80049228.", challenge)
+        raise GraphFailure(
+            401, "InvalidAuthenticationToken", "CompactToken validation failed with reason code: 80049228.", challenge
+        )
     if ends < time.time():
-        raise GraphFailure(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.", challenge)
+        raise GraphFailure(
+            401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.", challenge
+        )
 
 
 ROUTES = [

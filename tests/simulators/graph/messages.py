@@ -9,6 +9,7 @@ from tests.simulators.graph.rendering import expanded, selected, show_folder, sh
 from tests.simulators.graph.world import Folder, Item, Mailbox, World, opaque
 
 _BY_MESSAGE_ID = re.compile(r"internetMessageId\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
+_BY_NAME = re.compile(r"displayName\s+eq\s+'([^']*)'", re.IGNORECASE)
 _CHANGEABLE = {"isRead", "categories", "flag", "importance", "inferenceClassification"}
 
 
@@ -76,8 +77,14 @@ def delete_message(world: World, request: Request, user: str, item_id: str) -> R
 def list_folders(world: World, request: Request, user: str) -> Reply:
     mailbox = world.mailbox(user)
     root = mailbox.folder("msgfolderroot").id
-    rows = [show_folder(mailbox, folder) for folder in mailbox.folders if folder.parent == root]
+    named = _BY_NAME.fullmatch(request.query.get("$filter", "").strip())
+    wanted = [folder for folder in mailbox.folders if folder.parent == root and (not named or folder.name == named[1])]
+    rows = [_only(show_folder(mailbox, folder), selected(request)) for folder in wanted]
     return Reply(200, {"@odata.context": f"{request.base}/v1.0/$metadata#users/mailFolders", "value": rows})
+
+
+def _only(row: Json, names: list[str]) -> Json:
+    return {name: value for name, value in row.items() if not names or name in {"id", *names}}
 
 
 def get_folder(world: World, request: Request, user: str, name: str) -> Reply:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from email_router.core.mailbox import Direction, Profile
@@ -66,8 +66,9 @@ class GraphProcess:
         """End it."""
         stop_process(self._process)
 
-    def __enter__(self) -> GraphProcess:
-        return self.start()
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -109,6 +110,10 @@ class GraphProcess:
     def move_message(self, mailbox: str, item_id: str, folder: str) -> str:
         """Move a message as its owner would; return its new default id."""
         return str(self.control("POST", "move", {"mailbox": mailbox, "id": item_id, "folder": folder})["id"])
+
+    def without_folder(self, mailbox: str, folder: str, *, as_plain: bool = False) -> None:
+        """Take a well-known folder away; `as_plain` leaves a folder of its name that is known for nothing."""
+        self.control("POST", "folders", {"mailbox": mailbox, "folder": folder, "as_plain": as_plain})
 
     def mailbox_state(self, address: str, state: str) -> None:
         """Make the mailbox ok, denied, disabled, missing or full."""

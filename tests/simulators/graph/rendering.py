@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from tests.simulators.graph.http import GraphFailure, Json, Request
 from tests.simulators.graph.world import Folder, Item, Mailbox
 
-_SIZE = "integer 0xe08"  # PidTagMessageSize
+_SIZE = "Integer 0xe08"  # PidTagMessageSize
 _EXPANDED = re.compile(r"id eq '([^']+)'", re.IGNORECASE)
 _ONLY_SELECTED = {"internetMessageHeaders", "uniqueBody", "conversationIndex"}
 
@@ -35,9 +35,7 @@ def expanded(request: Request) -> list[str]:
     return _EXPANDED.findall(expand) if expand.lower().startswith("singlevalueextendedproperties") else []
 
 
-def show_message(
-    item: Item, *, immutable: bool, select: Iterable[str] = (), extended: Iterable[str] = ()
-) -> Json:
+def show_message(item: Item, *, immutable: bool, select: Iterable[str] = (), extended: Iterable[str] = ()) -> Json:
     """Return a message; without $select all of its usual properties.  Graph's 400 for a property that there is none of."""
     everything = _properties(item)
     wanted = list(select) or [name for name in everything if name not in _ONLY_SELECTED]
@@ -95,8 +93,8 @@ def _properties(item: Item) -> Json:
         "inferenceClassification": "focused",
         "body": {"contentType": kind, "content": body},
         "uniqueBody": {"contentType": kind, "content": body},
-        "sender": (_recipients(message, "sender") or _recipients(message, "from") or [None])[0],
-        "from": (_recipients(message, "from") or [None])[0],
+        "sender": _first(message, "sender") or _first(message, "from"),
+        "from": _first(message, "from"),
         "toRecipients": _recipients(message, "to"),
         "ccRecipients": _recipients(message, "cc"),
         "bccRecipients": _recipients(message, "bcc"),
@@ -107,9 +105,17 @@ def _properties(item: Item) -> Json:
 
 
 def _extended(item: Item, wanted: Iterable[str]) -> list[Json]:
-    values = {_SIZE: str(len(item.raw))} | {name.lower(): value for name, value in item.extended.items()}
-    found = [(name, values.get(name.lower())) for name in wanted]
+    values = {_SIZE: str(len(item.raw))} | {canonical(name): value for name, value in item.extended.items()}
+    found = [(canonical(name), values.get(canonical(name))) for name in wanted]
     return [{"id": name, "value": value} for name, value in found if value is not None]
+
+
+def canonical(property_id: str) -> str:
+    """Return the id of an extended property as Exchange writes it back: `integer 0x0E08` -> `Integer 0xe08`."""
+    kind, _, rest = property_id.partition(" ")
+    if rest.lower().startswith("0x"):
+        return f"{kind.title()} 0x{int(rest, 16):x}"
+    return f"{kind.title()} {rest}"
 
 
 def _change_key(item: Item) -> str:
@@ -144,9 +150,16 @@ def _importance(message: EmailMessage) -> str:
 def _recipients(message: EmailMessage, name: str) -> list[Json]:
     try:
         addresses: tuple[Address, ...] = getattr(message[name], "addresses", ()) if name in message else ()
-        return [{"emailAddress": {"name": one.display_name or one.addr_spec, "address": one.addr_spec}} for one in addresses]
+        return [
+            {"emailAddress": {"name": one.display_name or one.addr_spec, "address": one.addr_spec}} for one in addresses
+        ]
     except (ValueError, IndexError, AttributeError):
         return []
+
+
+def _first(message: EmailMessage, name: str) -> Json | None:
+    found = _recipients(message, name)
+    return found[0] if found else None
 
 
 def _body(message: EmailMessage) -> tuple[str, str]:

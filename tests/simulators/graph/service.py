@@ -97,7 +97,11 @@ class Service:
 
 
 def _batch_row(request_id: str, reply: Reply) -> Json:
-    row: Json = {"id": request_id, "status": reply.status, "headers": {**reply.headers, "Content-Type": reply.media_type}}
+    row: Json = {
+        "id": request_id,
+        "status": reply.status,
+        "headers": {**reply.headers, "Content-Type": reply.media_type},
+    }
     if isinstance(reply.content, bytes):
         row["body"] = base64.b64encode(reply.content).decode()
     elif reply.content is not None:

@@ -17,7 +17,7 @@ from tests.simulators.graph.http import GraphFailure
 
 TENANT = "5b0c1f0e-3b0a-4a57-9f55-0c8a8a3f4c11"
 CLIENT = "0d6e7a52-7c35-4d0e-9d0e-6b1f6b5f8c22"
-SECRET = "graph~simulator~secret"  # noqa: S105 - of a simulator
+SECRET = "graph~simulator~secret"
 
 WELL_KNOWN = {
     "msgfolderroot": "Top of Information Store",
@@ -141,11 +141,19 @@ class Mailbox:
         self.clock += 1
         return self.clock
 
-    def add(self, raw: bytes, folder: str = "inbox", received: datetime | None = None, **more: bool) -> Item:
+    def add(
+        self,
+        raw: bytes,
+        folder: str = "inbox",
+        received: datetime | None = None,
+        *,
+        is_read: bool = False,
+        is_draft: bool = False,
+    ) -> Item:
         """Put a message into a folder."""
         now = self.tick()
         moment = (received or datetime.now(UTC)).replace(microsecond=0)
-        item = Item(self.address, now, raw, self.folder(folder).id, moment, now, now, **more)
+        item = Item(self.address, now, raw, self.folder(folder).id, moment, now, now, is_read, is_draft)
         self.items.append(item)
         return item
 

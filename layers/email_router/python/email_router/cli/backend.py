@@ -44,9 +44,13 @@ class Backend:
         """Return the organisation of this name, or the only one.  Raises ConfigurationError when there is none or a choice."""
         known = list(self.services.configurations.organisations())
         if not known:
-            raise ConfigurationError("nothing is published here: run `email-router publish FILE` or `email-router local --config FILE` first")
+            raise ConfigurationError(
+                "nothing is published here: run `email-router publish FILE` or `email-router local --config FILE` first"
+            )
         if not name and len(known) > 1:
-            raise ConfigurationError(f"several organisations are published here: choose one of {', '.join(known)} with --organisation")
+            raise ConfigurationError(
+                f"several organisations are published here: choose one of {', '.join(known)} with --organisation"
+            )
         if name and name not in known:
             raise ConfigurationError(f"the organisation {name} is not published here; published are {', '.join(known)}")
         chosen = name or known[0]
@@ -71,7 +75,9 @@ class Backend:
 def opened(state: Path, stack: str) -> Iterator[Backend]:
     """Open the stores to look at them."""
     if not stack and not (state / "current").exists() and attach_running(state) is None:
-        raise ConfigurationError(f"{state} holds no state yet: run `email-router local --config FILE --state {state}` first, or name a deployed stack with --stack")
+        raise ConfigurationError(
+            f"{state} holds no state yet: run `email-router local --config FILE --state {state}` first, or name a deployed stack with --stack"
+        )
     with opened_for_change(state, stack) as backend:
         yield backend
 
@@ -87,7 +93,9 @@ def opened_for_change(state: Path, stack: str) -> Iterator[Backend]:
         return
     running = attach_running(state)
     if running is not None:
-        yield Backend(services_of(running), lambda: None, lambda _: _with_earlier(state, read_counters(running)), running)
+        yield Backend(
+            services_of(running), lambda: None, lambda _: _with_earlier(state, read_counters(running)), running
+        )
         return
     with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
         yield of_cloud(cloud)
@@ -100,7 +108,9 @@ def of_cloud(cloud: EmbeddedCloud) -> Backend:
 
 def services_of(stack: DeployedStack) -> Services:
     """Return the stores of a stack in the emulator."""
-    clients = GivenClients(stack.client("dynamodb"), stack.client("s3"), stack.client("sqs"), stack.client("secretsmanager"))
+    clients = GivenClients(
+        stack.client("dynamodb"), stack.client("s3"), stack.client("sqs"), stack.client("secretsmanager")
+    )
     return Services(environment_of(stack.outputs), clients)
 
 
@@ -122,7 +132,7 @@ def environment_of(outputs: Mapping[str, str]) -> Environment:
 
 def _of_stack(name: str) -> Backend:
     outputs = deployed.outputs(name)
-    return Backend(Services(environment_of(outputs)), lambda: None, lambda organisation: deployed.counters(organisation))
+    return Backend(Services(environment_of(outputs)), lambda: None, deployed.counters)
 
 
 def _with_earlier(state: Path, counted: Mapping[str, int]) -> Mapping[str, int]:
@@ -132,4 +142,3 @@ def _with_earlier(state: Path, counted: Mapping[str, int]) -> Mapping[str, int]:
     except (OSError, ValueError):
         earlier = {}
     return {name: earlier.get(name, 0) + counted.get(name, 0) for name in {*earlier, *counted}}
-

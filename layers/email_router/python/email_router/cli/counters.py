@@ -8,7 +8,7 @@ from email_router.cli.output import print_json, table
 from email_router.core.counters import COUNTERS
 
 
-def counters(json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def counters(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """Show the 21 counters; what each counts stands in docs/counters.md."""
     with opened(state, stack) as backend:
         counted = backend.counters(organisation)

@@ -21,6 +21,7 @@ KINDS = ("contact", "lead", "account", "user", "queue")
 @commands.command("import")
 def imported(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8 with the header kind,address,name,owner.")],
+    *,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",

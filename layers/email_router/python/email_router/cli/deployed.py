@@ -13,7 +13,7 @@ from email_router.core.counters import COUNTERS
 from email_router.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricTypeDef
+    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricOutputTypeDef
 
 _NAMESPACE = "EmailRouter"
 _DAY = 86_400
@@ -27,7 +27,9 @@ def outputs(stack: str) -> dict[str, str]:
     try:
         found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
     except (BotoCoreError, ClientError) as refusal:
-        raise ConfigurationError(f"the stack {stack} cannot be read: {refusal}; check its name, AWS_REGION and your credentials") from refusal
+        raise ConfigurationError(
+            f"the stack {stack} cannot be read: {refusal}; check its name, AWS_REGION and your credentials"
+        ) from refusal
     return {output["OutputKey"]: output["OutputValue"] for output in found}
 
 
@@ -55,14 +57,16 @@ def counters(organisation: str) -> Mapping[str, int]:
             for result in (result for page in pages for result in page["MetricDataResults"]):
                 told[chunk[int(result["Id"].removeprefix("m"))]["MetricName"]] += round(sum(result["Values"]))
     except (BotoCoreError, ClientError) as refusal:
-        raise ConfigurationError(f"CloudWatch cannot be asked: {refusal}; check AWS_REGION and your credentials") from refusal
+        raise ConfigurationError(
+            f"CloudWatch cannot be asked: {refusal}; check AWS_REGION and your credentials"
+        ) from refusal
     return told
 
 
-def _of(metric: MetricTypeDef, organisation: str) -> bool:
+def _of(metric: MetricOutputTypeDef, organisation: str) -> bool:
     dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions", [])}
     return not organisation or dimensions.get("organisation") == organisation
 
 
-def _query(number: int, metric: MetricTypeDef) -> MetricDataQueryTypeDef:
+def _query(number: int, metric: MetricOutputTypeDef) -> MetricDataQueryTypeDef:
     return {"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": _DAY, "Stat": "Sum"}}

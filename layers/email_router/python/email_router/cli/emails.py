@@ -8,7 +8,7 @@ from email_router.cli.output import print_json, table
 from email_router.cli.shapes import email_shape, instant
 
 
-def emails(json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def emails(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """List the e-mail activities of the built-in CRM, oldest first."""
     with opened(state, stack) as backend:
         place = backend.organisation(organisation)

@@ -14,7 +14,10 @@ from email_router.core.ledger import Outcome, Trace
 
 
 def explain(
-    message_id: Annotated[str, typer.Argument(metavar="MESSAGE-ID", help="With or without <>; or the id of an activity.")],
+    message_id: Annotated[
+        str, typer.Argument(metavar="MESSAGE-ID", help="With or without <>; or the id of an activity.")
+    ],
+    *,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",
@@ -24,14 +27,22 @@ def explain(
     with opened(state, stack) as backend:
         traces = in_order(backend.organisation(organisation).traces(message_id))
     if not traces:
-        tell(f"{message_id}: no trace of this message; expected a Message-ID that `email-router emails` or a run has shown (traces are kept 90 days)")
+        tell(
+            f"{message_id}: no trace of this message; expected a Message-ID that a run has shown (traces are kept 90 days)"
+        )
         raise typer.Exit(1)
     if json:
         print_json(explained(traces))
         return
     for trace in traces:
-        console().print(f"{trace.mailbox}: {trace.outcome.value} ({trace.reason}), decided by {trace.rule}", markup=False)
-        table("Questions", ("question", "answer", "evidence"), ((one.question, one.answer, one.evidence) for one in trace.answers))
+        console().print(
+            f"{trace.mailbox}: {trace.outcome.value} ({trace.reason}), decided by {trace.rule}", markup=False
+        )
+        table(
+            "Questions",
+            ("question", "answer", "evidence"),
+            ((one.question, one.answer, one.evidence) for one in trace.answers),
+        )
         table("Candidates that lost", ("candidate",), ((one,) for one in trace.candidates))
 
 

@@ -17,7 +17,7 @@ from email_router.core.tracking_token import find_tokens
 
 
 def inspect(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Raw messages (.eml).")], json: Json = False
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Raw messages (.eml).")], *, json: Json = False
 ) -> None:
     """Show what the router reads in raw messages, one line of JSON for each file."""
     cannot_open = False

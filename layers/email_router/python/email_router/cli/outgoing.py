@@ -15,7 +15,7 @@ commands = typer.Typer(help="E-mails that are to be sent, and what became of the
 
 
 @commands.command("list")
-def listed(json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def listed(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """List the outgoing e-mails, oldest first."""
     with opened(state, stack) as backend:
         place = backend.organisation(organisation)

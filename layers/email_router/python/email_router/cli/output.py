@@ -30,7 +30,8 @@ def speak_utf8() -> None:
 
 def print_json(value: object, *, lines: bool = False) -> None:
     """Print one JSON object, indented for people or on a line of its own."""
-    print(json.dumps(value, ensure_ascii=False, indent=None if lines else 2))
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if lines else 2) + "\n")
+    sys.stdout.flush()
 
 
 def tell(text: str) -> None:

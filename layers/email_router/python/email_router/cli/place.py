@@ -113,7 +113,9 @@ class Place:
         if found:
             return found
         names = {wanted, f"<{bare}>"}
-        return [one for one in self.ledger.traces_since(_LONG_AGO) if names & {one.message_id, one.activity, one.source_id}]
+        return [
+            one for one in self.ledger.traces_since(_LONG_AGO) if names & {one.message_id, one.activity, one.source_id}
+        ]
 
     def retry(self, entry: Quarantined) -> None:
         """Make a quarantined message due again, then forget the entry.  If this dies between, the message is both: it is tried once more."""

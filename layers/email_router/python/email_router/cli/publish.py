@@ -15,6 +15,7 @@ from email_router.wiring.configuration import load
 
 def publish(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The configuration (TOML).")],
+    *,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",
@@ -37,4 +38,6 @@ def publish(
         )
         return
     polled = ", ".join(published.scheduled) or "none"
-    console().print(f"{published.organisation}: version {published.version} is in force; mailboxes polled: {polled}", markup=False)
+    console().print(
+        f"{published.organisation}: version {published.version} is in force; mailboxes polled: {polled}", markup=False
+    )

@@ -22,11 +22,10 @@ from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox import Direction
 from email_router.core.message import Attachment
 
-
 Addresses = Annotated[list[str] | None, typer.Option(metavar="ADDRESS")]
 
 
-def send(  # noqa: PLR0913 - one argument for each option
+def send(
     sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="A mailbox with an outgoing profile.")],
     to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="May be given several times.")],
     subject: Annotated[str, typer.Option("--subject")],
@@ -36,6 +35,7 @@ def send(  # noqa: PLR0913 - one argument for each option
     html: Annotated[str, typer.Option("--html", help="The text as HTML.")] = "",
     attach: Annotated[list[Path] | None, typer.Option("--attach", metavar="FILE")] = None,
     reply_to: Annotated[str, typer.Option("--reply-to", metavar="ACTIVITY", help="The e-mail that it answers.")] = "",
+    *,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",
@@ -76,10 +76,17 @@ def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
     mailbox = place.configuration.mailbox(letter.sender)
     if mailbox is None or not mailbox.outgoing:
         able = ", ".join(box.address for box in place.configuration.mailboxes if box.outgoing) or "none"
-        raise ConfigurationError(f"--from {letter.sender} is no mailbox with an outgoing profile; those that have one: {able}")
+        raise ConfigurationError(
+            f"--from {letter.sender} is no mailbox with an outgoing profile; those that have one: {able}"
+        )
     known = place.crm.resolve([address for addresses in letter.people.values() for address in addresses])
     parties = tuple(
-        Party(role, address, next((one.name for one in known.get(address.casefold(), ())), ""), next(iter(known.get(address.casefold(), ())), None))
+        Party(
+            role,
+            address,
+            next((one.name for one in known.get(address.casefold(), ())), ""),
+            next(iter(known.get(address.casefold(), ())), None),
+        )
         for role, addresses in letter.people.items()
         for address in addresses
     )
@@ -107,7 +114,9 @@ def _answering(place: Place, email: EmailActivity, reply_to: str) -> EmailActivi
     """Continue the conversation of another e-mail: its regarding record, and by the router its ids and its token."""
     answered = place.crm.email(reply_to)
     if answered is None:
-        raise ConfigurationError(f"--reply-to {reply_to}: no such e-mail; expected an activity of `email-router emails`")
+        raise ConfigurationError(
+            f"--reply-to {reply_to}: no such e-mail; expected an activity of `email-router emails`"
+        )
     return replace(email, correlated=answered.id, regarding=answered.regarding)
 
 

@@ -12,7 +12,7 @@ from email_router.core.mailbox import Profile
 from email_router.core.settings import Configuration
 
 
-def show(json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def show(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """Show the configuration in force.  Secrets are shown by name only."""
     with opened(state, stack) as backend:
         configuration = backend.organisation(organisation).configuration
@@ -20,9 +20,15 @@ def show(json: Json = False, state: State = STATE, stack: Stack = "", organisati
         print_json(shown(configuration))
         return
     pairs(f"{configuration.organisation}, version {configuration.version}", asdict(configuration.tracking))
-    rows = ((one.name, one.direction.value, one.server, one.host, one.security.value, one.secret) for one in configuration.profiles)
+    rows = (
+        (one.name, one.direction.value, one.server, one.host, one.security.value, one.secret)
+        for one in configuration.profiles
+    )
     table("Profiles", ("name", "direction", "server", "host", "security", "secret"), rows)
-    boxes = ((one.address, one.kind.value, one.incoming, one.outgoing, one.accept.value, one.after_delivery.value) for one in configuration.mailboxes)
+    boxes = (
+        (one.address, one.kind.value, one.incoming, one.outgoing, one.accept.value, one.after_delivery.value)
+        for one in configuration.mailboxes
+    )
     table("Mailboxes", ("address", "kind", "incoming", "outgoing", "accept", "after delivery"), boxes)
 
 

@@ -12,11 +12,13 @@ from email_router.core.mailbox import Mailbox
 from email_router.core.ports import MailboxState
 
 
-def status(json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """Show how each mailbox stands; exit code 1 when one is in error."""
     with opened(state, stack) as backend:
         place = backend.organisation(organisation)
-        told = [mailbox_status(box, place.states.read(box.key)) for box in place.configuration.mailboxes if box.incoming]
+        told = [
+            mailbox_status(box, place.states.read(box.key)) for box in place.configuration.mailboxes if box.incoming
+        ]
         waiting = len(place.quarantine.entries())
     if json:
         print_json({"mailboxes": told, "undeliverable": waiting})

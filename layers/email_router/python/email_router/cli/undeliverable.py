@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from email_router.cli.backend import Place, opened, opened_for_change
+from email_router.cli.backend import opened, opened_for_change
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import console, pairs, print_json, table, tell
+from email_router.cli.place import Place
 from email_router.cli.shapes import quarantined_shape
 from email_router.core.ledger import Quarantined
 
@@ -18,7 +19,7 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="As `undeliverable list` s
 
 
 @commands.command("list")
-def listed(json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def listed(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """List the quarantined messages, newest first."""
     with opened(state, stack) as backend:
         told = [quarantined_shape(entry) for entry in backend.organisation(organisation).quarantine.entries()]
@@ -30,7 +31,9 @@ def listed(json: Json = False, state: State = STATE, stack: Stack = "", organisa
 
 
 @commands.command()
-def show(entry: Id, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def show(
+    entry: Id, *, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = ""
+) -> None:
     """Show one message with what to do about it."""
     with opened(state, stack) as backend:
         told = quarantined_shape(_found(backend.organisation(organisation), entry))
@@ -41,13 +44,15 @@ def show(entry: Id, json: Json = False, state: State = STATE, stack: Stack = "",
 
 
 @commands.command()
-def retry(entry: Id, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def retry(
+    entry: Id, *, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = ""
+) -> None:
     """Try one message again at its mailbox's next pass."""
     with opened_for_change(state, stack) as backend:
         place = backend.organisation(organisation)
         place.retry(_found(place, entry))
         backend.save()
-    _done(json, entry, "retry", "is due again: its mailbox's next pass takes it up")
+    _done(entry, "retry", "is due again: its mailbox's next pass takes it up", json=json)
 
 
 @commands.command()
@@ -71,7 +76,9 @@ def export(
 
 
 @commands.command()
-def discard(entry: Id, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
+def discard(
+    entry: Id, *, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = ""
+) -> None:
     """Remove one message and its bytes for good."""
     with opened_for_change(state, stack) as backend:
         place = backend.organisation(organisation)
@@ -79,7 +86,7 @@ def discard(entry: Id, json: Json = False, state: State = STATE, stack: Stack = 
         place.quarantine.remove(found.id)
         place.blobs.delete(found.blob)
         backend.save()
-    _done(json, entry, "discarded", "is removed")
+    _done(entry, "discarded", "is removed", json=json)
 
 
 def _found(place: Place, entry: str) -> Quarantined:
@@ -90,7 +97,7 @@ def _found(place: Place, entry: str) -> Quarantined:
     return found
 
 
-def _done(json: bool, entry: str, word: str, text: str) -> None:
+def _done(entry: str, word: str, text: str, *, json: bool) -> None:
     if json:
         print_json({"id": entry, "done": word})
     else:

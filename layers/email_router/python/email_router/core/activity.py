@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from email_router.core.mailbox import Direction
+from email_router.core.message import Address
 
 
 class EmailStatus(StrEnum):
@@ -87,6 +88,7 @@ class EmailActivity:
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     parties: tuple[Party, ...] = ()
+    reply_to: tuple[Address, ...] = ()
     regarding: Record | None = None
     correlation_method: CorrelationMethod = CorrelationMethod.NONE
     correlated: str | None = None

@@ -24,9 +24,7 @@ _REFUSED = frozenset(
 )
 _MORE = ("cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_t", "koi8_u", "utf_8_sig", "mac_arabic")
 # Only names that the standard library knows are looked up: its cache of unknown names never shrinks.
-_KNOWN = (
-    frozenset(encodings.aliases.aliases) | frozenset(encodings.aliases.aliases.values()) | frozenset(_MORE)
-) - _REFUSED
+_KNOWN = (frozenset(encodings.aliases.aliases.values()) | frozenset(_MORE)) - _REFUSED
 # What senders write -> the superset they mean (WHATWG Encoding Standard, "names and labels").
 _MEANT = {
     "ascii": "cp1252",
@@ -82,7 +80,7 @@ def codec(name: str) -> str | None:
     meant = _MEANT.get(label)
     if meant:
         return meant
-    if label in _KNOWN:
+    if encodings.aliases.aliases.get(label, label) in _KNOWN:
         return label
     numbered = re.fullmatch(r"(?:windows|win|x_cp|cp|x_windows|ibm)_?(\d{3,4})", label)
     return f"cp{numbered[1]}" if numbered and f"cp{numbered[1]}" in _KNOWN else None
@@ -101,6 +99,8 @@ def decode(content: bytes, name: str | None = None) -> str:
         return _guess(content)
     try:
         return content.decode(found)
+    except LookupError:  # a codec of this build's platform alone
+        return _guess(content)
     except ValueError:
         return _approximate(content, found)
 

@@ -30,19 +30,26 @@ class MessageKey:
 def message_key(message: Message, direction: str) -> MessageKey:
     """Return the key of a message; `direction` is "incoming" or "outgoing".
 
-    It rests on the normalised Message-ID, or without one on From, Date, To, Subject and text: never on Received, boundaries or encodings,
-    in which copies of one message differ.
+    It rests on the normalised Message-ID, or without one on From, Date, To, Subject, text and decoded attachments: never on Received,
+    boundaries or encodings, in which copies of one message differ.
     """
     known = normalised_id(message.message_id)
     who, when = _author(message), message.date.isoformat() if message.date else ""
     text = " ".join(message.text.split())
+    attached = sorted(one.sha256 for one in message.attachments)
     if known:
         key = _digest((direction, "id", known))
     else:
         people = sorted(one.key for one in message.to)
-        key = _digest((direction, "content", who, when, *people, message.subject, text))
-    attached = sorted(one.sha256 for one in message.attachments)
-    return MessageKey(key, _digest((who, when)), known is not None, _digest((message.subject, text, *attached)))
+        words = text if who and when else f"{text} {message.html}"  # so little is known that a link's target may be all that differs
+        key = _digest((direction, "content", who, when, *people, message.subject, words, *attached))
+    return MessageKey(key, _digest((who, when)), known is not None, _digest((message.subject, text, message.html, *attached)))
+
+
+def raw_key(raw: bytes, direction: str) -> MessageKey:
+    """Return the key of bytes in which nothing can be read: they themselves."""
+    own = _digest((direction, "raw", hashlib.sha256(raw).hexdigest()))
+    return MessageKey(own, own, has_id=False, content=own)
 
 
 def collision_key(key: MessageKey) -> str:

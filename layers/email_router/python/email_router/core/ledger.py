@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -38,7 +39,8 @@ class Claim:
 class Receipt:
     """The row that says that one mailbox has seen a message, and what became of it there.
 
-    `key` is the message's, `reason` one of the reason codes.
+    `key` is the message's, `reason` one of the reason codes.  `source` stands for the source's id of the message (source_mark), so that
+    the same message seen again is told from another copy of it in the same mailbox; `copy` is that mark on the receipt of such a copy.
     """
 
     key: str
@@ -48,6 +50,8 @@ class Receipt:
     activity: str | None = None
     content_differs: bool = False
     at: datetime | None = None
+    source: str = ""
+    copy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,12 @@ class Trace:
     candidates: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     at: datetime
+    copy: str = ""
+
+
+def source_mark(source_id: str) -> str:
+    """Return 12 hexadecimal digits that stand for a source's id of a message."""
+    return hashlib.sha256(source_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 class LinkKind(StrEnum):

@@ -37,6 +37,7 @@ _A_MAIL_HAS = frozenset(
         "reply-to",
         "return-path",
         "mime-version",
+        "content-type",
     }
 )
 _DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")

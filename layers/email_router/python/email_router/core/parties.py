@@ -81,7 +81,10 @@ def mailbox_owner_of(mailbox: Mailbox) -> str:
 def _recipients(role: Role, addresses: Iterable[Address], records: Records) -> list[Party]:
     """Return the parties of one role, each address once."""
     parties: list[Party] = []
-    for key, address in {address.key: address for address in reversed(tuple(addresses))}.items():
+    unique: dict[str, Address] = {}
+    for address in addresses:
+        unique.setdefault(address.key, address)
+    for key, address in unique.items():
         found = tuple(records.get(key, ()))
         matches = found if 0 < len(found) <= _MOST_MATCHES else (None,)
         parties.extend(Party(role, address.address, address.name, record) for record in matches)

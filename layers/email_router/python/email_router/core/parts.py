@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from email_router.core import headers, parameters, transfer
+from email_router.core import headers, parameters, signed_mail, transfer
 from email_router.core.headers import Head
 from email_router.core.limits import Defects, Limits
 
 _TYPE = re.compile(r"[!#-'*+.0-9A-Z^-~-]+/[!#-'*+.0-9A-Z^-~-]+")
+_SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _LF, _CR = 10, 13
-_GUESSED = re.compile(rb"^--([!-~]{2,70})[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
+_GUESSED = re.compile(rb"^--([!-~]{1,70})[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,10 @@ class _Node:
 
 
 def leaves(raw: bytes, head: Head, limits: Limits, defects: Defects) -> list[Part]:
-    """Return all parts that are no multipart, in order.  Bounded by `limits.depth` and `limits.parts`; what is left out has a defect."""
+    """Return all parts that are no multipart, in order, those inside an opaque signature behind it.
+
+    Bounded by `limits.depth` and `limits.parts`; what is left out has a defect.
+    """
     found: list[Part] = []
     stack = [_Node(raw, head, len(raw), 0, "")]
     seen = 0
@@ -62,7 +66,14 @@ def leaves(raw: bytes, head: Head, limits: Limits, defects: Defects) -> list[Par
                     stack.extend(reversed(inner))
                     continue
                 media_type = "text/plain"
-        found.append(_leaf(node, media_type, own, limits, defects))
+        leaf = _leaf(node, media_type, own, limits, defects)
+        found.append(leaf)
+        inside = signed_mail.content(leaf.content) if media_type in _SIGNED and node.depth < limits.depth else None
+        if inside and seen < limits.parts:
+            seen += 1
+            defects.add("signed content: the signature is not checked")
+            head = headers.split(inside, 0, len(inside), limits, defects)
+            stack.append(_Node(inside, head, len(inside), node.depth + 1, media_type))
     return found
 
 

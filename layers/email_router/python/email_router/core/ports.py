@@ -220,7 +220,7 @@ class Ledger(Protocol):
         """Return the claim of a message key, or None."""
 
     def receipts(self, key: str) -> Sequence[Receipt]:
-        """Return the receipts of a message key, the first mailbox's included."""
+        """Return the receipts of a message key, one a mailbox, the first mailbox's included; further copies in a mailbox are traces only."""
 
     def traces(self, key: str) -> Sequence[Trace]:
         """Return the traces of a message key."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import email
+import logging
 import re
+from collections.abc import Callable
+from email.message import Message
+from functools import cache
 
 from email_router.core.charset import decode
 from email_router.core.message import ReportedRecipient
@@ -12,6 +16,7 @@ from email_router.core.parts import Part
 # flufl.bounce tries some hundred patterns on every line: short lines and a short message keep their worst case at a second.
 _READ_AT_MOST = 48 * 1024
 _LONGEST_LINE = 300
+_ASCII = bytes(range(128)) + b"?" * 128
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\d.:@-])([45])\d\d[ -]")
 _PLACES = (
@@ -47,14 +52,26 @@ def failures(raw: bytes, leaves: list[Part], subject: str) -> tuple[ReportedReci
 
 
 def _known_words(raw: bytes) -> tuple[set[str], set[str]]:
-    from flufl.bounce import all_failures  # noqa: PLC0415 - its detectors are loaded for mails that look like bounces only
-
     lines = (line[:_LONGEST_LINE] for line in raw[:_READ_AT_MOST].split(b"\n"))
-    try:
-        temporary, permanent = all_failures(email.message_from_bytes(b"\n".join(lines)))
-    except Exception:  # noqa: BLE001 - foreign patterns on hostile text; a bounce we cannot read is an ordinary mail
-        return set(), set()
-    return _addresses(temporary), _addresses(permanent)
+    short = b"\n".join(lines)
+    # Some detectors fall over raw bytes in a header or a missing From, and take the others down with them.
+    repaired = b"From: nobody@localhost.invalid\n" + short.lstrip().translate(_ASCII)
+    for content in (short, repaired):
+        try:
+            temporary, permanent = _detectors()(email.message_from_bytes(content))
+        except Exception:  # noqa: BLE001, S112 - foreign patterns on hostile text; a bounce we cannot read is an ordinary mail
+            continue
+        return _addresses(temporary), _addresses(permanent)
+    return set(), set()
+
+
+@cache
+def _detectors() -> Callable[[Message], tuple[frozenset[bytes], frozenset[bytes]]]:
+    """Load flufl.bounce, for mails that look like bounces only, and keep it from logging tracebacks and mails."""
+    from flufl.bounce import all_failures  # noqa: PLC0415 - loaded for bounces only
+
+    logging.getLogger("flufl.bounce").disabled = True
+    return all_failures
 
 
 def _addresses(found: frozenset[bytes]) -> set[str]:

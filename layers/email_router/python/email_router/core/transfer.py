@@ -31,12 +31,12 @@ def decode(content: bytes, encoding: str, defects: Defects) -> bytes:
 
 def _base64(content: bytes, defects: Defects) -> bytes:
     """Decode base64; text that was never base64 stays as it is, what was cut or soiled gives what it still holds."""
-    sample = content[:_SAMPLE].translate(None, b" \t\r\n")
+    padding = content.find(b"=")
+    sample = content[: _SAMPLE if padding < 0 else min(padding, _SAMPLE)].translate(None, b" \t\r\n")
     foreign = len(sample.translate(None, _ALPHABET))
     if foreign * 20 > len(sample):  # more than one foreign character in twenty
         defects.add("declared as base64, which it is not")
         return content
-    padding = content.find(b"=")
     if padding >= 0:
         rest = content[padding:].lstrip(b"= \t\r\n")
         if rest:

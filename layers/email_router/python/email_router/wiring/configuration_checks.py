@@ -16,6 +16,10 @@ KINDS = {
     Direction.INCOMING: frozenset({"exchange-online", "exchange", "pop3", "imap"}),
     Direction.OUTGOING: frozenset({"ses", "smtp", "exchange-online", "exchange"}),
 }
+AUTHENTICATION = {
+    "pop3": frozenset({Authentication.CLEAR_TEXT}),
+    "smtp": frozenset({Authentication.CLEAR_TEXT, Authentication.ANONYMOUS}),
+}
 WITH_HOST = frozenset({"pop3", "imap", "smtp", "exchange"})
 WITH_PASSWORD = frozenset({Authentication.CLEAR_TEXT, Authentication.WINDOWS})
 
@@ -103,8 +107,14 @@ def _login(profile: ProfileTable) -> Iterator[tuple[str, str]]:
             yield "credentials", "`credentials` (the app's client secret) or `certificate` is missing"
     elif profile.server in WITH_HOST and profile.authentication in WITH_PASSWORD and not given:
         yield "credentials", f'`credentials` is missing: authentication = "{profile.authentication}" needs a password'
-    if profile.server == "pop3" and profile.authentication is Authentication.ANONYMOUS:
-        yield "authentication", "`authentication` is 'anonymous': a pop3 server asks for a login; use \"clear-text\""
+    known = AUTHENTICATION.get(profile.server)
+    if known and profile.authentication not in known:
+        words = ", ".join(sorted(known))
+        seen = profile.authentication.value
+        yield (
+            "authentication",
+            f"`authentication` is {seen!r}: not available yet for {profile.server}; available are {words}",
+        )
 
 
 def _near(profile: ProfileTable) -> bool:

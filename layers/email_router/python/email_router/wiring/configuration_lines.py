@@ -27,7 +27,7 @@ def lines(text: str) -> dict[Path, int]:
     for number, line in enumerate(text.splitlines(), 1):
         if not quotes:
             if header := HEADER.match(line):
-                table = _table(_parts(header[2]), header[1] == "[[", counts)
+                table = _table(_parts(header[2]), counts, array=header[1] == "[[")
                 found.setdefault(table, number)
             elif key := KEY.match(line):
                 found.setdefault((*table, *_parts(key[1])), number)
@@ -35,7 +35,7 @@ def lines(text: str) -> dict[Path, int]:
     return found
 
 
-def _table(parts: tuple[str, ...], array: bool, counts: dict[tuple[str, ...], int]) -> Path:
+def _table(parts: tuple[str, ...], counts: dict[tuple[str, ...], int], *, array: bool) -> Path:
     """Return the table's path, each array of tables on the way followed by the position of its last element."""
     if array:
         counts[parts] = counts.get(parts, -1) + 1

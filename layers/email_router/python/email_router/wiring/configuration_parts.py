@@ -109,13 +109,13 @@ class Parts:
             why = failure.strerror if isinstance(failure, OSError) else "not a PEM text"
             self.problems.append(Problem(here, f"`{here[-1]}`: cannot read {self.base / name}: {why}"))
             return ""
-        if problem := _unfit(text, private):
+        if problem := _unfit(text, private=private):
             self.problems.append(Problem(here, f"`{here[-1]}`: {self.base / name} {problem}"))
             return ""
         return text
 
 
-def _unfit(pem: str, private: bool) -> str:
+def _unfit(pem: str, *, private: bool) -> str:
     """Say what is wrong with a PEM text, or nothing."""
     has_key = "PRIVATE KEY-----" in pem
     if private and not has_key:

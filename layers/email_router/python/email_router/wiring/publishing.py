@@ -12,6 +12,7 @@ from email_router.core.settings import Configuration
 from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
 from email_router.wiring.configuration import Loaded
 
+
 class PublishedConfigurations(Protocol):
     """Where versions are kept."""
 
@@ -97,7 +98,11 @@ def _known_before(configurations: PublishedConfigurations, organisation: str) ->
 
 def _import_records(configuration: Configuration, crm: RecordKeeper) -> None:
     """Make users and queues; each alias, in an import of its own, leads to the same record, whose address is the mailbox's."""
-    named = [(box, _record(configuration.organisation, box)) for box in configuration.mailboxes if box.kind is not MailboxKind.FORWARD]
+    named = [
+        (box, _record(configuration.organisation, box))
+        for box in configuration.mailboxes
+        if box.kind is not MailboxKind.FORWARD
+    ]
     for box, row in named:
         for alias in box.aliases:
             crm.import_records([replace(row, address=alias)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 ORGANISATION = "contoso"
 SALES = "sales@contoso.example"
@@ -47,12 +46,13 @@ RECORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the demo's mail servers listen, and the files that a configuration names."""
+    """Where the demo's mail servers listen, and as whom the router logs in to Graph."""
 
     pop3_tls_port: int
     smtp_port: int
     graph_url: str
-    folder: Path
+    tenant: str
+    client: str
 
 
 def configuration(servers: Servers) -> str:
@@ -84,8 +84,9 @@ name = "online"
 direction = "incoming"
 server = "exchange-online"
 protocol = "graph"
-tenant_id = "{TENANT}"
-client_id = "{CLIENT}"
+tenant_id = "{servers.tenant}"
+client_id = "{servers.client}"
+ca_bundle = "ca.pem"
 credentials = {{ env = "DEMO_GRAPH_SECRET" }}
 endpoint = "{servers.graph_url}"
 authority = "{servers.graph_url}"
@@ -137,7 +138,3 @@ name = "Forward mailbox"
 kind = "forward"
 incoming = "pop3-in"
 """
-
-
-TENANT = "11111111-2222-3333-4444-555555555555"
-CLIENT = "66666666-7777-8888-9999-000000000000"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,10 +30,11 @@ def dispose(loaded: Loaded, state: Path) -> bool:
     organisation = loaded.configuration.organisation
     with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
         traces = of_cloud(cloud).services.ledger(organisation).traces_since(_LONG_AGO)
-    return all([_dispose(loaded, box, ids) for box, ids in settled(loaded, traces)])
+    done = [_dispose(loaded, box, ids) for box, ids in settled(loaded, traces)]  # all of them, whatever one says
+    return all(done)
 
 
-def settled(loaded: Loaded, traces: list[Trace] | tuple[Trace, ...]) -> list[tuple[Mailbox, list[str]]]:
+def settled(loaded: Loaded, traces: Sequence[Trace]) -> list[tuple[Mailbox, list[str]]]:
     """Return each mailbox that is to be tidied, with the source's ids of the messages that are settled there."""
     by_mailbox: dict[str, list[str]] = defaultdict(list)
     forwarded = []
@@ -41,7 +43,9 @@ def settled(loaded: Loaded, traces: list[Trace] | tuple[Trace, ...]) -> list[tup
             forwarded += [trace.source_id] * (trace.outcome not in {Outcome.FAILED, Outcome.QUARANTINED})
         elif trace.outcome in _GONE:
             by_mailbox[trace.mailbox].append(trace.source_id)
-    tidied = [box for box in loaded.configuration.mailboxes if box.incoming and box.after_delivery is not AfterDelivery.LEAVE]
+    tidied = [
+        box for box in loaded.configuration.mailboxes if box.incoming and box.after_delivery is not AfterDelivery.LEAVE
+    ]
     return [(box, forwarded if box.kind is MailboxKind.FORWARD else by_mailbox[box.key]) for box in tidied]
 
 

@@ -58,13 +58,13 @@ def wait(stack: DeployedStack, progress: Progress, what: str) -> Wait:
         progress(f"{what}: {seen.left} orders left" if seen.left else what)
         quiet_since = (quiet_since or now) if seen.quiet else None
         if quiet_since is not None and now - quiet_since >= _SETTLE:
-            return Wait(True, seen)
+            return Wait(quiet=True, backlog=seen)
         signs = (seen, _items(stack)) if not seen.quiet else None
         if signs != before:
             before, moved = signs, now
         limit = _STALLED_AFTER_FAILURE if not seen.quiet and _failed(stack) else _STALLED
         if now - moved > limit:
-            return Wait(False, seen)
+            return Wait(quiet=False, backlog=seen)
         time.sleep(_POLL)
         seen = backlog(stack)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from email_router.cli.place import Place
 from email_router.cli.shapes import Json, message_shape, outgoing_shape
 from email_router.core.activity import EmailActivity, Role
 from email_router.core.counters import COUNTERS
@@ -17,7 +18,7 @@ from email_router.core.ports import MailboxState
 from email_router.core.settings import Configuration
 
 if TYPE_CHECKING:
-    from email_router.wiring.build import Services
+    from email_router.wiring.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +44,53 @@ class Run:
     unserved: frozenset[str] = frozenset()
 
 
-def report(services: Services, run: Run) -> Json:
-    """Return the object of the run, messages and e-mails oldest first."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a run: the documented object, and for people whose mail each activity is (a record in words)."""
+
+    json: dict[str, Any]
+    senders: Mapping[str, str]
+
+    @property
+    def in_error(self) -> bool:
+        """Tell whether a mailbox of the run is in error."""
+        return any(mailbox["status"] == "error" for mailbox in self.json["mailboxes"])
+
+
+def report(services: Services, run: Run) -> Told:
+    """Return what is told of the run, messages and e-mails oldest first."""
+    emails = list(Place(services, run.configuration).crm.emails())
+    return Told(_told(services, run, emails), {email.id: sender for email in emails if (sender := _sender(email))})
+
+
+def _told(services: Services, run: Run, emails: Sequence[EmailActivity]) -> dict[str, Any]:
     organisation = run.configuration.organisation
     ledger = services.ledger(organisation)
-    traces = ledger.traces_since(run.since)
+    traces = sorted(ledger.traces_since(run.since), key=lambda one: (one.at, one.mailbox, one.source_id))
     receipts = {key: [one.mailbox for one in ledger.receipts(key)] for key in {trace.key for trace in traces}}
     return {
         "messages": [message_shape(trace, receipts[trace.key], _case(trace, run.cases)) for trace in traces],
-        "outgoing": _outgoing(services, run),
+        "outgoing": _outgoing(services, run, emails),
         "mailboxes": [mailbox_shape(box, services, run, traces) for box in run.configuration.mailboxes if box.incoming],
         "counters": {name: run.counters.get(name, 0) for name in COUNTERS},
         "seconds": round(run.seconds, 1),
     }
 
 
-def in_error(told: Mapping[str, Any]) -> bool:
-    """Tell whether a mailbox of the run is in error."""
-    return any(mailbox["status"] == "error" for mailbox in told["mailboxes"])
-
-
 def _case(trace: Trace, cases: Cases) -> str | None:
     return cases.messages.get((trace.mailbox, trace.source_id)) or cases.messages.get((trace.source, trace.source_id))
 
 
-def _outgoing(services: Services, run: Run) -> list[Json]:
+def _sender(email: EmailActivity) -> str:
+    record = next((party.record for party in email.parties if party.role is Role.FROM and party.record), None)
+    return f"{record.kind} {record.name}" if record else ""
+
+
+def _outgoing(services: Services, run: Run, emails: Sequence[EmailActivity]) -> list[Json]:
     """E-mails taken up in this run, or still waiting."""
     states = {state.activity: state for state in services.outgoing(run.configuration.organisation).all()}
     told = []
-    for email in services.crm(run.configuration).emails():
+    for email in emails:
         state = states.get(email.id)
         waits = email.status.value in {"pending", "deferred"}
         if email.direction is Direction.OUTGOING and (waits or (state and state.changed >= run.since)):
@@ -88,16 +107,16 @@ def sender_kind(email: EmailActivity, configuration: Configuration) -> str:
     return profile.server if profile else ""
 
 
-def mailbox_shape(mailbox: Mailbox, services: Services, run: Run, traces: tuple[Trace, ...] | list[Trace]) -> Json:
+def mailbox_shape(mailbox: Mailbox, services: Services, run: Run, traces: Sequence[Trace]) -> Json:
     """Return how one mailbox was served."""
     state = services.states(run.configuration.organisation).read(mailbox.key)
     fetched = _fetched(run.configuration, traces)[mailbox.key]
-    error = _error(state, mailbox.key in run.unserved)
+    error = _error(state, unserved=mailbox.key in run.unserved)
     status = "error" if error else "ok" if fetched else "idle"
     return {"address": mailbox.address, "status": status, "fetched": fetched, "error": error}
 
 
-def _error(state: MailboxState, unserved: bool) -> Json | None:
+def _error(state: MailboxState, *, unserved: bool) -> Json | None:
     if state.error_kind:
         return {"kind": state.error_kind, "text": state.error_text, "mend": state.error_mend}
     if unserved:
@@ -107,7 +126,7 @@ def _error(state: MailboxState, unserved: bool) -> Json | None:
     return None
 
 
-def _fetched(configuration: Configuration, traces: tuple[Trace, ...] | list[Trace]) -> Counter[str]:
+def _fetched(configuration: Configuration, traces: Sequence[Trace]) -> Counter[str]:
     """Count messages by the mailbox they were fetched from: those of a forward mailbox are told on behalf of their users."""
     forward = next((box.key for box in configuration.mailboxes if box.kind is MailboxKind.FORWARD), "")
     return Counter(forward if trace.source == "forward" else trace.mailbox for trace in traces)

@@ -13,7 +13,7 @@ from email_router.core.activity import (
     StoredAttachment,
 )
 from email_router.core.flows.incoming import Decision, received
-from email_router.core.ledger import Claim, Receipt, Trace
+from email_router.core.ledger import Claim, Receipt, Trace, source_mark
 from email_router.core.mailbox import Direction
 from email_router.core.message import Attachment
 from email_router.core.parties import choose_sender, mailbox_owner_of, owner_of, parties_of
@@ -29,8 +29,10 @@ def attachment_blob(attachment: Attachment) -> str:
 
 
 def raw_blob(decision: Decision) -> str:
-    """Return the blob key under which a message's raw bytes are kept."""
-    return f"raw/{decision.key}"
+    """Return the blob key under which a message's raw bytes are kept; a copy that says something else has its own."""
+    return (
+        f"raw/{decision.key}/{decision.draft.key.content[:16]}" if decision.content_differs else f"raw/{decision.key}"
+    )
 
 
 def stored(attachment: Attachment) -> StoredAttachment:
@@ -68,6 +70,7 @@ def make_activity(
         in_reply_to=message.in_reply_to,
         references=message.references,
         parties=parties_of(message, records, watcher),
+        reply_to=message.reply_to,
         regarding=regarding,
         correlation_method=match.method if match else CorrelationMethod.NONE,
         correlated=match.email.activity if match else None,
@@ -122,6 +125,8 @@ def make_receipt(decision: Decision, now: datetime) -> Receipt:
         decision.activity,
         content_differs=decision.content_differs,
         at=now,
+        source=source_mark(decision.draft.fetched.source_id),
+        copy=source_mark(decision.draft.fetched.source_id) if decision.copied else "",
     )
 
 
@@ -148,4 +153,5 @@ def make_trace(decision: Decision, source: str, regarding: Record | None, now: d
         candidates=decision.candidates,
         headers=tuple((name, value[:_HEADER_LENGTH_KEPT]) for name, value in kept),
         at=now,
+        copy=source_mark(draft.fetched.source_id) if decision.copied else "",
     )

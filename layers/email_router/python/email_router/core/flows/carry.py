@@ -50,8 +50,9 @@ class Carrier:
                 self._attach(one, now)
             elif one.verdict.outcome is Outcome.QUARANTINED:
                 self._quarantine(one, now)
-        self._record([one for one in todo if not one.delivers or one.claim is not None], regarding, now)
-        self._count(todo)
+        copies = [one for one in decisions if one.copied]
+        self._record([one for one in todo if not one.delivers or one.claim is not None] + copies, regarding, now)
+        self._count(todo + copies)
 
     def _regarding(self, delivering: Sequence[Decision]) -> dict[str, Record | None]:
         """What each matched e-mail is about; an e-mail of this very page is about what its own match is about."""

@@ -10,11 +10,11 @@ from email_router.core import matching, screening
 from email_router.core.activity import Record
 from email_router.core.case import Case, Matched, Screened, Verdict
 from email_router.core.conversation_index import thread_hash
-from email_router.core.dedupe import collision_key, message_key
+from email_router.core.dedupe import collision_key, message_key, raw_key
 from email_router.core.fetched import Fetched
 from email_router.core.flows.incoming import Decision, Draft, Incoming, activity_id, received
 from email_router.core.flows.lookup import PageLookup
-from email_router.core.ledger import Claim, KnownEmail, Link, LinkKind, Outcome, Receipt, Wanted
+from email_router.core.ledger import Claim, KnownEmail, Link, LinkKind, Outcome, Receipt, Wanted, source_mark
 from email_router.core.lookup_ids import own_ids, reported_ids
 from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.smart_hash import participants, subject_hash
@@ -35,7 +35,7 @@ class Judge:
         message = self._in.parse(fetched.raw)
         if not fetched.complete:
             message = replace(message, size=fetched.size)
-        key = message_key(message, "incoming")
+        key = raw_key(fetched.raw, "incoming") if message.unreadable else message_key(message, "incoming")
         trusted = fetched.wrapper if fetched.wrapper and fetched.wrapper.authenticated else None
         behalf = self._in.configuration.mailbox(trusted.sender) if trusted else None
         mailbox = behalf or self._receiving
@@ -88,7 +88,10 @@ class Judge:
         """A message that matching need not see; one that was dealt with before keeps what became of it."""
         decision = self._decision(draft, key, case.claim, verdict, entry.question, entry)
         if verdict.reason == "duplicate" and case.receipt:
-            return replace(decision, earlier=case.receipt.outcome, activity=case.receipt.activity)
+            copied = case.receipt.source not in {"", source_mark(draft.fetched.source_id)}
+            differs = copied and case.claim is not None and case.claim.content != draft.key.content
+            earlier, activity = case.receipt.outcome, case.receipt.activity
+            return replace(decision, earlier=earlier, activity=activity, copied=copied, content_differs=differs)
         if verdict.outcome is Outcome.ATTACHED and case.reported:
             return replace(decision, activity=case.reported.activity)
         return decision
@@ -179,8 +182,11 @@ class Judge:
             claim = Claim(decision.key, decision.activity, draft.mailbox.key, draft.key.identity, draft.key.content)
             lookup.add(claim, decision.links)
         if decision.earlier is None:
-            verdict = decision.verdict
-            lookup.seen(Receipt(decision.key, draft.mailbox.key, verdict.outcome, verdict.reason, decision.activity))
+            verdict, mark = decision.verdict, source_mark(draft.fetched.source_id)
+            receipt = Receipt(
+                decision.key, draft.mailbox.key, verdict.outcome, verdict.reason, decision.activity, source=mark
+            )
+            lookup.seen(receipt)
 
 
 def _first_known(lookup: PageLookup, ids: Sequence[str]) -> KnownEmail | None:

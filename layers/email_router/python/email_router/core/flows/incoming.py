@@ -82,7 +82,8 @@ class Decision:
     """What is to become of a message, and why; nothing has been done yet.
 
     `key` is the effective message key (of the collision, where another message has the id), `claim` the claim that stands already.
-    `fresh` False means that this mailbox has dealt with the message before; `earlier` is then what became of it.
+    `earlier` is what became of the message when this mailbox has dealt with it before, and `copied` tells that this is not that message
+    seen again but a further copy of it.
     """
 
     draft: Draft
@@ -98,6 +99,7 @@ class Decision:
     collided: bool = False
     content_differs: bool = False
     earlier: Outcome | None = None
+    copied: bool = False
 
     @property
     def delivers(self) -> bool:

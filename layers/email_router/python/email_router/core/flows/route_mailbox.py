@@ -204,8 +204,9 @@ class _Pass:
         carrier.carry(decisions)
         for decision, refusal in carrier.refused:
             self._postpone(lease, decision, refusal, retry)
-        self._handled += sum(one.earlier is None for one in decisions)
-        if any(one.earlier is None for one in decisions):
+        fresh = sum(one.earlier is None or one.copied for one in decisions)
+        self._handled += fresh
+        if fresh:
             self._last_mail = self._in.clock.now()
         refused = {id(one) for one, _ in carrier.refused}
         self._dispose(source, [one for one in decisions if id(one) not in refused])

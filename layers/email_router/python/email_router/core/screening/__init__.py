@@ -24,8 +24,8 @@ from email_router.core.screening.untrusted_wrapper import ask_untrusted_wrapper
 
 ENTRY: tuple[Question, ...] = (
     Question("untrusted_wrapper", ask_untrusted_wrapper),  # first: nothing in a forged wrapper is to be believed
-    Question("unreadable", ask_unreadable),
     Question("already_delivered", ask_already_delivered),
+    Question("unreadable", ask_unreadable),
     Question("too_old", ask_too_old),
     Question("not_approved", ask_not_approved),
     Question("loop", ask_loop),  # before every question that a policy can answer with "deliver"

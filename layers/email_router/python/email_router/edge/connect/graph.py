@@ -10,7 +10,7 @@ import random
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from email_router.core.errors import MailboxBlocked, TryLater
+from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
 from email_router.edge.connect.graph_errors import THROTTLED, GraphReply, JsonObject, failure, means_mailbox
 from email_router.edge.connect.https import Answer, Place, ask
 from email_router.edge.connect.microsoft_login import access_token, account_of, cloud_of, forget_token
@@ -18,6 +18,7 @@ from email_router.edge.connect.microsoft_login import access_token, account_of, 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from email_router.core.errors import RouterError
     from email_router.core.mailbox import Profile
     from email_router.core.ports import Reach
 
@@ -124,7 +125,7 @@ class GraphClient:
             )
         return [_batched(found[row["id"]]) for row in rows]
 
-    def failure(self, reply: GraphReply) -> Exception:
+    def failure(self, reply: GraphReply) -> RouterError:
         """Return the error that an answer means, for `raise`."""
         patience = 0.0
         if reply.status == THROTTLED:
@@ -139,18 +140,14 @@ class GraphClient:
     def _target(self, target: str) -> str:
         """Return path and query of a path below v1.0, or of a link that leads to the configured host and nowhere else."""
         if not target.startswith("/"):
-            parts = urlsplit(target)
             try:
-                home = (parts.scheme, parts.hostname, parts.port or 443) == (
-                    "https",
-                    self._place.host,
-                    self._place.port,
-                )
-            except ValueError:
-                home = False
-            if not home or not parts.path.startswith(f"{self._base}/") or parts.username is not None:
+                parts = urlsplit(target)
+                there = Place.of(target, self._account.reach, self._place.ca_pem)
+            except (ValueError, ConfigurationError):
+                there = None
+            if there != self._place or not parts.path.startswith(f"{self._base}/"):
                 raise MailboxBlocked(
-                    f"{self.address}: Graph's link leads to {str(parts.hostname)[:80]}, and not to {self._place.host}; it was not followed",
+                    f"{self.address}: Graph's link leads to {there.host[:80] if there else 'no https address'}, not to {self._place.host}",
                     kind="foreign_link",
                     mend="Check endpoint of the profile; if it is right, reset the mailbox's position.",
                 )

@@ -61,6 +61,7 @@ def claim_item(keys: Keys, delivery: Delivery) -> Item:
         "identity": claim.identity,
         "content": claim.content,
         "reason": receipt.reason,
+        "source": receipt.source or None,
         "at": micros(receipt.at or delivery.trace.at),
         "email": _known(own) if own else None,
     }
@@ -74,14 +75,17 @@ def claim_of(item: Item) -> Claim:
 def first_receipt(item: Item) -> Receipt:
     """Read the receipt of the mailbox that made the claim."""
     at = instant(item["at"])
-    return Receipt(item["key"], item["mailbox"], Outcome.DELIVERED, item["reason"], item["activity"], at=at)
+    source = item.get("source", "")
+    return Receipt(
+        item["key"], item["mailbox"], Outcome.DELIVERED, item["reason"], item["activity"], at=at, source=source
+    )
 
 
 def receipt_item(keys: Keys, receipt: Receipt) -> Item:
     """Return the row of a receipt."""
     return {
         "pk": keys.message(receipt.key),
-        "sk": RECEIPT + receipt.mailbox,
+        "sk": RECEIPT + _seen_in(receipt.mailbox, receipt.copy),
         "key": receipt.key,
         "mailbox": receipt.mailbox,
         "outcome": receipt.outcome.value,
@@ -89,6 +93,8 @@ def receipt_item(keys: Keys, receipt: Receipt) -> Item:
         "activity": receipt.activity,
         "content_differs": receipt.content_differs or None,
         "at": micros(receipt.at) if receipt.at else None,
+        "source": receipt.source or None,
+        "copy": receipt.copy or None,
     }
 
 
@@ -102,14 +108,21 @@ def receipt_of(item: Item) -> Receipt:
         item.get("activity"),
         content_differs=item.get("content_differs", False),
         at=instant(item.get("at")),
+        source=item.get("source", ""),
+        copy=item.get("copy", ""),
     )
+
+
+def _seen_in(mailbox: str, copy: str) -> str:
+    """Return where a row of a mailbox stands; further copies of a message in one mailbox have rows of their own."""
+    return f"{mailbox}#{copy}" if copy else mailbox
 
 
 def trace_item(keys: Keys, trace: Trace) -> Item:
     """Return the row of a trace, which DynamoDB removes after 90 days."""
     return {
         "pk": keys.message(trace.key),
-        "sk": TRACE + trace.mailbox,
+        "sk": TRACE + _seen_in(trace.mailbox, trace.copy),
         "at": micros(trace.at),
         "trace": squeeze(trace),
         "expires": _seconds(trace.at + _KEPT),

@@ -160,7 +160,7 @@ def _login(account: Account) -> _Token:
             http_client=http,
         )
         answer = application.acquire_token_for_client([f"{account.resource}/.default"])
-    except (ValueError, TypeError, KeyError, msal.MsalServiceError) as problem:
+    except (ValueError, TypeError, KeyError, RuntimeError, msal.exceptions.MsalError) as problem:
         raise _no_login(account, http.status, problem) from problem
     if "access_token" in answer:
         return _Token(str(answer["access_token"]), asked + float(answer.get("expires_in", 0)))
@@ -171,23 +171,32 @@ def _credential(account: Account) -> str | dict[str, str]:
     if "-----BEGIN" not in account.secret:
         return account.secret.strip()
     key, certificate = _PRIVATE_KEY.search(account.secret), _CERTIFICATE.search(account.secret)
-    if key is None or certificate is None:
-        raise _bad_certificate(account)
+    if key is None or certificate is None or not _belong_together(key[0], certificate[0]):
+        raise MailboxBlocked(
+            f"{account.who}: the credentials look like a certificate, and are no PEM text with an RSA key, unencrypted, and its certificate",
+            kind="credentials",
+            mend="Put both into one PEM file: -----BEGIN PRIVATE KEY----- ... -----BEGIN CERTIFICATE----- ...",
+        )
     return {"private_key": key[0], "public_certificate": certificate[0]}
 
 
-def _bad_certificate(account: Account) -> MailboxBlocked:
-    return MailboxBlocked(
-        f"{account.who}: the credentials look like a certificate, and are no PEM text with an unencrypted private key and its certificate",
-        kind="credentials",
-        mend="Put both into one PEM file: -----BEGIN PRIVATE KEY----- ... -----BEGIN CERTIFICATE----- ...",
-    )
+def _belong_together(key: str, certificate: str) -> bool:
+    """Tell whether both can be read, and the key is RSA (what Entra takes) and the certificate's own."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only where a certificate is used
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415
+
+    try:
+        private = load_pem_private_key(key.encode(), None)
+        public = load_pem_x509_certificate(certificate.encode()).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return isinstance(private, RSAPrivateKey) and private.public_key() == public
 
 
 def _no_login(account: Account, status: int, problem: Exception) -> RouterError:
-    """Translate what msal raises: a certificate that cannot sign, a tenant that is not there, a login host in trouble."""
-    if status < 400 and "-----BEGIN" in account.secret:  # noqa: PLR2004 - HTTP
-        return _bad_certificate(account)
+    """Translate what msal raises: a tenant that is not there, or a login host in trouble."""
     if 400 <= status < 500 and status != 429 and isinstance(problem, ValueError):  # noqa: PLR2004 - HTTP
         return MailboxBlocked(
             f"{account.who}: {account.authority} is no tenant of this login host (HTTP {status})",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
@@ -106,18 +107,18 @@ class Pop3Session:
         text = answer.partition(b" ")[2].strip().partition(b" ")[2].strip()
         return _unique(text) if answer.startswith(b"+OK") and text else None
 
-    def listing(self) -> list[tuple[int, str, int]]:
-        """Return (number, unique id, size in bytes) of every message, in the server's order."""
+    def listing(self) -> list[tuple[int, str, int | None]]:
+        """Return (number, unique id, size in bytes or None) of every message, in the server's order."""
         uidl, sizes = self.blocks([b"UIDL", b"LIST"], _LONGEST_LISTING)
         if uidl.refusal is not None:
             if self._kind_of(uidl.refusal):
                 raise self.trouble("UIDL", uidl.refusal)
             raise self._no_ids(f"the server answers UIDL with: {words(uidl.refusal)}")
         size_of = {number: _size(text) for number, text in self._pairs(sizes)}
-        found = [(number, _unique(text), size_of.get(number, 0)) for number, text in self._pairs(uidl)]
+        found = [(number, _unique(text), size_of.get(number)) for number, text in self._pairs(uidl)]
         if len(found) < len(size_of):
             raise self._no_ids(f"the server lists {len(size_of)} messages and names {len(found)} of them in UIDL")
-        return sorted(found)
+        return sorted(found, key=itemgetter(0))
 
     def blocks(self, commands: Sequence[bytes], limit: int) -> Generator[Block, None, None]:
         """Yield the answer to each multi-line command in order, many under way at a time where the server can.
@@ -260,6 +261,6 @@ def _unique(text: bytes) -> str:
     return text.decode("ascii", "backslashreplace") if len(text) <= _LONGEST_ID else sha256(text).hexdigest()
 
 
-def _size(text: bytes) -> int:
+def _size(text: bytes) -> int | None:
     first = text.split()[0]
-    return int(first) if first.isdigit() and len(first) < _LONGEST_NUMBER else 0
+    return int(first) if first.isdigit() and len(first) < _LONGEST_NUMBER else None

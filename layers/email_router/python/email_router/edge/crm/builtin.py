@@ -153,10 +153,13 @@ class BuiltinCrm:
         due: datetime | None = None,
         sent: datetime | None = None,
     ) -> bool:
-        """Write where an e-mail stands; False when it is cancelled or gone."""
+        """Write where an e-mail stands; False when it is cancelled or gone.  Without `due` it comes up when it would have."""
         changes = builtin_rows.change_fields(reason, subject, message_id, tracking_token, attempts, due, sent)
-        waits = builtin_rows.waiting_fields(self._keys, activity, due) if status in builtin_rows.COLLECTED else {}
-        expression, values = assignment({"ppk": None, "psk": None, **waits, **changes, "status": status.value})
+        collected = status in builtin_rows.COLLECTED
+        waits = builtin_rows.waiting_fields(self._keys, activity, due) if collected else {"ppk": None, "psk": None}
+        expression, values = assignment({**waits, **changes, "status": status.value})
+        if collected and due is None:
+            expression = expression.replace("#psk = :psk", "#psk = if_not_exists(#psk, :psk)")
         condition = "attribute_exists(#pk) AND #status <> :cancelled"
         return self._change(activity, expression, {**values, ":cancelled": EmailStatus.CANCELLED.value}, condition)
 

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError, TryLater
 from email_router.core.fetched import Fetched, Listed, Page, Position
 from email_router.core.mailbox import AfterDelivery, Authentication, password_for
+from email_router.edge.connect.line import READ_SECONDS
 from email_router.edge.connect.pop3 import Block, Pop3Session
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from email_router.core.mailbox import Mailbox, Profile
     from email_router.core.ports import Reach
+
+_Listing = dict[str, tuple[int, int | None]]
+"""Number and size (None where the server tells none) of each message of a session, by name."""
 
 _DIGEST = 8
 _FAREWELL_SECONDS = 5.0
@@ -26,8 +30,9 @@ class Pop3Source:
 
     POP3 has no cursor, so the position is a set: the sorted 8-byte digests of (unique id, size) of every message read that is still listed.
     A unique id that comes back with another size is a new message; one that stands for several messages names the further ones "id#2",
-    "id#3": nothing is skipped for its name.  Reading is repeatable.  Deletions are committed before dispose() returns; if we die before,
-    the messages are still there.
+    "id#3": nothing is skipped for its name.  Reading is repeatable.  Deletions are committed together, by the QUIT of the dispose() that ends
+    a page (or of the next page, or of close()); if we die before, the messages are still there, and are listed again unless their page's
+    position was saved.
     """
 
     kind = "pop3"
@@ -44,7 +49,10 @@ class Pop3Source:
         self._password = password_for(secret, mailbox.address)
         self._reach = reach
         self._session: Pop3Session | None = None
-        self._listing: dict[str, tuple[int, int]] | None = None
+        self._listing: _Listing | None = None
+        self._unfetched: set[str] = set()  # of the page being served
+        self._doomed: dict[str, None] = {}  # to be deleted by the next QUIT
+        self._marked: set[str] = set()  # those that this session was told of
         self._deleted: set[str] = set()
 
     def has_news(self, position: Position) -> bool:
@@ -74,6 +82,8 @@ class Pop3Source:
             read = sorted(read + sorted(digests[name] for name in names))
             last = start + page_size >= len(fresh)
             listed = tuple(Listed(name, listing[name][1]) for name in names)
+            self._unfetched = set(names)
+            self._commit()
             yield Page(listed, Position(b"".join(read), mark if last else ""), last)
 
     def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
@@ -94,16 +104,13 @@ class Pop3Source:
 
         A session that was lost in the meantime is opened anew, and the messages found by their unique ids.
         """
-        if how is not AfterDelivery.DELETE or not source_ids:
+        if how is not AfterDelivery.DELETE:
             return
-        kept_open = self._session is not None
-        try:
-            self._delete(source_ids)
-        except TryLater:
-            if not kept_open:
-                raise
-            self._forget()
-            self._delete(source_ids)
+        self._doomed.update(dict.fromkeys(source_ids))
+        if not self._unfetched:
+            self._commit()
+            return
+        self._again(self._mark_doomed)
 
     def position(self) -> Position | None:
         """Return None: nothing is learned from a mailbox without news."""
@@ -111,13 +118,14 @@ class Pop3Source:
 
     def close(self) -> None:
         """End the session; never raises."""
-        session, self._session, self._listing = self._session, None, None
-        if session is None or not session.alive:
-            return
         try:
-            session.quit(_FAREWELL_SECONDS)
+            self._commit(_FAREWELL_SECONDS)
+            if self._session is not None and self._session.alive:
+                self._session.quit(_FAREWELL_SECONDS)
         except RouterError:
-            session.drop()
+            pass
+        finally:
+            self._forget()
 
     def _open(self) -> Pop3Session:
         if self._session is not None and self._session.alive:
@@ -143,15 +151,16 @@ class Pop3Source:
             self._session.drop()
         self._session = None
         self._listing = None
+        self._marked.clear()
 
-    def _listed(self) -> dict[str, tuple[int, int]]:
+    def _listed(self) -> _Listing:
         """Return number and size by name, listed once a session; names stay the same over the sessions of this object."""
         session = self._open()
         if self._listing is None:
             self._listing = _named(session.listing(), self._deleted)
         return self._listing
 
-    def _mark(self, listing: dict[str, tuple[int, int]]) -> str:
+    def _mark(self, listing: _Listing) -> str:
         count, size = self._open().stat()
         last = self._open().unique_id(count) if listing and count else None
         return f"{count} {size} {last or ''}"
@@ -162,18 +171,19 @@ class Pop3Source:
         session = self._open()
         top = "TOP" in session.capabilities()
         commands = [
-            b"%s %d%s" % ((b"TOP", number, b" 0") if top and size > limit else (b"RETR", number, b""))
+            (b"TOP %d 0" if top and _over(size, limit) else b"RETR %d") % number
             for number, size in (listing[each.source_id] for each in listed[start:] if each.source_id in listing)
         ]
         with closing(session.blocks(commands, limit)) as blocks:
             for index in range(start, len(listed)):
                 found = listing.get(listed[index].source_id)
+                self._unfetched.discard(listed[index].source_id)
                 if found is None:
                     yield _vanished(listed[index])
                     continue
                 block = next(blocks)
                 if block.refusal is None:
-                    whole = block.complete and not (top and found[1] > limit)
+                    whole = block.complete and not (top and _over(found[1], limit))
                     yield _fetched(listed[index], found[1], block, whole=whole)
                     continue
                 if session.temporary(block.refusal):
@@ -202,24 +212,46 @@ class Pop3Source:
         if header.refusal is None:
             return _fetched(wanted, found[1], header, whole=False)
         if other and other[0].refusal is None:
-            return Fetched(source_id=wanted.source_id, raw=b"", size=found[1], complete=False)
+            return Fetched(source_id=wanted.source_id, raw=b"", size=found[1] or 0, complete=False)
         raise session.trouble("RETR", refusal)
 
-    def _delete(self, source_ids: Sequence[str]) -> None:
+    def _commit(self, seconds: float = READ_SECONDS) -> None:
+        """Delete for good what is doomed."""
+        if self._doomed:
+            self._again(lambda: self._quit(seconds))
+
+    def _quit(self, seconds: float) -> None:
+        self._mark_doomed()
+        if self._marked:
+            self._open().quit(seconds)
+            self._forget()
+        self._deleted.update(self._doomed)
+        self._doomed.clear()
+
+    def _mark_doomed(self) -> None:
+        """Tell this session what to delete; what is gone already is no error."""
         listing = self._listed()
-        session = self._open()
-        there = [name for name in dict.fromkeys(source_ids) if name in listing]
-        if there:
-            session.delete([listing[name][0] for name in there])
-            self._session = self._listing = None
-            session.quit()
-            self._deleted.update(there)
+        unmarked = [name for name in self._doomed if name in listing and name not in self._marked]
+        if unmarked:
+            self._marked.update(unmarked)
+            self._open().delete([listing[name][0] for name in unmarked])
+
+    def _again(self, act: Callable[[], None]) -> None:
+        """Act, and once more in a new session where a session kept open turns out to be lost: deleting is repeatable."""
+        kept_open = self._session is not None
+        try:
+            act()
+        except TryLater:
+            self._forget()
+            if not kept_open:
+                raise
+            act()
 
 
-def _named(listing: Sequence[tuple[int, str, int]], deleted: set[str]) -> dict[str, tuple[int, int]]:
+def _named(listing: Sequence[tuple[int, str, int | None]], deleted: set[str]) -> _Listing:
     """Give each message a name of its own: its unique id, or "id#2" where an earlier one (listed, or deleted by us) has that."""
     plain = {unique_id for _, unique_id, _ in listing}
-    named: dict[str, tuple[int, int]] = {}
+    named: _Listing = {}
     for number, unique_id, size in listing:
         name, copy = unique_id, 1
         while name in named or name in deleted or (copy > 1 and name in plain):
@@ -229,7 +261,7 @@ def _named(listing: Sequence[tuple[int, str, int]], deleted: set[str]) -> dict[s
     return named
 
 
-def _digest(name: str, size: int) -> bytes:
+def _digest(name: str, size: int | None) -> bytes:
     return blake2b(f"{name} {size}".encode(), digest_size=_DIGEST).digest()
 
 
@@ -241,5 +273,9 @@ def _vanished(listed: Listed) -> Fetched:
     return Fetched(source_id=listed.source_id, raw=b"", size=listed.size or 0, vanished=True)
 
 
-def _fetched(listed: Listed, size: int, block: Block, *, whole: bool) -> Fetched:
-    return Fetched(source_id=listed.source_id, raw=block.body, size=size, complete=whole)
+def _over(size: int | None, limit: int) -> bool:
+    return size is not None and size > limit
+
+
+def _fetched(listed: Listed, size: int | None, block: Block, *, whole: bool) -> Fetched:
+    return Fetched(source_id=listed.source_id, raw=block.body, size=size or len(block.body), complete=whole)

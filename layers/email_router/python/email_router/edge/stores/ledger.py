@@ -65,7 +65,7 @@ class DynamoLedger:
 
     def record(self, receipts: Sequence[tuple[Receipt, Trace]], lease: Lease) -> None:
         """Write receipts and traces, 49 pairs a transaction; of two for one message and mailbox the last stands."""
-        latest = {(receipt.key, receipt.mailbox): (receipt, trace) for receipt, trace in receipts}
+        latest = {(receipt.key, receipt.mailbox, receipt.copy): (receipt, trace) for receipt, trace in receipts}
         pairs = list(latest.values())
         for start in range(0, len(pairs), _PAIRS):
             actions = [rows.fence(self._table.name, self._keys, lease)]
@@ -108,7 +108,8 @@ class DynamoLedger:
     def receipts(self, key: str) -> Sequence[Receipt]:
         """Return the receipts of a message key, that of the claim's mailbox included."""
         claim = self._table.get(rows.claim_place(self._keys, key))
-        found = {item["mailbox"]: rows.receipt_of(item) for item in self._of_message(key, rows.RECEIPT)}
+        items = [item for item in self._of_message(key, rows.RECEIPT) if "copy" not in item]
+        found = {item["mailbox"]: rows.receipt_of(item) for item in items}
         if claim:
             found[claim["mailbox"]] = rows.first_receipt(claim)
         return [found[mailbox] for mailbox in sorted(found)]

@@ -8,6 +8,7 @@ nothing points to.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -60,19 +61,30 @@ class DynamoMailboxStates:
             return replace(state, position=Position())
 
     def lease(self, mailbox: str, now: datetime, until: datetime) -> Lease | None:
-        """Take the lease by one conditional write; the state before it tells whether the last worker gave it back."""
+        """Take the lease by one conditional write; the state before it tells whether the last worker gave it back.
+
+        When AWS did the work and its answer was lost, the SDK's next try meets our own name in the row.  What stood before is then not
+        known, so the lease counts as one after a crash.
+        """
+        me = uuid.uuid4().hex
+        changes = "SET #lease_until = :until, #holder = :me, #attempts = if_not_exists(#attempts, :none) REMOVE #again"
         try:
             before = self._table.update(
                 self._place(mailbox),
-                "SET #lease_until = :until, #attempts = if_not_exists(#attempts, :none) REMOVE #again ADD #token :one",
-                {":until": micros(until), ":now": micros(now), ":none": {}, ":one": 1},
+                f"{changes} ADD #token :one",
+                {":until": micros(until), ":now": micros(now), ":me": me, ":none": {}, ":one": 1},
                 condition=f"{_FREE} OR #lease_until <= :now",
                 returns="ALL_OLD",
             )
-        except ConditionFailed:
-            return None
-        state = replace(state_of(mailbox, before), token=before.get("token", 0) + 1, lease_until=until, again=False)
-        return Lease(mailbox=mailbox, token=state.token, until=until, state=state, crashed="lease_until" in before)
+        except ConditionFailed as failed:
+            if failed.item.get("holder") != me:
+                return None
+            state, crashed = state_of(mailbox, failed.item), True
+        else:
+            crashed = "lease_until" in before
+            state = state_of(mailbox, {**before, "token": before.get("token", 0) + 1, "again": False})
+        state = replace(state, lease_until=until)
+        return Lease(mailbox=mailbox, token=state.token, until=until, state=state, crashed=crashed)
 
     def ask_again(self, mailbox: str, token: int) -> bool:
         """Set `again` while the token is still this and somebody holds the lease."""
@@ -86,7 +98,7 @@ class DynamoMailboxStates:
 
     def release(self, lease: Lease, record: PassRecord) -> bool:
         """Give the lease back if nobody asked for another round; otherwise take the request off and keep the lease."""
-        expression, values = assignment({**record_fields(record), "lease_until": None, "attempts": {}})
+        expression, values = assignment({**record_fields(record), "lease_until": None, "holder": None, "attempts": {}})
         condition = f"{TOKEN_HELD} AND attribute_not_exists(#again)"
         place = self._place(lease.mailbox)
         try:

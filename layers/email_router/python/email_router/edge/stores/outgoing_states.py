@@ -6,6 +6,7 @@ of it.  What was composed never changes and lies compressed in the row; operator
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -55,14 +56,26 @@ class DynamoOutgoingStates:
         return state
 
     def claim(self, activity: str, now: datetime, request: str) -> OutgoingState | None:
-        """Begin the next attempt by one conditional write; None when the e-mail does not wait, or not yet."""
+        """Begin the next attempt by one conditional write; None when the e-mail does not wait, or not yet.
+
+        When AWS did the work and its answer was lost, the SDK's next try meets our own mark in the row: the attempt is ours.
+        """
+        mark = uuid.uuid4().hex
         entry = HistoryEntry(now, EmailStatus.SENDING, request=request)
-        expression = f"SET #status = :status, #changed = :now, {_NOTED} REMOVE #due ADD #attempts :one, #token :one"
+        changes = f"SET #status = :status, #changed = :now, #mark = :mark, {_NOTED}"
         waiting = {":pending": EmailStatus.PENDING.value, ":deferred": EmailStatus.DEFERRED.value}
-        values: dict[str, Value] = {":now": micros(now), ":one": 1, **waiting}
-        condition = "#status IN (:pending, :deferred) AND (attribute_not_exists(#due) OR #due <= :now)"
-        after = self._update(activity, expression, {**values, **_noted(entry)}, condition)
-        return _state_of(after) if after else None
+        values: dict[str, Value] = {":now": micros(now), ":mark": mark, ":one": 1, **waiting}
+        try:
+            after = self._table.update(
+                self._place(activity),
+                f"{changes} REMOVE #due ADD #attempts :one, #token :one",
+                {**values, **_noted(entry)},
+                condition="#status IN (:pending, :deferred) AND (attribute_not_exists(#due) OR #due <= :now)",
+                returns="ALL_NEW",
+            )
+        except ConditionFailed as failed:
+            return _state_of(failed.item) if failed.item.get("mark") == mark else None
+        return _state_of(after)
 
     def settle(
         self,
@@ -83,11 +96,9 @@ class DynamoOutgoingStates:
             expression, values = f"{expression}, #due = :due", {**values, ":due": micros(due)}
         else:
             expression = f"{expression} REMOVE #due"
-        values |= {":token": state.token, ":before": state.status, **_noted(HistoryEntry(now, status, evidence))}
-        return (
-            self._update(state.activity, expression, values, f"{TOKEN_HELD} AND #status IN (:before, :status)")
-            is not None
-        )
+        values |= {":token": state.token, ":before": state.status.value}
+        condition = f"{TOKEN_HELD} AND #status IN (:before, :status)"
+        return self._note(state.activity, expression, values, condition, HistoryEntry(now, status, evidence))
 
     def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
         """Note what was learned afterwards: failed wins over sent, sent over unknown; all else changes nothing."""
@@ -97,8 +108,8 @@ class DynamoOutgoingStates:
         names = {f":over{number}": one.value for number, one in enumerate(overtaken)}
         values: dict[str, Value] = {":now": micros(now), ":reason": evidence[:_LONGEST_EVIDENCE], **names}
         expression = f"SET #status = :status, #changed = :now, #reason = :reason, {_NOTED}"
-        values |= _noted(HistoryEntry(now, status, evidence))
-        return self._update(activity, expression, values, f"#status IN ({', '.join(names)})") is not None
+        condition = f"#status IN ({', '.join(names)})"
+        return self._note(activity, expression, values, condition, HistoryEntry(now, status, evidence))
 
     def all(self) -> Sequence[OutgoingState]:
         """Return all, newest first."""
@@ -112,12 +123,15 @@ class DynamoOutgoingStates:
     def _place(self, activity: str) -> Place:
         return self._keys.outgoing(activity), STATE
 
-    def _update(self, activity: str, expression: str, values: Mapping[str, Value], condition: str) -> Item | None:
-        """Change the state and return it, or None when the condition does not hold."""
+    def _note(
+        self, activity: str, expression: str, values: Mapping[str, Value], condition: str, entry: HistoryEntry
+    ) -> bool:
+        """Change the state with its history; False when the condition does not hold and the entry is not there already."""
         try:
-            return self._table.update(self._place(activity), expression, values, condition=condition, returns="ALL_NEW")
-        except ConditionFailed:
-            return None
+            self._table.update(self._place(activity), expression, {**values, **_noted(entry)}, condition=condition)
+        except ConditionFailed as failed:
+            return failed.item.get("history", [])[-1:] == [_entry(entry)]
+        return True
 
 
 def _noted(entry: HistoryEntry) -> dict[str, Value]:

@@ -1,0 +1,167 @@
+"""Install what make needs, each step once: `python3 -I install.py demo|dev|layers`, run as a file before there is any environment.
+
+A step is done when its stamp names what it was made from: the requirement files, the interpreter and the place.  The stamp lies
+inside what the step makes, so that removing the one removes the other.  All output goes to standard error.  Standard library only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[6]
+VENV = ROOT / ".venv"
+EMULATOR = VENV / "ministack"
+BUILD = ROOT / ".build"
+RUNTIME = "layers/runtime/requirements.txt"
+FOR_LAMBDA = (
+    *("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64", "--implementation", "cp"),
+    *("--python-version", "3.13", "--only-binary", ":all:", "--no-compile"),
+)
+
+
+class SetupFailedError(Exception):
+    """A step failed; the text says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to install: `target` is made by `make` from the files `sources`."""
+
+    name: str
+    tells: str
+    target: Path
+    sources: Sequence[str]
+    make: Callable[[], None]
+
+    def run(self) -> None:
+        """Do it, unless it was done from the same sources."""
+        wanted = self._digest()
+        stamp = self.target / f".made-{self.name}"
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return
+        sys.stderr.write(f"setup: {self.tells} ...\n")
+        stamp.unlink(missing_ok=True)
+        self.make()
+        stamp.write_text(wanted)
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256(f"{interpreter()} {self.target}".encode())
+        for source in self.sources:
+            digest.update((ROOT / source).read_bytes())
+        return digest.hexdigest()
+
+
+def command() -> None:
+    """The environment of the command and the demo, with our own code as it lies in the checkout."""
+    environment(VENV)
+    install(VENV, "--requirement", "requirements/demo.txt", "--require-hashes")
+    install(VENV, "--no-deps", "--no-build-isolation", "--editable", ".")
+
+
+def emulator() -> None:
+    """The AWS emulator's environment: of its own, for it pins botocore."""
+    environment(EMULATOR)
+    install(EMULATOR, "--requirement", "requirements/ministack.txt", "--require-hashes")
+
+
+def development() -> None:
+    """The tools of the tests and checks, on top of the demo's environment."""
+    install(VENV, "--requirement", "requirements/dev.txt", "--require-hashes")
+
+
+def folder(target: Path, *options: str) -> Callable[[], None]:
+    """A step's work: the functions' libraries in `target`/python, put in place whole or not at all."""
+
+    def fill() -> None:
+        new, final = target / "python.new", target / "python"
+        shutil.rmtree(new, ignore_errors=True)
+        arguments = ("--requirement", RUNTIME, "--require-hashes", "--no-deps", "--target", str(new))
+        install(VENV, *arguments, *options)
+        shutil.rmtree(final, ignore_errors=True)
+        new.rename(final)
+
+    return fill
+
+
+DEMO = (
+    Step("demo", "the command and the demo", VENV, ("requirements/demo.txt", "pyproject.toml"), command),
+    Step("emulator", "the AWS emulator", EMULATOR, ("requirements/ministack.txt",), emulator),
+    Step(
+        "runtime", "the functions' libraries for this machine", BUILD / "runtime", (RUNTIME,), folder(BUILD / "runtime")
+    ),
+)
+DEV = (
+    *DEMO,
+    Step("dev", "the tools of tests and checks", VENV, ("requirements/dev.txt", "pyproject.toml"), development),
+)
+LAMBDA = BUILD / "lambda-runtime"
+LAYERS = (*DEV, Step("layers", "the functions' libraries for Lambda", LAMBDA, (RUNTIME,), folder(LAMBDA, *FOR_LAMBDA)))
+PLANS = {"demo": DEMO, "dev": DEV, "layers": LAYERS}
+
+
+def interpreter() -> str:
+    """The interpreter of all environments: the one of the demo's as long as it runs, for they must have the same."""
+    standing = VENV / "bin" / "python"
+    works = [str(standing), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    if standing.exists() and subprocess.run(works, check=False).returncode == 0:  # noqa: S603 - our own environment
+        return os.path.realpath(standing)
+    return os.path.realpath(sys.executable)
+
+
+def environment(path: Path) -> None:
+    """Make a virtual environment, or a new one where the interpreter of the old one is gone or another."""
+    python, wanted = path / "bin" / "python", interpreter()
+    if python.exists() and os.path.realpath(python) == wanted:
+        return
+    # Only the environment's own parts go: the emulator's environment lies within the demo's.
+    for part in ("bin", "lib", "lib64", "include", "pyvenv.cfg"):
+        old = path / part
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
+    run([wanted, "-m", "venv", str(path)], "on Debian and Ubuntu, install the package python3-venv")
+
+
+def install(environment_path: Path, *arguments: str) -> None:
+    """Let the environment's own pip install, quietly."""
+    pip = [str(environment_path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input", "--prefer-binary"]
+    advice = "see pip's words above; it needs a package index (network, proxy, PIP_INDEX_URL) and room on the disk"
+    run([*pip, "--disable-pip-version-check", *arguments], advice)
+
+
+def run(words: Sequence[str], advice: str) -> None:
+    """Run a program in the checkout, its output on standard error."""
+    clean = {name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}}
+    done = subprocess.run(words, cwd=ROOT, env=clean, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)  # noqa: S603
+    if done.returncode:
+        raise SetupFailedError(
+            f"{' '.join(words[:4])} ... ended with {done.returncode}: {advice}. Then run make setup again."
+        )
+
+
+def main() -> int:
+    """Run the steps of the plan named on the command line, one set-up at a time in a checkout."""
+    try:
+        for target in (BUILD, BUILD / "runtime", LAMBDA):
+            target.mkdir(parents=True, exist_ok=True)
+        with (BUILD / "setup.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for step in PLANS[sys.argv[1]]:
+                step.run()
+    except (SetupFailedError, OSError) as error:
+        sys.stderr.write(f"setup: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Take the mail out of an opaque signature (RFC 8551 3.5.2, RFC 5652 5), without checking the signature."""
+
+from __future__ import annotations
+
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # OID 1.2.840.113549.1.7.2
+_SEQUENCE, _SET, _INTEGER, _OID, _ZERO = 0x30, 0x31, 0x02, 0x06, 0xA0
+_OCTETS, _OCTETS_IN_PIECES = 0x04, 0x24
+_LONG, _MOST_LENGTH_BYTES = 0x80, 4
+
+
+class _Walk:
+    """A position in BER bytes; every step raises ValueError when the next element is not the expected one."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def enter(self, tag: int) -> int | None:
+        """Step into the next element; return where its content ends, None when only an end mark tells (X.690 8.1.3.6)."""
+        data, at = self.data, self.at
+        if at + 2 > len(data) or data[at] != tag:
+            raise ValueError(tag)
+        size, self.at = data[at + 1], at + 2
+        if size == _LONG:
+            return None
+        if size > _LONG:
+            count = size - _LONG
+            if count > _MOST_LENGTH_BYTES:
+                raise ValueError(count)
+            size = int.from_bytes(data[self.at : self.at + count], "big")
+            self.at += count
+        return self.at + size
+
+    def skip(self, tag: int) -> None:
+        """Step over the next element."""
+        end = self.enter(tag)
+        if end is None:
+            raise ValueError(tag)
+        self.at = end
+
+    def octets(self) -> bytes:
+        """Return an octet string, whole or in pieces; a cut one gives what is there."""
+        if self.data[self.at : self.at + 1] != bytes((_OCTETS_IN_PIECES,)):
+            end = self.enter(_OCTETS)
+            return self.data[self.at : end]
+        last = self.enter(_OCTETS_IN_PIECES)
+        last = len(self.data) if last is None else last
+        pieces: list[bytes] = []
+        while self.at < last and self.data[self.at] == _OCTETS:
+            end = self.enter(_OCTETS)
+            pieces.append(self.data[self.at : end])
+            self.at = len(self.data) if end is None else end
+        return b"".join(pieces)
+
+
+def content(signature: bytes) -> bytes | None:
+    """Return the MIME part inside CMS signed data, or None when it is no signed data or holds no content.  Linear; never raises."""
+    walk = _Walk(signature)
+    try:
+        walk.enter(_SEQUENCE)
+        if not signature.startswith(_SIGNED_DATA, walk.at):
+            return None
+        walk.at += len(_SIGNED_DATA)
+        walk.enter(_ZERO)
+        walk.enter(_SEQUENCE)
+        walk.skip(_INTEGER)
+        walk.skip(_SET)
+        walk.enter(_SEQUENCE)
+        walk.skip(_OID)
+        walk.enter(_ZERO)
+        return walk.octets()
+    except (ValueError, IndexError):
+        return None

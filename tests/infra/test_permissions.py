@@ -1,0 +1,129 @@
+"""Each function may do what its road needs, action by action, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.infra.template import functions, listed, logical_id, may, resources, statements, text_of
+
+ITEMS = {"${RouterTable.Arn}", "${CrmTable.Arn}"}
+BLOBS = {"${DataBucket.Arn}/*"}
+SECRETS = {
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:email-router/${AWS::StackName}/*"
+}
+KEY = {
+    f"kms:{action}": {"${DataKey.Arn}"}
+    for action in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
+}
+ALL_ITEMS = {
+    f"dynamodb:{action}": ITEMS
+    for action in (
+        *("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem"),
+        *("PutItem", "Query", "UpdateItem"),
+    )
+}
+
+
+def consumed(queue: str) -> dict[str, set[str]]:
+    actions = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+    return {f"sqs:{action}": {f"${{{queue}.Arn}}"} for action in actions}
+
+
+def sent_to(*queues: str) -> dict[str, set[str]]:
+    return {"sqs:SendMessage": {f"${{{queue}.Arn}}" for queue in queues}}
+
+
+def ses() -> set[str]:
+    (configuration_set,) = resources("AWS::SES::ConfigurationSet")
+    account = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
+    return {f"{account}:identity/*", f"{account}:configuration-set/${{{configuration_set}}}"}
+
+
+EXPECTED: dict[str, dict[str, set[str]]] = {
+    "schedule_mailboxes": {
+        "dynamodb:GetItem": {"${RouterTable.Arn}"},
+        "dynamodb:Query": {"${RouterTable.Arn}", "${RouterTable.Arn}/index/schedule"},
+        **sent_to("MailboxWorkQueue", "TickDeadLetters"),
+    },
+    "route_mailbox": {
+        **ALL_ITEMS,
+        "s3:AbortMultipartUpload": BLOBS,
+        "s3:DeleteObject": BLOBS,
+        "s3:GetObject": BLOBS,
+        "s3:PutObject": BLOBS,
+        "s3:ListBucket": {"${DataBucket.Arn}"},
+        "secretsmanager:GetSecretValue": SECRETS,
+        **sent_to("MailboxWorkQueue"),
+        **consumed("MailboxWorkQueue"),
+    },
+    "collect_outgoing": {
+        "dynamodb:BatchGetItem": {"${CrmTable.Arn}"},
+        "dynamodb:GetItem": {"${RouterTable.Arn}"},
+        "dynamodb:Query": {"${RouterTable.Arn}", "${CrmTable.Arn}/index/pending"},
+        "dynamodb:UpdateItem": {"${CrmTable.Arn}"},
+        **sent_to("OutgoingWorkQueue", "TickDeadLetters"),
+    },
+    "send_email": {
+        **ALL_ITEMS,
+        "s3:GetObject": BLOBS,
+        "s3:PutObject": BLOBS,
+        "s3:ListBucket": {"${DataBucket.Arn}"},
+        "secretsmanager:GetSecretValue": SECRETS,
+        "ses:SendEmail": ses(),
+        "ses:SendRawEmail": ses(),
+        **consumed("OutgoingWorkQueue"),
+    },
+    "record_delivery": {
+        **{action: ITEMS for action in ALL_ITEMS if action != "dynamodb:DeleteItem"},
+        **sent_to("DeliveryReportDeadLetters"),
+    },
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_function_may_do_exactly_this(name: str) -> None:
+    log = functions()[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    write_log = {f"logs:{action}": {f"${{{log}.Arn}}"} for action in ("CreateLogStream", "PutLogEvents")}
+
+    assert may(name) == EXPECTED[name] | KEY | write_log
+
+
+def test_every_function_s_permissions_are_written_down() -> None:
+    assert sorted(EXPECTED) == sorted(functions())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_no_action_is_a_pattern_and_no_resource_is_everything(name: str) -> None:
+    """The patterns among the resources: keys of blobs, names of secrets, addresses to send from."""
+    patterns = BLOBS | SECRETS | {resource for resource in ses() if resource.endswith("identity/*")}
+
+    for action, allowed_on in may(name).items():
+        assert "*" not in action
+        assert {resource for resource in allowed_on if "*" in resource} <= patterns
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_key_is_used_only_through_the_services_that_hold_the_data(name: str) -> None:
+    for statement in statements(name):
+        if any(action.startswith("kms:") for action in listed(statement["Action"])):
+            via = {text_of(service) for service in statement["Condition"]["StringEquals"]["kms:ViaService"]}
+            services = {service.partition(".")[0] for service in via}
+            assert services <= {"dynamodb", "s3", "secretsmanager", "sqs"}
+            assert services >= {"dynamodb", "sqs"}
+
+
+def test_no_role_has_a_managed_policy() -> None:
+    """AWSLambdaBasicExecutionRole would allow every log group."""
+    assert [role for role in resources("AWS::IAM::Role").values() if "ManagedPolicyArns" in role] == []
+
+
+def test_only_our_rules_may_start_our_functions() -> None:
+    rules = resources("AWS::Events::Rule")
+    started = {}
+    for permission in resources("AWS::Lambda::Permission").values():
+        assert permission["Principal"] == "events.amazonaws.com"
+        assert permission["SourceArn"]["Fn::GetAtt"][0] in rules
+        started[permission["FunctionName"]["Fn::GetAtt"][0]] = permission["Action"]
+
+    expected = ("schedule_mailboxes", "collect_outgoing", "record_delivery")
+    assert started == {logical_id(name): "lambda:InvokeFunction" for name in expected}

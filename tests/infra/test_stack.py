@@ -1,0 +1,374 @@
+"""What the stack promises: nothing stateful gets lost, everything that fails has a place to go, and all of it is encrypted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from email_router.wiring.environment import Environment
+from tests.infra.template import (
+    ROOT,
+    environment,
+    functions,
+    listed,
+    logical_id,
+    resources,
+    template,
+    text_of,
+)
+
+FUNCTIONS = ["collect_outgoing", "record_delivery", "route_mailbox", "schedule_mailboxes", "send_email"]
+STATEFUL = {
+    "CrmTable": "AWS::DynamoDB::Table",
+    "RouterTable": "AWS::DynamoDB::Table",
+    "DataBucket": "AWS::S3::Bucket",
+    "DataKey": "AWS::KMS::Key",
+    "MailboxWorkQueue": "AWS::SQS::Queue",
+    "MailboxDeadLetters": "AWS::SQS::Queue",
+    "OutgoingWorkQueue": "AWS::SQS::Queue",
+    "OutgoingDeadLetters": "AWS::SQS::Queue",
+    "DeliveryReportDeadLetters": "AWS::SQS::Queue",
+    "TickDeadLetters": "AWS::SQS::Queue",
+}
+KEPT = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key"}
+DAY = 24 * 3600
+
+
+def test_stateful_resources_keep_their_logical_ids() -> None:
+    """A resource whose logical id changes is replaced, and what it held is left behind."""
+    kinds = set(STATEFUL.values())
+    found = {name: one["Type"] for name, one in template()["Resources"].items() if one["Type"] in kinds}
+
+    assert found == STATEFUL
+
+
+def test_tables_bucket_and_key_outlive_the_stack() -> None:
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] in KEPT:
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+
+
+@pytest.mark.parametrize("name", ["RouterTable", "CrmTable"])
+def test_a_table_is_protected_encrypted_and_billed_by_use(name: str) -> None:
+    table = resources("AWS::DynamoDB::Table")[name]
+
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": {"Fn::GetAtt": ["DataKey", "Arn"]},
+    }
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert {one["AttributeType"] for one in table["AttributeDefinitions"]} == {"S"}
+    assert "StreamSpecification" not in table
+
+
+def test_tables_have_the_keys_and_indexes_that_the_stores_ask() -> None:
+    def keys(schema: list[dict[str, str]]) -> tuple[str, ...]:
+        return tuple(key["AttributeName"] for key in schema)
+
+    shapes = {
+        name: {
+            "": keys(table["KeySchema"]),
+            **{index["IndexName"]: keys(index["KeySchema"]) for index in table["GlobalSecondaryIndexes"]},
+        }
+        for name, table in resources("AWS::DynamoDB::Table").items()
+    }
+
+    assert shapes == {
+        "RouterTable": {"": ("pk", "sk"), "schedule": ("spk", "ssk")},
+        "CrmTable": {"": ("pk", "sk"), "listing": ("lpk", "lsk"), "pending": ("ppk", "psk")},
+    }
+
+
+def test_the_key_turns_and_is_ours() -> None:
+    assert resources("AWS::KMS::Key")["DataKey"]["EnableKeyRotation"] is True
+
+
+def test_the_bucket_is_closed_encrypted_and_forgets_in_time() -> None:
+    bucket = resources("AWS::S3::Bucket")["DataBucket"]
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": {"Fn::GetAtt": ["DataKey", "Arn"]},
+    }
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert rules["earlier-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules.values() if "Prefix" in rule} == {
+        "raw/": 180,
+        "unread/": 180,
+        "quarantine/": 180,
+    }
+
+
+def refuses_plain_lines(policy: dict[str, Any]) -> bool:
+    return any(
+        statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Principal"] in ({"AWS": "*"}, "*") and "Condition" in statement
+    )
+
+
+def guarded(policy: dict[str, Any]) -> list[str]:
+    """The logical ids of what a policy of a bucket, of queues or of topics hangs on."""
+    references = [policy[name] for name in ("Bucket", "Queues", "Topics") if name in policy]
+    return [reference["Ref"] for part in references for reference in listed(part)]
+
+
+def test_bucket_queues_and_topic_are_reached_over_tls_only() -> None:
+    kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+    policies = [policy for kind in kinds for policy in resources(kind).values()]
+
+    closed = {name for policy in policies if refuses_plain_lines(policy) for name in guarded(policy)}
+
+    assert closed == {*resources("AWS::S3::Bucket"), *resources("AWS::SQS::Queue"), *resources("AWS::SNS::Topic")}
+
+
+def test_queues_and_topic_are_encrypted_with_our_key() -> None:
+    keys = [queue["KmsMasterKeyId"] for queue in resources("AWS::SQS::Queue").values()]
+    keys += [topic["KmsMasterKeyId"] for topic in resources("AWS::SNS::Topic").values()]
+
+    assert {text_of(key) for key in keys} == {"${DataKey.Arn}"}
+
+
+def mappings() -> dict[str, dict[str, Any]]:
+    """The event sources by the logical id of their queue."""
+    found = resources("AWS::Lambda::EventSourceMapping").values()
+    return {source["EventSourceArn"]["Fn::GetAtt"][0]: source for source in found}
+
+
+@pytest.mark.parametrize(
+    ("queue", "function", "retention", "dead_letters", "concurrency"),
+    [
+        ("MailboxWorkQueue", "route_mailbox", 15 * 60, "MailboxDeadLetters", "MailboxConcurrency"),
+        ("OutgoingWorkQueue", "send_email", 4 * DAY, "OutgoingDeadLetters", "OutgoingConcurrency"),
+    ],
+)
+def test_a_work_queue_feeds_its_function_one_order_at_a_time(
+    queue: str, function: str, retention: int, dead_letters: str, concurrency: str
+) -> None:
+    properties, source = resources("AWS::SQS::Queue")[queue], mappings()[queue]
+
+    assert source["FunctionName"] == {"Ref": logical_id(function)}
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": concurrency}}
+    assert properties["MessageRetentionPeriod"] == retention
+    assert properties["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [dead_letters, "Arn"]}
+    # Lambda asks for six times the function's timeout, so that a throttled order is not seen twice.
+    assert properties["VisibilityTimeout"] >= 6 * functions()[function]["Timeout"]
+
+
+def test_dead_letters_are_kept_for_two_weeks() -> None:
+    queues = resources("AWS::SQS::Queue")
+    kept = {name: queue["MessageRetentionPeriod"] for name, queue in queues.items() if "RedrivePolicy" not in queue}
+
+    assert kept == {name: 14 * DAY for name in STATEFUL if name.endswith("DeadLetters")}
+
+
+def test_a_mailbox_is_leased_longer_than_a_pass_can_last() -> None:
+    """A worker that lives is never overtaken: budget < timeout < lease."""
+    parameters = {
+        name: parameter["Default"] for name, parameter in template()["Parameters"].items() if name != "AssetsBucket"
+    }
+    timeout = functions()["route_mailbox"]["Timeout"]
+
+    assert parameters["WorkSeconds"] < timeout < parameters["LeaseSeconds"]
+    assert template()["Parameters"]["WorkSeconds"]["MaxValue"] < timeout
+    assert template()["Parameters"]["LeaseSeconds"]["MinValue"] > 0
+
+
+def test_every_folder_of_functions_is_deployed() -> None:
+    folders = sorted(file.parent.name for file in (ROOT / "functions").glob("*/handler.py"))
+
+    assert sorted(functions()) == folders == FUNCTIONS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_made_the_one_way(name: str) -> None:
+    function = functions()[name]
+
+    assert function["Handler"] == "handler.handler"
+    assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
+    assert function["Code"] == {"S3Bucket": {"Ref": "AssetsBucket"}, "S3Key": f"fn-{name.replace('_', '-')}.zip"}
+    layers = [resources("AWS::Lambda::LayerVersion")[layer["Ref"]]["Content"]["S3Key"] for layer in function["Layers"]]
+    assert layers == ["layer-email-router.zip", "layer-runtime.zip"]
+
+
+def test_no_function_shares_its_role_or_its_log() -> None:
+    roles = {text_of(function["Role"]) for function in functions().values()}
+    logs = {text_of(function["LoggingConfig"]["LogGroup"]) for function in functions().values()}
+
+    assert len(roles) == len(logs) == len(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_s_log_is_not_kept_for_ever(name: str) -> None:
+    log = functions()[name]["LoggingConfig"]["LogGroup"]["Ref"]
+
+    assert resources("AWS::Logs::LogGroup")[log]["RetentionInDays"] == 30
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_a_function_cannot_handle_has_a_place_to_go(name: str) -> None:
+    """An order goes back to its queue, and from there to the dead letters; an event goes there from the function."""
+    fed_by_a_queue = {source["FunctionName"]["Ref"] for source in mappings().values()}
+    target = functions()[name].get("DeadLetterConfig", {}).get("TargetArn")
+
+    if logical_id(name) in fed_by_a_queue:
+        assert target is None
+    else:
+        assert target["Fn::GetAtt"][0] in STATEFUL
+
+
+def rules_of(function: str) -> list[dict[str, Any]]:
+    arn = {"Fn::GetAtt": [logical_id(function), "Arn"]}
+    return [
+        rule
+        for rule in resources("AWS::Events::Rule").values()
+        if any(target["Arn"] == arn for target in rule["Targets"])
+    ]
+
+
+@pytest.mark.parametrize("name", ["schedule_mailboxes", "collect_outgoing"])
+def test_a_minute_starts_the_function_and_is_not_caught_up_with(name: str) -> None:
+    (rule,) = rules_of(name)
+    (target,) = rule["Targets"]
+
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["TickDeadLetters", "Arn"]}}
+    assert functions()[name]["Timeout"] < 60
+
+
+def test_reports_of_our_mail_reach_record_delivery() -> None:
+    (rule,) = rules_of("record_delivery")
+    (target,) = rule["Targets"]
+    (name,) = resources("AWS::SES::ConfigurationSet")
+
+    assert "EventBusName" not in rule or text_of(rule["EventBusName"]) == "default"
+    assert rule["EventPattern"] == {
+        "source": ["aws.ses"],
+        "detail": {"mail": {"tags": {"ses:configuration-set": [{"Ref": name}]}}},
+    }
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeliveryReportDeadLetters", "Arn"]}}
+    assert environment("send_email")["SES_CONFIGURATION_SET"] == f"${{{name}}}"
+
+
+def test_ses_reports_what_became_of_each_mail_to_the_default_bus() -> None:
+    (reports,) = resources("AWS::SES::ConfigurationSetEventDestination").values()
+    destination = reports["EventDestination"]
+
+    assert destination["Enabled"] is True
+    assert sorted(destination["MatchingEventTypes"]) == [
+        "bounce",
+        "complaint",
+        "delivery",
+        "deliveryDelay",
+        "reject",
+        "send",
+    ]
+    assert text_of(destination["EventBridgeDestination"]["EventBusArn"]).endswith(":event-bus/default")
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers which names were asked for."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.names.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> str:
+        self.names.add(key)
+        return super().__getitem__(key)
+
+
+def test_every_setting_that_the_wiring_reads_is_set() -> None:
+    asked = Asked({"ROUTER_TABLE": "r", "CRM_TABLE": "c", "DATA_BUCKET": "d"})
+    Environment.from_mapping(asked)
+    of_one_road = {"MAILBOX_QUEUE_URL", "OUTGOING_QUEUE_URL", "SES_CONFIGURATION_SET"}
+
+    missing = {name: asked.names - of_one_road - environment(name).keys() for name in FUNCTIONS}
+
+    assert missing == {name: set() for name in FUNCTIONS}
+    assert of_one_road <= {setting for name in FUNCTIONS for setting in environment(name)}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_template_s_settings_are_ones_that_the_wiring_takes(name: str) -> None:
+    """With every parameter at its default."""
+    defaults = {f"${{{key}}}": str(one.get("Default", "bucket")) for key, one in template()["Parameters"].items()}
+    values = {key: defaults.get(value, value) for key, value in environment(name).items()}
+
+    settings = Environment.from_mapping(values)
+
+    assert settings == Environment(
+        router_table="${RouterTable}",
+        crm_table="${CrmTable}",
+        data_bucket="${DataBucket}",
+        mailbox_queue_url=values.get("MAILBOX_QUEUE_URL", ""),
+        outgoing_queue_url=values.get("OUTGOING_QUEUE_URL", ""),
+        ses_configuration_set=values.get("SES_CONFIGURATION_SET", ""),
+        secret_prefix="email-router/${AWS::StackName}/",
+    )
+    assert values["POWERTOOLS_SERVICE_NAME"] == name
+    assert values["POWERTOOLS_METRICS_NAMESPACE"] == "EmailRouter"
+
+
+def test_loopback_is_closed_unless_a_local_run_opens_it() -> None:
+    parameter = template()["Parameters"]["AllowLoopback"]
+
+    assert (parameter["Default"], parameter["AllowedValues"]) == ("false", ["false", "true"])
+
+
+def test_every_dead_letter_queue_rings_somebody() -> None:
+    (topic,) = resources("AWS::SNS::Topic")
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Dimensions"]
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    }
+
+    assert watched == {name for name in STATEFUL if name.endswith("DeadLetters")}
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in resources("AWS::CloudWatch::Alarm").values())
+
+
+def test_a_silent_scheduler_rings_somebody() -> None:
+    silent = {
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["TreatMissingData"] == "breaching"
+    }
+
+    assert silent == {logical_id("schedule_mailboxes"), logical_id("collect_outgoing")}
+
+
+def test_the_outputs_lead_to_everything_that_the_command_line_needs() -> None:
+    outputs = {name: text_of(output["Value"]) for name, output in template()["Outputs"].items()}
+
+    assert outputs == {
+        "RouterTableName": "${RouterTable}",
+        "CrmTableName": "${CrmTable}",
+        "DataBucketName": "${DataBucket}",
+        "DataKeyArn": "${DataKey.Arn}",
+        "MailboxQueueUrl": "${MailboxWorkQueue}",
+        "OutgoingQueueUrl": "${OutgoingWorkQueue}",
+        "ScheduleMailboxesFunction": f"${{{logical_id('schedule_mailboxes')}}}",
+        "RouteMailboxFunction": f"${{{logical_id('route_mailbox')}}}",
+        "CollectOutgoingFunction": f"${{{logical_id('collect_outgoing')}}}",
+        "SendEmailFunction": f"${{{logical_id('send_email')}}}",
+        "RecordDeliveryFunction": f"${{{logical_id('record_delivery')}}}",
+        "SesConfigurationSet": f"${{{next(iter(resources('AWS::SES::ConfigurationSet')))}}}",
+        "EventBusName": "default",
+        "SecretPrefix": "email-router/${AWS::StackName}/",
+    }
