@@ -16,15 +16,15 @@ STAMPS = (".made-*",)
 
 
 def runtime_folder(*, built: bool) -> Path:
-    """Return the runtime layer's folder, or a stand-in for it where only the template is wanted.
+    """Return the runtime layer's folder, or a small stand-in for it where only the template is wanted (`built` is false).
 
-    Raises SystemExit when the layer must be deployed and was not built.
+    Raises SystemExit when the layer is to be deployed and was not built.
     """
-    if (RUNTIME_LAYER / "python").is_dir():
-        return RUNTIME_LAYER
-    if built:
+    if not built:
+        return RUNTIME_REQUIREMENTS.parent
+    if not (RUNTIME_LAYER / "python").is_dir():
         raise SystemExit(f"{RUNTIME_LAYER.relative_to(ROOT)} is missing: run make layers before make deploy")
-    return RUNTIME_REQUIREMENTS.parent
+    return RUNTIME_LAYER
 
 
 class Layers(Construct):
@@ -34,7 +34,9 @@ class Layers(Construct):
         super().__init__(scope, construct_id)
         code = ROOT / "layers" / "email_router"
         self.email_router = self._layer("layer-email-router", code, "the router's own code", leave_out=NOT_DEPLOYED)
-        self.runtime = self._layer("layer-runtime", runtime_folder(built=built), "the packages it needs", leave_out=STAMPS)
+        self.runtime = self._layer(
+            "layer-runtime", runtime_folder(built=built), "the packages it needs", leave_out=STAMPS
+        )
 
     @property
     def both(self) -> list[lambda_.ILayerVersion]:

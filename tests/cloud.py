@@ -188,18 +188,31 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
         yield emulator
 
 
-@pytest.fixture
-def moto_place() -> Iterator[Place]:
-    """A place in this process's memory; its indexes hold keys only."""
-    with mock_aws(), clients(None, "KEYS_ONLY") as made:
-        yield make_place(made)
-
-
-@pytest.fixture
-def ministack_place(ministack: MiniStack) -> Iterator[Place]:
-    """A place in MiniStack; its indexes hold everything."""
+@pytest.fixture(scope="session")
+def ministack_clients(ministack: MiniStack) -> Iterator[Clients]:
+    """Clients of the emulator; its indexes hold everything."""
     with clients(ministack.endpoint) as made:
-        yield make_place(made)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def moto_clients() -> Iterator[Clients]:
+    """Clients that answer within mock_aws only; its indexes hold keys only."""
+    with clients(None, "KEYS_ONLY") as made:
+        yield made
+
+
+@pytest.fixture
+def moto_place(moto_clients: Clients) -> Iterator[Place]:
+    """A place in this process's memory."""
+    with mock_aws():
+        yield make_place(moto_clients)
+
+
+@pytest.fixture
+def ministack_place(ministack_clients: Clients) -> Place:
+    """A place in MiniStack."""
+    return make_place(ministack_clients)
 
 
 @pytest.fixture(params=["memory", "moto", "ministack"])

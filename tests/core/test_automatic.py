@@ -21,6 +21,7 @@ def _read(header: str, subject: str = "Offer") -> tuple[bool, bool]:
         "X-Autoreply: yes",
         "X-Autorespond: yes",
         "Precedence: auto_reply",
+        "Content-Type: multipart/report; report-type=disposition-notification; boundary=b",
         "X-Auto-Response-Suppress: All\r\nReturn-Path: <>",
     ],
 )

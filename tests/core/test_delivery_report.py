@@ -87,3 +87,13 @@ def test_nothing_is_logged_about_a_bounce_that_is_hard_to_read(head: bytes, capl
     assert report is not None
     assert [one.address for one in report.recipients] == ["gone@example.com"]
     assert caplog.records == []
+
+
+def test_a_person_who_attaches_a_report_sends_no_report() -> None:
+    raw = (MAILS / "bounce.eml").read_bytes()
+    raw = raw.replace(b"Mail Delivery System <MAILER-DAEMON@mx.contoso.example>", b"Ann <ann@customer.example>")
+    raw = raw.replace(b"Return-Path: <>\r\n", b"").replace(
+        b"multipart/report; report-type=delivery-status", b"multipart/mixed"
+    )
+
+    assert parse(raw).delivery_report is None

@@ -225,6 +225,8 @@ def test_an_automatic_mail_that_answers_an_automatic_mail_is_a_loop_even_where_a
     assert refusal(case(mail(auto_submitted=True, headers=OWN), mailbox=wanting)) == ("ignored", "loop")
     twice = mail(auto_submitted=True, subject="Automatic reply: Out of Office: Order")
     assert refusal(case(twice, mailbox=wanting)) == ("ignored", "loop")
+    without_mark = case(mail(auto_submitted=True, author=Address("", ANN.address)), mailbox=wanting)
+    assert entry(replace(without_mark, own=OUT)) is None
     once = mail(auto_submitted=True, subject="Automatic reply: Order")
     assert entry(case(once, mailbox=wanting)) is None
     assert entry(case(replace(twice, auto_submitted=False))) is None

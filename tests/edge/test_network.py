@@ -194,7 +194,7 @@ def test_a_later_address_is_tried_when_the_first_refuses(monkeypatch: pytest.Mon
     listener = socket.create_server(("127.0.0.1", 0))
     monkeypatch.setattr(socket, "getaddrinfo", addresses("127.0.0.2", "127.0.0.1"))
     # create_connection resolves again, so numbers must stay numbers.
-    monkeypatch.setattr(socket, "create_connection", lambda address, timeout: _plain(address, timeout))
+    monkeypatch.setattr(socket, "create_connection", _plain)
 
     with listener, connect("two.example", listener.getsockname()[1], Reach(loopback=True), 5) as line:
         assert line.getpeername()[0] == "127.0.0.1"

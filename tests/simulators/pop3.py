@@ -229,7 +229,7 @@ class Session:
 
     def do_top(self, argument: str) -> bool:
         """RFC 1939 7, whatever the number of lines: only the header is sent."""
-        raw = self.raw(argument.split()[0])
+        raw = self.raw(argument.partition(" ")[0])
         if raw is None or not self.faults.top:
             return self.say("-ERR no such message")
         head, end, _ = raw.partition(b"\r\n\r\n")
@@ -311,6 +311,7 @@ class Pop3Server:
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 line: socket.socket = self.request
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 outer.sessions += 1
                 try:
                     if tls and outer.context:

@@ -47,13 +47,13 @@ def test_a_server_that_is_not_there_is_tried_later(graph: GraphProcess, box: str
 @pytest.mark.parametrize("certificate", ["self-signed", "wrong-host", "expired", "other-ca"])
 def test_a_certificate_that_is_not_right_is_refused(tmp_path: Path, box: str, certificate: str) -> None:
     authority = make_authority(tmp_path / "ca")
-    pair = {
-        "self-signed": lambda: self_signed(tmp_path),
-        "wrong-host": lambda: authority.issue_only("wrong.example"),
-        "expired": authority.issue_expired,
-        "other-ca": lambda: make_authority(tmp_path / "other").issue(),
-    }[certificate]()
-    with GraphProcess(tmp_path / "p", authority=authority, certificate=pair) as other:
+    pairs = {
+        "self-signed": self_signed(tmp_path),
+        "wrong-host": authority.issue_only("wrong.example"),
+        "expired": authority.issue_expired(),
+        "other-ca": make_authority(tmp_path / "other").issue(),
+    }
+    with GraphProcess(tmp_path / "p", authority=authority, certificate=pairs[certificate]) as other:
         opened = GraphSource(other.profile(), Mailbox(address=box), SECRET, HERE)
         with pytest.raises(MailboxBlocked) as caught:
             opened.has_news(Position())

@@ -133,7 +133,7 @@ class GraphProcess:
         self.control("POST", "applications", {**wanted, "certificates": list(certificates), "enabled": enabled})
 
     def settings(self, **wanted: Any) -> None:
-        """Set filter_limit, token_seconds, quirks (duplicate, empty_page, foreign_link); revoke_tokens, expire_sync."""
+        """Set filter_limit, token_seconds, quirks (duplicate, empty_page, foreign_link, text_batches); revoke_tokens, expire_sync."""
         self.control("POST", "settings", wanted)
 
     def fault(self, match: str, kind: str, **more: Any) -> None:

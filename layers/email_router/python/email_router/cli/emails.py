@@ -25,7 +25,8 @@ def emails(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
             email.subject,
             f"{email.regarding.kind} {email.regarding.name}" if email.regarding else "",
             ", ".join(receipts),
+            "; ".join(filter(None, (*email.flags, email.reason))),
         )
         for email, receipts in found
     )
-    table("E-mails", ("time", "direction", "status", "from", "subject", "regarding", "mailboxes"), rows)
+    table("E-mails", ("time", "direction", "status", "from", "subject", "regarding", "mailboxes", "notes"), rows)

@@ -91,8 +91,8 @@ class Place:
         return self.services.blobs(self.name)
 
     def emails(self) -> list[EmailActivity]:
-        """Return all e-mail activities, oldest first."""
-        return list(self.crm.emails())
+        """Return all e-mail activities, oldest first; those of one moment in the order of their own dates."""
+        return sorted(self.crm.emails(), key=lambda one: (one.created or _LONG_AGO, one.date or one.created or _LONG_AGO))
 
     def import_records(self, rows: Iterable[Row]) -> int:
         """Create or change records; return how many."""

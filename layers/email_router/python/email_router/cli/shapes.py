@@ -38,8 +38,6 @@ def email_shape(email: EmailActivity, receipts: Sequence[str]) -> Json:
         "html": email.html,
         "attachments": [_attachment(one) for one in email.attachments],
         "receipts": list(receipts),
-        "reason": email.reason,
-        "flags": list(email.flags),
     }
 
 

@@ -14,7 +14,6 @@ _VENDOR = (
     "x-autoresponder",
     "x-auto-reply",
     "x-vacation",
-    "x-ms-exchange-generated-message-source",
     "x-amazon-auto-reply",
 )
 _AUTO_PRECEDENCE = frozenset({"auto_reply", "auto-reply", "autoreply"})
@@ -51,7 +50,7 @@ def is_automatic(head: Head, subject: str) -> bool:
         return True
     if any((head.get(name) or "no").strip().lower() not in ("no", "false", "") for name in _VENDOR):
         return True
-    if _precedence(head) & _AUTO_PRECEDENCE:
+    if _precedence(head) & _AUTO_PRECEDENCE or _is_read_receipt(head):
         return True
     suppressed = {word.strip().lower() for word in (head.get("x-auto-response-suppress") or "").split(",")}
     signs = (bool(suppressed & _SUPPRESSED), has_empty_return_path(head), bool(_ABSENT.match(subject.lstrip())))
@@ -66,6 +65,12 @@ def is_bulk(head: Head) -> bool:
 def has_empty_return_path(head: Head) -> bool:
     """Tell whether the envelope sender was empty, as that of notifications has to be (RFC 5321 4.5.5)."""
     return (head.get("return-path") or "").replace(" ", "") == "<>"
+
+
+def _is_read_receipt(head: Head) -> bool:
+    """Tell whether the mail only says that ours was shown to somebody (RFC 8098)."""
+    value = (head.get("content-type") or "")[:1_000].lower()
+    return value.startswith("multipart/report") and "disposition-notification" in value
 
 
 def _precedence(head: Head) -> set[str]:

@@ -23,7 +23,8 @@ _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _VAGUE = re.compile(r"[245]\.0\.0")
 _ADDRESS = re.compile(r"<?([^\s<>;,()\"]+@[^\s<>;,()\"]+)>?")
 _ID_LINE = re.compile(r"^[> ]{0,4}message-id[ \t]*:[ \t]*(<[^<>\s]{1,998}>)", re.IGNORECASE | re.MULTILINE)
-_DAEMON = re.compile(r"(?:mailer-?daemon|post_?master|mail-?daemon|mdaemon|mailmaster|maildelivery)\b", re.IGNORECASE)
+_DAEMON = re.compile(r"(?:mailer-?daemon|post_master|mail-?daemon|mdaemon|maildelivery)\b", re.IGNORECASE)
+_POSTMASTER = re.compile(r"(?:postmaster|mailmaster|microsoftexchange)", re.IGNORECASE)
 _FAILED_SUBJECT = re.compile(
     r"undeliver|delivery (?:status|fail|report|error|problem|notification)|returned (?:mail|e-?mail|message|to sender)|"
     r"failure notice|mail delivery|could not (?:be )?(?:deliver|send)|not (?:be )?delivered|non-?delivery|delivery has failed|"
@@ -45,12 +46,12 @@ def read(raw: bytes, head: Head, leaves: list[Part], sender: Address | None, lim
     kind = _report_type(head)
     if kind in ("feedback-report", "disposition-notification"):
         return None
+    if not _looks_like_bounce(head, kind, sender):
+        return None
     found = [one for part in leaves if part.media_type in _STATUS_TYPES for one in _recipients(part.content, limits)]
     action = next((name for name in _WORST_FIRST if any(name == said for said, _ in found)), "failed")
     recipients = tuple(dict.fromkeys(one for said, one in found if said == action))
     if not recipients:
-        if not _looks_like_bounce(head, kind, sender):
-            return None
         recipients = spoken_bounce.failures(raw, leaves, _subject(head))
         if not recipients and not _is_surely_bounce(head, kind, sender):
             return None
@@ -67,7 +68,7 @@ def _report_type(head: Head) -> str:
 
 
 def _looks_like_bounce(head: Head, kind: str, sender: Address | None) -> bool:
-    """Tell whether it is worth looking for a mail server's own words."""
+    """Tell whether the mail itself can be a bounce, not only hold or tell of one."""
     if kind or head.get("x-failed-recipients") or _is_daemon(head, sender):
         return True
     return bool(_FAILED_SUBJECT.search(_subject(head))) and (
@@ -81,7 +82,12 @@ def _is_surely_bounce(head: Head, kind: str, sender: Address | None) -> bool:
 
 
 def _is_daemon(head: Head, sender: Address | None) -> bool:
-    return bool(_DAEMON.match(sender.address) if sender else _DAEMON.search((head.get("from") or "")[:500]))
+    """Tell whether a mail server wrote it; a postmaster may also be a person, who has a return path and other subjects."""
+    who = sender.address if sender else (head.get("from") or "")[:500].lstrip("<\"' ")
+    if _DAEMON.match(who) or (not sender and _DAEMON.search(who)):
+        return True
+    failed = has_empty_return_path(head) or bool(_FAILED_SUBJECT.search(_subject(head)))
+    return failed and bool(_POSTMASTER.match(who))
 
 
 def _subject(head: Head) -> str:

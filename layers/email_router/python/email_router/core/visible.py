@@ -21,7 +21,8 @@ def one_line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return running text with LF line ends, without NUL and lone surrogates."""
+    """Return running text with LF line ends, without byte order mark, NUL and lone surrogates."""
+    text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:

@@ -35,8 +35,8 @@ def _own_mark(case: Case) -> str | None:
     mail has a claim on the same activity; it was fetched from another mailbox, not sent by us.
     """
     for mark in map(read_loop_mark, case.message.header_all(LOOP_MARK)):
-        if mark and mark[0].strip().casefold() == case.configuration.organisation.casefold():
-            return f"{LOOP_MARK} names activity {mark[1].strip()[:64]}"
+        if mark and mark[0] == case.configuration.organisation:
+            return f"{LOOP_MARK} names activity {mark[1][:64]}"
     if case.own and not (case.claim and case.claim.activity == case.own.activity):
         return f"its Message-ID is that of activity {case.own.activity}, which the router sent"
     return None
@@ -45,14 +45,8 @@ def _own_mark(case: Case) -> str | None:
 def _came_back(case: Case, own: str) -> str | None:
     """Tell that the mailbox itself sent this; what one mailbox of the organisation sends to another is no loop."""
     sender = case.message.author or case.message.sender
-    if sender is None or not _is_of(case, sender.address):
-        return None
-    return f"{own}, and {case.mailbox.address} sent it"
-
-
-def _is_of(case: Case, address: str) -> bool:
-    box = case.configuration.mailbox(address)
-    return address.strip().casefold() in case.mailbox.addresses or (box is not None and box.key == case.mailbox.key)
+    box = case.configuration.mailbox(sender.address) if sender else None
+    return f"{own}, and {box.address} sent it" if box and box.key == case.mailbox.key else None
 
 
 def _robots(message: Message, own: str | None) -> str | None:

@@ -30,6 +30,7 @@ LEAVING = 421
 _MOST_LINES = 200
 _MOST_DIGITS = 18
 _WINDOW = 100
+_ANSWER = re.compile(rb"[2-5][0-9]{2}(?:[ -]|$)")
 _FORBIDDEN = re.compile("[\r\n\0]")
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,255}")
 
@@ -246,7 +247,7 @@ class SmtpSession:
         lines: list[str] = []
         while len(lines) < _MOST_LINES:
             line = self._line.read_line()
-            if not line[:3].isdigit() or line[3:4] not in {b"", b" ", b"-"}:
+            if not _ANSWER.match(line):
                 break
             lines.append(words(line[4:]))
             if line[3:4] != b"-":

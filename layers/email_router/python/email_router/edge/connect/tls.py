@@ -40,9 +40,11 @@ def secure(line: socket.socket, host: str, ca_pem: str = "") -> ssl.SSLSocket:
 
     Raises MailboxBlocked "certificate" (with what to do) or "tls" (no common version, or no TLS at all), TryLater when the line breaks.
     """
-    context = context_for(ca_pem)
     try:
-        secured = context.wrap_socket(line, server_hostname=host.removeprefix("[").removesuffix("]"))
+        secured = context_for(ca_pem).wrap_socket(line, server_hostname=host.removeprefix("[").removesuffix("]"))
+    except ConfigurationError:
+        line.close()
+        raise
     except ssl.SSLCertVerificationError as problem:
         line.close()
         raise _refused(host, problem.verify_code, problem.verify_message) from problem

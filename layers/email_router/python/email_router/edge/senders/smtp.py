@@ -43,7 +43,7 @@ class SmtpSender:
         self._password = password_for(secret, mailbox.address)
         self._reach = reach
         self._session: SmtpSession | None = None
-        self._used = False
+        self._kept = False
 
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
         """Hand the mail over once."""
@@ -74,23 +74,23 @@ class SmtpSender:
     def _open(self) -> SmtpSession:
         if self._session is None or not self._session.alive:
             self._session = SmtpSession.to(self._profile, self._reach, self._address, self._password)
-            self._used = False
+            self._kept = False
         return self._session
 
     def _hand_over(self, session: SmtpSession, sender: str, recipients: tuple[str, ...], composed: bytes) -> Handover:
         """Hand over; a kept line that turns out to be gone is opened anew, for then nothing was handed over."""
-        used, self._used = self._used, True
+        kept, self._kept = self._kept, True
         try:
             handover = session.hand_over(sender, recipients, composed)
         except TryLater:
             session.drop()
-            if not used:
+            if not kept:
                 raise
         else:
-            if handover.mail.code != LEAVING or not used:
+            if handover.mail.code != LEAVING or not kept:
                 return handover
             session.drop()
-        return self._open().hand_over(sender, recipients, composed)
+        return self._hand_over(self._open(), sender, recipients, composed)
 
     def _look(self, handover: Handover) -> None:
         """Raise what concerns the mailbox or the relay, and not this mail."""

@@ -130,7 +130,7 @@ class DynamoOutgoingStates:
         try:
             self._table.update(self._place(activity), expression, {**values, **_noted(entry)}, condition=condition)
         except ConditionFailed as failed:
-            return failed.item.get("history", [])[-1:] == [_entry(entry)]
+            return bool(failed.item.get("history", [])[-1:] == [_entry(entry)])
         return True
 
 

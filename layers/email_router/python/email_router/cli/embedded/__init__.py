@@ -1,0 +1,1 @@
+"""Run the stack on this machine: emulator, assets, state."""

@@ -1,0 +1,174 @@
+"""Lines kept and lost: when a request is said to be unsent, and when nobody knows."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from email_router.core.errors import ConfigurationError, TryLater
+from email_router.core.ports import Reach
+from email_router.edge.connect.https import AnswerLost, Place, ask, hang_up
+from tests.simulators.certificates import Authority
+
+Script = Callable[[ssl.SSLSocket, int], None]
+_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Scripted:
+    """A server whose every connection is handled by a function: what arrived is in `requests`."""
+
+    def __init__(self, authority: Authority, script: Script) -> None:
+        certificate, key = authority.issue()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._script = script
+        self.connections = 0
+        self.place = Place("127.0.0.1", self._socket.getsockname()[1], Reach(loopback=True), authority.pem)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with plain, self._context.wrap_socket(plain, server_side=True) as line:
+                self._script(line, self.connections)
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+@pytest.fixture
+def scripted(authority: Authority) -> Iterator[Callable[[Script], Scripted]]:
+    servers: list[Scripted] = []
+
+    def start(script: Script) -> Scripted:
+        servers.append(Scripted(authority, script))
+        return servers[-1]
+
+    yield start
+    hang_up()
+    for server in servers:
+        server.close()
+
+
+def answer_once(line: ssl.SSLSocket, number: int) -> None:
+    line.recv(65536)
+    line.sendall(_OK)
+
+
+def answer_for_ever(line: ssl.SSLSocket, number: int) -> None:
+    while line.recv(65536):
+        line.sendall(_OK)
+
+
+def test_a_line_is_used_again(scripted: Callable[[Script], Scripted]) -> None:
+    server = scripted(answer_for_ever)
+
+    assert [ask(server.place, "GET", "/", {}).read() for _ in range(3)] == [b"ok"] * 3
+    assert server.connections == 1
+
+
+def test_a_kept_line_that_was_hung_up_is_replaced(scripted: Callable[[Script], Scripted]) -> None:
+    server = scripted(answer_once)
+
+    assert [ask(server.place, "GET", "/", {}).read() for _ in range(3)] == [b"ok"] * 3
+    assert server.connections == 3
+
+
+def test_what_must_not_be_repeated_goes_over_a_fresh_line(scripted: Callable[[Script], Scripted]) -> None:
+    server = scripted(answer_once)
+    ask(server.place, "GET", "/", {}).read()
+
+    assert ask(server.place, "POST", "/send", {}, b"x", repeatable=False).read() == b"ok"
+
+
+def test_a_request_that_was_not_answered_may_have_been_carried_out(scripted: Callable[[Script], Scripted]) -> None:
+    server = scripted(lambda line, number: line.recv(65536) and None)
+
+    with pytest.raises(AnswerLost) as caught:
+        ask(server.place, "POST", "/send", {}, b"x", repeatable=False)
+    assert (caught.value.kind, caught.value.shared) == ("connection_lost", True)
+    assert server.connections == 1
+
+
+def test_a_refused_connection_sent_nothing(authority: Authority) -> None:
+    with pytest.raises(TryLater) as caught:
+        ask(Place("127.0.0.1", 1, Reach(loopback=True), authority.pem), "POST", "/send", {}, b"x", repeatable=False)
+    assert not isinstance(caught.value, AnswerLost)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhello",
+        b"HTTP/1.1 200 OK\r\nConte",
+        b"HTTP/1.1 2",
+        b"nonsense\r\n\r\n",
+        b"",
+    ],
+)
+def test_an_answer_that_breaks_off_is_no_answer(scripted: Callable[[Script], Scripted], answer: bytes) -> None:
+    def cut(line: ssl.SSLSocket, number: int) -> None:
+        line.recv(65536)
+        line.sendall(answer)
+
+    server = scripted(cut)
+    with pytest.raises(AnswerLost):
+        ask(server.place, "GET", "/", {}).read()
+
+
+def test_an_answer_left_unread_ends_its_line(scripted: Callable[[Script], Scripted]) -> None:
+    server = scripted(answer_for_ever)
+    ask(server.place, "GET", "/", {}).close()
+
+    assert ask(server.place, "GET", "/", {}).read() == b"ok"
+    assert server.connections == 2
+
+
+def test_a_redirect_is_an_answer_and_not_followed(scripted: Callable[[Script], Scripted]) -> None:
+    def elsewhere(line: ssl.SSLSocket, number: int) -> None:
+        line.recv(65536)
+        line.sendall(b"HTTP/1.1 302 Found\r\nLocation: https://169.254.169.254/\r\nContent-Length: 0\r\n\r\n")
+
+    server = scripted(elsewhere)
+    assert ask(server.place, "GET", "/", {}).status == 302
+    assert server.connections == 1
+
+
+def test_an_endless_answer_is_not_held_in_memory(
+    scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("email_router.edge.connect.https._LARGEST_ANSWER", 100_000)
+
+    def endless(line: ssl.SSLSocket, number: int) -> None:
+        line.recv(65536)
+        line.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        try:
+            while True:
+                line.sendall(b"x" * 65536)
+        except OSError:
+            return
+
+    with pytest.raises(TryLater) as caught:
+        ask(scripted(endless).place, "GET", "/", {}).read()
+    assert caught.value.kind == "answer_size"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x", "x", "https://", "https://u@x", "https://u:p@x", "https://x:99999", "https://[x", "", "//x"]
+)
+def test_only_https_leads_anywhere(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="https://"):
+        Place.of(url, Reach())
