@@ -29,6 +29,7 @@ def _proven(*values: str) -> bool:
         "mx.contoso.example; spf=pass smtp.mailfrom=ann@bounces.contoso.example",
         'mx.contoso.example; dkim=fail header.d=x.example; dkim=pass (2048-bit key) header.d=contoso.example header.s=s1 header.b="ab;c="',
         "mx.contoso.example; dkim=pass header.i=@contoso.example",
+        "mx.contoso.example; DKIM=Pass HEADER.D=CONTOSO.example",
         '"mx.contoso.example"; dkim/1=pass reason="good; signature" header.d=contoso.example',
         "mx.contoso.example (the real one); dmarc=pass header.from=contoso.example (yes)",
     ],
@@ -49,6 +50,11 @@ def test_a_pass_of_the_own_server_for_the_domain_is_proof(value: str) -> None:
         "mx.contoso.example; spf=pass smtp.mailfrom=ann@evil.example",
         "mx.contoso.example; spf=pass smtp.helo=contoso.example",
         "mx.contoso.example; spf=pass",
+        "mx.contoso.example; spf=pass smtp.mailfrom=<a@contoso.example>",
+        "mx.contoso.example; spf=pass smtp.mailfrom=a@contoso.example)",
+        "mx.contoso.example; spf=pass (ok smtp.mailfrom=a@contoso.example",
+        'mx.contoso.example; spf=pass "quoted" smtp.mailfrom=a@contoso.example',
+        "mx.contoso.example; spf=pass (ok)smtp.mailfrom=a@contoso.example",
         "mx.contoso.example; spf=pass smtp.mailfrom=xcontoso.example",
         "mx.contoso.example; dkim=pass header.d=evil.example header.i=@contoso.example",
         "mx.contoso.example; dkim=neutral header.d=contoso.example",
@@ -89,6 +95,19 @@ def test_results_of_other_servers_above_the_own_one_change_nothing() -> None:
 
     assert _proven("mx.evil.example; dmarc=fail header.from=contoso.example", own)
     assert not _proven("mx.evil.example; dmarc=pass header.from=contoso.example", own.replace("=pass", "=none"))
+
+
+def test_case_does_not_count_in_names() -> None:
+    value = "mx.contoso.example; dmarc=pass header.from=contoso.example"
+
+    assert proof([value], "MX.contoso.EXAMPLE", "Contoso.Example")[0]
+
+
+def test_a_field_of_absurd_length_is_not_read() -> None:
+    value = "mx.contoso.example; dmarc=pass header.from=contoso.example; spf=none ("
+
+    assert _proven(value + "x" * 16_000 + ")")
+    assert not _proven(value + "x" * 16_384 + ")")
 
 
 def test_without_a_configured_server_nothing_counts() -> None:

@@ -37,6 +37,7 @@ def test_an_answer_adds_five_bytes_that_tell_how_much_later_it_came() -> None:
     assert len(child) == 27
     delta = int.from_bytes(child[22:26], "big")
     assert delta >> 31 == 0
+    assert child[26] == 0xF0
     assert abs((delta << 18) / 10_000_000 - 3600) < 0.1
 
 

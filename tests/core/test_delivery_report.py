@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,14 @@ def test_a_person_who_attaches_a_report_sends_no_report() -> None:
     )
 
     assert parse(raw).delivery_report is None
+
+
+def test_an_ordinary_mail_loads_no_bounce_detectors() -> None:
+    program = (
+        "import sys\n"
+        "from email_router.core.parse import parse\n"
+        "parse(b'From: a@example.com\\nSubject: x\\n\\ntext')\n"
+        "sys.exit('flufl.bounce' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -35,7 +35,8 @@ def test_the_inner_mail_comes_out_byte_for_byte_with_the_wrapper_proven() -> Non
 
 
 @pytest.mark.parametrize(
-    ("inner", "seen"), [((), "0 attached"), ((INNER, INNER), "2 attached"), ((b"",), "0 attached")]
+    ("inner", "seen"),
+    [((), "0 attached"), ((INNER, INNER), "2 attached"), ((b"",), "0 attached"), ((b"\r\n \r\n",), "0 attached")],
 )
 def test_a_wrapper_holds_exactly_one_mail(inner: tuple[bytes, ...], seen: str) -> None:
     mail, wrapper = unwrap(wrap(*inner), parse, PROFILE)
@@ -89,6 +90,7 @@ def test_a_wrapper_with_a_from_in_doubt_is_not_authenticated(author: str) -> Non
     wrapper = unwrap(wrap(INNER, author=author), parse, PROFILE)[1]
 
     assert (wrapper.sender, wrapper.authenticated) == ("", False)
+    assert wrapper.evidence == "From names not exactly one mailbox that can be read"
 
 
 @pytest.mark.parametrize(

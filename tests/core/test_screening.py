@@ -51,7 +51,7 @@ def refusal(one: Case) -> tuple[str, str] | None:
 
 
 def test_the_questions_stand_in_this_order() -> None:
-    before = "untrusted_wrapper unreadable already_delivered too_old not_approved loop delivery_report auto_reply bulk"
+    before = "untrusted_wrapper already_delivered unreadable too_old not_approved loop delivery_report auto_reply bulk"
     after = "no_recipient_match accept_all correlation_match sender_match invalid_sender no_correlation_match"
 
     assert " ".join(question.name for question in ENTRY) == before
@@ -70,7 +70,7 @@ def test_the_question_that_answers_is_the_last_one_asked() -> None:
     screened = screen(case(mail(unreadable=True)), ENTRY)
 
     assert screened.question == "unreadable"
-    assert [answer.question for answer in screened.answers] == ["untrusted_wrapper", "unreadable"]
+    assert [answer.question for answer in screened.answers] == ["untrusted_wrapper", "already_delivered", "unreadable"]
     assert screened.answers[-1].answer == "quarantined"
     assert screened.answers[-1].evidence.startswith("unreadable: ")
 
@@ -118,6 +118,12 @@ def test_what_the_mailbox_had_before_is_a_duplicate(outcome: Outcome) -> None:
     assert verdict is not None
     assert (verdict.outcome, verdict.reason) == (Outcome.IGNORED, "duplicate")
     assert f"{outcome.value}, accept_all as activity a1" in verdict.evidence
+
+
+def test_unreadable_bytes_that_were_dealt_with_are_not_quarantined_again() -> None:
+    receipt = Receipt("k", SALES.key, Outcome.IGNORED, "unreadable")
+
+    assert refusal(replace(case(mail(unreadable=True)), receipt=receipt)) == ("ignored", "duplicate")
 
 
 def test_what_another_mailbox_had_or_what_failed_is_no_duplicate() -> None:

@@ -24,7 +24,9 @@ def test_case_and_blanks_of_an_address_do_not_count() -> None:
 
 
 def test_from_to_cc_and_bcc_take_part() -> None:
-    message = mail(to=people("a@x.example"), cc=people("b@x.example"), bcc=people("c@x.example"))
+    message = mail(to=people("a@x.example"), cc=people("b@x.example"), bcc=people("c@x.example", " "))
+
+    assert len(participants(message)) == 4
 
     assert participants(message) == participants(["carla@cycling.example", "A@x.example", "b@x.example", "c@x.example"])
 

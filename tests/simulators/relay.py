@@ -85,45 +85,47 @@ class _Session:
         cut = relay.sessions <= self.script.cut_sessions
         self.left_to_send = self.script.cut_sent if cut else None
         self.left_to_receive = self.script.cut_received if cut else None
+        self.extensions = self.script.extensions
         self.sender = False
         self.recipients = 0
         self.mails = 0
 
     def run(self) -> None:
         self.say(self.script.greeting)
-        extensions = self.script.extensions
         while True:
             command = self.read_until(b"\r\n").decode("utf-8", "replace")
             self.relay.commands.append(command)
             scripted = next((text for start, text in self.script.answers.items() if command.startswith(start)), None)
-            verb = command.partition(" ")[0].upper()
-            if scripted is not None:
-                self.say(scripted)
-                if verb == "DATA" and scripted.startswith("354"):
-                    self.data()
-            elif verb == "EHLO":
-                lines = ["relay.example", *extensions]
-                self.say("\r\n".join([*(f"250-{each}" for each in lines[:-1]), f"250 {lines[-1]}"]))
-            elif verb == "STARTTLS" and self.relay.context is not None:
-                self.send(b"220 go on\r\n" + self.script.after_starttls.encode())
-                self.line = self.relay.context.wrap_socket(self.line, server_side=True)
-                self.buffer, extensions = b"", self.script.secured
-            elif verb == "AUTH":
-                self.say("235 welcome")
-            elif verb == "DATA":
-                self.say("354 go on" if self.recipients else "554 no valid recipients")
-                if self.recipients:
-                    self.data()
-            elif verb == "RSET":
-                self.sender, self.recipients = False, 0
-                self.say("250 OK")
-            elif verb == "QUIT":
-                self.say("221 bye")
-                return
-            else:
-                self.sender = self.sender or verb == "MAIL"
-                self.recipients += verb == "RCPT" and self.sender
-                self.say("250 OK" if self.sender or verb != "RCPT" else "503 MAIL first")
+            if scripted is None:
+                self.answer(command.partition(" ")[0].upper())
+                continue
+            self.say(scripted)
+            if command == "DATA" and scripted.startswith("354"):
+                self.data()
+
+    def answer(self, verb: str) -> None:
+        """Answer as a good server does."""
+        if verb == "EHLO":
+            lines = ["relay.example", *self.extensions]
+            self.say("\r\n".join([*(f"250-{each}" for each in lines[:-1]), f"250 {lines[-1]}"]))
+        elif verb == "STARTTLS" and self.relay.context is not None:
+            self.send(b"220 go on\r\n" + self.script.after_starttls.encode())
+            self.line = self.relay.context.wrap_socket(self.line, server_side=True)
+            self.buffer, self.extensions = b"", self.script.secured
+        elif verb == "AUTH":
+            self.say("235 welcome")
+        elif verb == "DATA" and self.recipients:
+            self.say("354 go on")
+            self.data()
+        elif verb == "QUIT":
+            self.say("221 bye")
+            raise CutError
+        elif verb == "DATA" or (verb == "RCPT" and not self.sender):
+            self.say("503 what for")
+        else:
+            self.sender = verb == "MAIL" or (self.sender and verb != "RSET")
+            self.recipients = 0 if verb in {"MAIL", "RSET"} else self.recipients + (verb == "RCPT")
+            self.say("250 OK")
 
     def data(self) -> None:
         """Take one mail, its lines with their dots as they were sent."""

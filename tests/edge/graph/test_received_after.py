@@ -27,6 +27,15 @@ def test_older_messages_are_not_listed_in_any_round(graph: GraphProcess, box: st
     assert deltas(graph)[0]["query"]["$filter"] == "receivedDateTime ge 2026-11-10T12:00:00Z"
 
 
+def test_a_date_without_a_zone_is_utc(graph: GraphProcess, box: str) -> None:
+    young = graph.put_message(box, mail(1), received=EDGE)
+
+    fetched, _ = read(source(graph, box, process_received_after=EDGE.replace(tzinfo=None)), Position())
+
+    assert [one.source_id for one in fetched] == [young]
+    assert deltas(graph)[0]["query"]["$filter"] == "receivedDateTime ge 2026-11-10T12:00:00Z"
+
+
 def test_without_a_date_there_is_no_filter(graph: GraphProcess, box: str) -> None:
     list(source(graph, box).pages(Position(), 10))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -10,6 +11,7 @@ import pytest
 from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.core.fetched import Listed, Position
 from email_router.core.mailbox import AfterDelivery
+from email_router.edge.connect import graph as graph_client
 from tests.edge.graph.mailboxes import LIMIT, deltas, mail, read, source
 from tests.simulators.graph.process import GraphProcess
 
@@ -80,11 +82,15 @@ def test_throttling_without_a_time_waits_longer_each_time(graph: GraphProcess, b
     assert 60 <= waits[0] <= 90
     assert waits[3] > waits[0] * 4
     assert waits[5] <= 900 * 1.5
-    source(graph, box).has_news(Position())
+
+
+def test_throttling_of_long_ago_is_forgotten(graph: GraphProcess, box: str) -> None:
+    graph_client._throttled["127.0.0.1", box] = (9, time.monotonic() - 1801)
     graph.fault("messages/delta", "throttled")
-    with pytest.raises(TryLater) as after_success:
+
+    with pytest.raises(TryLater) as caught:
         source(graph, box).has_news(Position())
-    assert after_success.value.after <= 90
+    assert caught.value.after <= 90
 
 
 def test_nothing_is_asked_twice_on_the_way(graph: GraphProcess, box: str) -> None:

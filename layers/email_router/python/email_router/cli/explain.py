@@ -29,7 +29,9 @@ def explain(
         traces = in_order(backend.organisation(organisation).traces(message_id), mailbox)
     if not traces:
         where = f" in {mailbox}" if mailbox else ""
-        tell(f"{message_id}: no trace of this message{where}; expected an id that a run has shown (traces are kept 90 days)")
+        tell(
+            f"{message_id}: no trace of this message{where}; expected an id that a run has shown (traces are kept 90 days)"
+        )
         raise typer.Exit(1)
     if json:
         print_json(explained(traces[0]))

@@ -5,28 +5,27 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Protocol, cast
 
 from email_router.core.activity import EmailActivity, Record, Role
 from email_router.core.dedupe import collision_key, message_key
-from email_router.core.errors import TryLater
+from email_router.core.flows import undeliverable
 from email_router.core.flows.incoming import activity_id
-from email_router.core.ledger import Quarantined, Retry, Trace
-from email_router.core.mailbox import Direction, MailboxKind
+from email_router.core.ledger import Quarantined, Trace
+from email_router.core.mailbox import Direction
 from email_router.core.message import Address, Message
-from email_router.core.ports import BlobStore, Ledger, MailboxStates, OutgoingStates, PassRecord, Quarantine
+from email_router.core.ports import BlobStore, Ledger, MailboxStates, OutgoingStates, Quarantine
 from email_router.core.settings import Configuration
 from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
-from email_router.wiring.build import crm_of
+from email_router.wiring.build import CLOCK, crm_of
 from email_router.wiring.services import Services
 
 Row = tuple[str, str, str, str]
 """A line of the CSV of `crm import`: kind, address, name, owner's address."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_LEASE = timedelta(seconds=30)
 
 
 class BuiltinRecords(Protocol):
@@ -92,7 +91,9 @@ class Place:
 
     def emails(self) -> list[EmailActivity]:
         """Return all e-mail activities, oldest first; those of one moment in the order of their own dates."""
-        return sorted(self.crm.emails(), key=lambda one: (one.created or _LONG_AGO, one.date or one.created or _LONG_AGO))
+        return sorted(
+            self.crm.emails(), key=lambda one: (one.created or _LONG_AGO, one.date or one.created or _LONG_AGO)
+        )
 
     def import_records(self, rows: Iterable[Row]) -> int:
         """Create or change records; return how many."""
@@ -117,39 +118,9 @@ class Place:
             one for one in self.ledger.traces_since(_LONG_AGO) if names & {one.message_id, one.activity, one.source_id}
         ]
 
-    def retry(self, entry: Quarantined) -> None:
-        """Make a quarantined message due again, then forget the entry.  If this dies between, the message is both: it is tried once more."""
-        mailbox = self._receiving(entry)
-        now = datetime.now(UTC)
-        lease = self.states.lease(mailbox, now, now + _LEASE)
-        if lease is None:
-            text = f"{mailbox}: a worker serves this mailbox right now"
-            raise TryLater(text, kind="busy", mend="Try again in a minute.")
-        before = lease.state
-        try:
-            self.states.add_retry(lease, _again(entry, now))
-        finally:
-            record = PassRecord(
-                at=before.last_pass or now,
-                last_mail=before.last_mail,
-                next_retry=now,
-                failures=before.failures,
-                blocked_until=before.blocked_until,
-                error_kind=before.error_kind,
-                error_text=before.error_text,
-                error_mend=before.error_mend,
-            )
-            while not self.states.release(lease, record):
-                continue
-        self.quarantine.remove(entry.id)
-
-    def _receiving(self, entry: Quarantined) -> str:
-        """The mailbox that was fetched from: mail of a forward mailbox is kept under its user's name."""
-        box = self.configuration.mailbox(entry.mailbox)
-        if entry.source != "forward" and box and box.incoming:
-            return entry.mailbox
-        forward = next((one.key for one in self.configuration.mailboxes if one.kind is MailboxKind.FORWARD), None)
-        return forward or entry.mailbox
+    def retry(self, entry: Quarantined) -> str:
+        """Make a quarantined message due again; return the mailbox whose next pass tries it."""
+        return undeliverable.retry(entry, self.states, self.quarantine, CLOCK)
 
     def _keys(self, email: EmailActivity) -> list[str]:
         """The message key of an activity: computed again from what it keeps and proven by the activity's id, else read from the traces."""
@@ -161,20 +132,6 @@ class Place:
     @cached_property
     def _traces(self) -> Sequence[Trace]:
         return self.ledger.traces_since(_LONG_AGO)
-
-
-def _again(entry: Quarantined, now: datetime) -> Retry:
-    return Retry(
-        key=entry.key,
-        mailbox=entry.mailbox,
-        source_id=entry.source_id,
-        blob=entry.blob,
-        size=entry.size,
-        attempts=0,
-        due=now,
-        error="an operator asked for another try",
-        source=entry.source,
-    )
 
 
 def _message_of(email: EmailActivity) -> Message:

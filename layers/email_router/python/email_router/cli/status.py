@@ -35,7 +35,7 @@ def mailbox_status(mailbox: Mailbox, state: MailboxState) -> dict[str, object]:
     error = {"kind": state.error_kind, "text": state.error_text, "mend": state.error_mend} if state.error_kind else None
     return {
         "address": mailbox.address,
-        "status": "error" if error else "ok" if state.last_pass else "never polled",
+        "status": "error" if error else "ok" if state.last_pass else "idle",
         "last_pass": instant(state.last_pass),
         "last_mail": instant(state.last_mail),
         "failures": state.failures,

@@ -50,9 +50,9 @@ def retry(
     """Try one message again at its mailbox's next pass."""
     with opened_for_change(state, stack) as backend:
         place = backend.organisation(organisation)
-        place.retry(_found(place, entry))
+        mailbox = place.retry(_found(place, entry))
         backend.save()
-    _done(entry, "retry", "is due again: its mailbox's next pass takes it up", json=json)
+    _done(entry, "retry", f"is due again: the next pass over {mailbox} takes it up", json=json)
 
 
 @commands.command()

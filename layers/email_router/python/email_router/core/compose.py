@@ -200,7 +200,9 @@ def _attachment(attachment: Attachment) -> _Part:
     if not _MEDIA_TYPE.fullmatch(media_type) or media_type.startswith(("multipart/", "message/")):
         media_type = _UNTYPED
     name = wire.printable(attachment.name).replace("/", "_").replace("\\", "_")
-    cid = attachment.content_id if attachment.content_id and _CONTENT_ID.fullmatch(attachment.content_id) else None
+    cid = attachment.content_id
+    if not cid or not _CONTENT_ID.fullmatch(cid) or not wire.message_ids((f"<{cid}>",)):
+        cid = None
     disposition = "inline" if attachment.inline and cid else "attachment"
     fields = [
         f"Content-Type: {media_type}{wire.fallback_parameter('name', name) if name else ''}",

@@ -16,6 +16,9 @@ _DOMAIN = re.compile(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]")
 _ID = re.compile(r"<[!-;=?-~]{1,900}>")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9!#$&()+,.;=@^_`{}~ -]{1,60}")
 
+_WORD = "=?"
+"""How an encoded word begins (RFC 2047 2)."""
+
 _WORD_BYTES = 39
 """Bytes in one encoded word: with the field's name before it a line stays within the 76 characters of RFC 2047 2."""
 _LINE = 76
@@ -30,8 +33,11 @@ def printable(text: str) -> str:
 
 
 def refuse_control(text: str, what: str) -> None:
-    """Raise MessageRefused "unsafe" when the text holds a control character or is not ASCII; `what` names it, never its text."""
-    if not _PLAIN.fullmatch(text):
+    """Raise MessageRefused "unsafe" when the text holds a control character or is not ASCII; `what` names it, never its text.
+
+    An encoded word may hide a control character from us that a reader decodes (CVE-2024-6923), so it is refused too.
+    """
+    if not _PLAIN.fullmatch(text) or _WORD in text:
         raise MessageRefused(
             f"{what} holds a control character or is not ASCII",
             kind="unsafe",
@@ -50,7 +56,13 @@ def mail_address(address: str) -> str:
     except UnicodeError:
         ascii_domain = ""
     found = f"{local}@{ascii_domain}"
-    if not at or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(ascii_domain) or len(found) > _LONGEST_ADDRESS:
+    if (
+        not at
+        or _WORD in local
+        or not _LOCAL.fullmatch(local)
+        or not _DOMAIN.fullmatch(ascii_domain)
+        or len(found) > _LONGEST_ADDRESS
+    ):
         raise MessageRefused(
             "a recipient's or the sender's address is not one that mail can be sent to",
             kind="address",
@@ -60,14 +72,14 @@ def mail_address(address: str) -> str:
 
 
 def message_ids(ids: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those that may stand on the wire; what is no id in <> is left out."""
-    return tuple(each for each in ids if _ID.fullmatch(each))
+    """Return those that may stand on the wire; what is no id in <>, or a reader might decode, is left out."""
+    return tuple(each for each in ids if _ID.fullmatch(each) and _WORD not in each)
 
 
 def unstructured(text: str, name_length: int) -> str:
     """Return a field's free text (RFC 5322 2.2.1), folded, as encoded words (RFC 2047) where it is not plain ASCII."""
     text = printable(text)
-    if not _PLAIN.fullmatch(text) or "=?" in text or "  " in text or max(map(len, text.split(" "))) > _LONGEST_WORD:
+    if not _PLAIN.fullmatch(text) or _WORD in text or "  " in text or max(map(len, text.split(" "))) > _LONGEST_WORD:
         return encoded_words(text)
     return fold(text, name_length)
 
@@ -75,8 +87,8 @@ def unstructured(text: str, name_length: int) -> str:
 def phrase(name: str) -> str:
     """Return a display name (RFC 5322 3.4): atoms, a quoted string, or encoded words."""
     name = printable(name)
-    if len(name) <= _LINE and _PLAIN.fullmatch(name) and "=?" not in name:
-        if not name or _ATOMS.fullmatch(name):
+    if len(name) <= _LINE and _PLAIN.fullmatch(name) and _WORD not in name:
+        if not name or (_ATOMS.fullmatch(name) and "  " not in name):
             return name
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

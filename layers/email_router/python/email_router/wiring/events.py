@@ -44,7 +44,7 @@ def delivery_event(event: dict[str, Any]) -> DeliveryEvent:
     part = detail.get(_DETAIL.get(kind, ""), {})
     tags = mail.get("tags", {})
     return DeliveryEvent(
-        provider_id=str(mail["messageId"]),
+        provider_id=str(mail["messageId"]).partition("@")[0],
         kind=_KINDS.get(kind, kind.lower()),
         permanent=part.get("bounceType") == "Permanent",
         recipients=_recipients(part, mail),

@@ -79,7 +79,7 @@ def publish(
     gone = tuple(sorted(_known_before(configurations, configuration.organisation) - polled.keys()))
     for mailbox in gone:
         states.unschedule(mailbox)
-    version = configurations.publish(configuration)
+    version = _publish_version(configuration, configurations)
     for mailbox, profile in polled.items():
         states.schedule(mailbox, profile.minimum_polling_interval, profile.maximum_polling_interval)
     return PublishedVersion(configuration.organisation, version, tuple(polled), gone, loaded.warnings)
@@ -87,6 +87,17 @@ def publish(
 
 def _read_by(mailbox: Mailbox, configuration: Configuration) -> Profile | None:
     return configuration.profile(mailbox.incoming, Direction.INCOMING)
+
+
+def _publish_version(configuration: Configuration, configurations: PublishedConfigurations) -> int:
+    """Make a new version, unless the one in force says the same."""
+    try:
+        current = configurations.current(configuration.organisation)
+    except ConfigurationError:
+        return configurations.publish(configuration)
+    if replace(current, version=0) == replace(configuration, version=0):
+        return current.version
+    return configurations.publish(configuration)
 
 
 def _known_before(configurations: PublishedConfigurations, organisation: str) -> set[str]:

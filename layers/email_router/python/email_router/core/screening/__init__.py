@@ -24,7 +24,7 @@ from email_router.core.screening.untrusted_wrapper import ask_untrusted_wrapper
 
 ENTRY: tuple[Question, ...] = (
     Question("untrusted_wrapper", ask_untrusted_wrapper),  # first: nothing in a forged wrapper is to be believed
-    Question("already_delivered", ask_already_delivered),
+    Question("already_delivered", ask_already_delivered),  # before unreadable: what a person discarded stays discarded
     Question("unreadable", ask_unreadable),
     Question("too_old", ask_too_old),
     Question("not_approved", ask_not_approved),

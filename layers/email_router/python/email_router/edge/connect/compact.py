@@ -20,16 +20,28 @@ Kind = Any
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = b"\x01"  # of the bytes: one more for each change of the dictionary below, which stays readable for ever
 _COMMON = (
-    b'"Content-Type","text/plain; charset=utf-8","list-unsubscribe","auto-submitted","received","dkim-signature","authentication-results",'
-    b'"tracking_token":"CRM:0","conversation_index":"","blob":"attachment/","sha256":"","size":,"media_type":"application/pdf","image/png",'
-    b'"content_id":"image001.png@","inline":true,"importance":"high","flags":["mailto:","https://www.",<br><br/>&nbsp;</p><p></div><div>'
-    b'<table><tbody><tr><td></td></tr></tbody></table><span style="</span><a href="https://</a><html><body></body></html>"owner":"",'
-    b'"in_reply_to":"<","references":["<","correlated":"","correlation_method":"in_reply_to","regarding":{"kind":"contact","id":"","name":"",'
-    b'"answers":[{"question":"","answer":"yes","evidence":""},{"question":"","answer":"no"},"outcome":"delivered","reason":"accept_all",'
-    b'"rule":"","headers":[["from",""],["to",""],["date",""],["subject","Re: "],["message-id","<"],"source":"pop3","source_id":"",'
-    b'"direction":"incoming","status":"received","mailbox":"","message_id":"<@mail.gmail.com>","parties":[{"role":"from","address":"",'
-    b'"name":"","record":{"kind":"contact","id":"","name":"","owner":""}},{"role":"to","address":"","name":""},{"role":"cc",'
-    b'"date":"2026-","received":"2026-","created":"2026-","+00:00","subject":"Re: ","text":"","html":"<div>'
+    b'"references":["<","flags":["","defects":["","importance":"high","raw":"raw/","conversation_index":"","tracking_token":"CRM:0",'
+    b'"attachments":[{"name":"image001.png","media_type":"application/pdf","size":,"sha256":"","inline":true,"content_id":"@","blob":'
+    b'"attachment/"}],mailto:https://www.<br><br/>&nbsp;</p><p></div><div><table><tbody><tr><td></td></tr></tbody></table><span style="'
+    b'</span><a href="https://</a><html><body></body></html><div style="font-family:Calibri,sans-serif;font-size:11pt;color:rgb(0,0,0)">'
+    b'["return-path","<"],["delivered-to",""],["received","from mail (\\tby with ESMTPS id \\tfor <>; Mon, 1 Jan 2026 00:00:00 +0000"],'
+    b'["authentication-results","; spf=pass smtp.mailfrom=; dkim=pass header.d=; dmarc=pass action=none header.from="],'
+    b'["from","<"],["to","<"],["cc","<"],["subject","Re: "],["date","Mon, Tue, Wed, Thu, Fri, Sat, Sun, 2026 00:00:00 +0000"],'
+    b'["message-id","<"],["in-reply-to","<"],["references","<"],["thread-index",""],["auto-submitted","no"],["x-mailer","Microsoft Outlook"],'
+    b'["list-unsubscribe","<"],["mime-version","1.0"],["content-type","multipart/alternative; boundary=\\"----=_Part_"]],"at":"2026-'
+    b'"source":"pop3","source":"imap","source":"graph","source":"ews","source_id":"","message_id":"<@mail.gmail.com>","outcome":"ignored",'
+    b'"reason":"no_recipient_match","rule":"no_recipient_match","outcome":"delivered","reason":"accept_all","rule":"accept_all","method":'
+    b'"in_reply_to","correlated":"","correlation_method":"tracking_token","regarding":{"kind":"contact","id":"","name":"","owner":""},'
+    b'"activity":"","answers":[{"question":"untrusted_wrapper","answer":"passes"},{"question":"already_delivered","answer":"passes"},'
+    b'{"question":"unreadable","answer":"passes"},{"question":"too_old","answer":"passes"},{"question":"not_approved","answer":"passes"},'
+    b'{"question":"loop","answer":"passes"},{"question":"delivery_report","answer":"passes"},{"question":"auto_reply","answer":"passes"},'
+    b'{"question":"bulk","answer":"passes"},{"question":"in_reply_to","answer":"match","evidence":"In-Reply-To <"},{"question":"in_reply_to",'
+    b'"answer":"no match"},{"question":"tracking_token","answer":"no match"},{"question":"conversation_index","answer":"no match"},'
+    b'{"question":"smart_matching","answer":"off"},{"question":"no_recipient_match","answer":"passes"},{"question":"accept_all","answer":'
+    b'"delivered","evidence":"accept_all: accepts all mail"}],"headers":[["","id":"","direction":"incoming","status":"received","mailbox":"",'
+    b'"subject":"Re: ","message_id":"<","in_reply_to":"<","parties":[{"role":"from","address":"","name":"","record":{"kind":"contact","id":'
+    b'"","name":"","owner":""}},{"role":"to","address":"","name":""},{"role":"cc","address":"","name":""}],"date":"2026-01-01T00:00:00'
+    b'+00:00","received":"2026-","created":"2026-","text":"","html":"<div>'
 )
 
 

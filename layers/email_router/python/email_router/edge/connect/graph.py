@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -31,8 +32,10 @@ _FIRST_WAIT = 60.0
 _LONGEST_WAIT = 900.0
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
 
-_throttled: dict[tuple[str, str], int] = {}
-"""How often in a row a mailbox was throttled without being told for how long, in this process."""
+_FORGOTTEN = 1800.0
+
+_throttled: dict[tuple[str, str], tuple[int, float]] = {}
+"""How often a mailbox was throttled, each time within half an hour of the last, and when last; in this process."""
 
 
 class GraphClient:
@@ -98,8 +101,6 @@ class GraphClient:
         reply = GraphReply(answer.status, answer.headers, answer.read())
         if reply.status >= _ERROR and (reply.status not in accept or means_mailbox(reply)):
             raise self.failure(reply)
-        if reply.status < _ERROR:
-            _throttled.pop(self._key, None)
         return reply
 
     def batch(self, requests: Sequence[JsonObject]) -> list[GraphReply]:
@@ -129,13 +130,12 @@ class GraphClient:
         """Return the error that an answer means, for `raise`."""
         patience = 0.0
         if reply.status == THROTTLED:
-            times = _throttled[self._key] = _throttled.get(self._key, 0) + 1
+            now = time.monotonic()
+            before, last = _throttled.get((self._place.host, self.address), (0, now))
+            times = before + 1 if now - last < _FORGOTTEN else 1
+            _throttled[(self._place.host, self.address)] = times, now
             patience = min(_FIRST_WAIT * 2 ** (times - 1), _LONGEST_WAIT) * random.uniform(1.0, 1.5)  # noqa: S311 - spreads load
         return failure(reply, self.address, self._account.client_id, patience)
-
-    @property
-    def _key(self) -> tuple[str, str]:
-        return self._place.host, self.address
 
     def _target(self, target: str) -> str:
         """Return path and query of a path below v1.0, or of a link that leads to the configured host and nowhere else."""

@@ -23,6 +23,7 @@ _FORBIDDEN = 403
 _SERVER_ERROR = 500
 _LONGEST_WAIT = 24 * 3600.0
 _WORDS = 160
+_CODE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,12 @@ class GraphReply:
     @property
     def code(self) -> str:
         """The error's code, or an empty string."""
-        return str(self._error().get("code") or "")
+        return _printable(self._error().get("code"))[:_CODE]
 
     @property
     def words(self) -> str:
         """The error's own words, fit for a log."""
-        text = str(self._error().get("message") or "")
-        return "".join(character if character.isprintable() else " " for character in text)[:_WORDS].strip()
+        return _printable(self._error().get("message"))[:_WORDS].strip()
 
     def _error(self) -> JsonObject:
         try:
@@ -76,6 +76,11 @@ _MEND_ODATA = (
 _MEND_MAILBOX = (
     "Check the address, and that the mailbox has an Exchange Online licence and is not on an Exchange Server."
 )
+
+
+def _printable(text: object) -> str:
+    return "".join(character if character.isprintable() else " " for character in str(text or ""))
+
 
 _BY_CODE: dict[str, tuple[str, str]] = {
     "erroraccessdenied": ("access_denied", _MEND_ROLE),

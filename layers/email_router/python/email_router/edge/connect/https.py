@@ -82,7 +82,10 @@ class Answer:
         self._whole = False
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body in pieces of at most 64 KB.  Raises AnswerLost when it breaks off before its announced end."""
+        """Yield the body in pieces of at most 64 KB.  Raises AnswerLost when it breaks off before its end, or announces none."""
+        if not (self._response.chunked or self._response.length is not None):
+            self._line.close()
+            raise _lost(self._line.place, EOFError("no length announced"), "in its answer")
         while True:
             try:
                 piece = self._response.read(_PIECE)

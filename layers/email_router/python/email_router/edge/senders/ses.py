@@ -97,7 +97,9 @@ class SesSender:
             ) from error
         except BotoCoreError as error:
             return SendResult(outcome=SendOutcome.UNKNOWN, evidence=f"Amazon SES gave no answer: {error}")
-        return SendResult(outcome=SendOutcome.ACCEPTED, evidence="taken by Amazon SES", provider_id=answer["MessageId"])
+        # The service gives the bare id; one that comes with a domain (emulators) is the same id.
+        own = answer["MessageId"].partition("@")[0]
+        return SendResult(outcome=SendOutcome.ACCEPTED, evidence="taken by Amazon SES", provider_id=own)
 
     def close(self) -> None:
         """Do nothing: the SDK's connections are kept for the next batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import MailboxBlocked
@@ -47,7 +48,8 @@ class GraphSource:
                 mend='Use protocol = "ews" or server = "imap" for this mailbox.',
             )
         self._client = GraphClient(profile, mailbox.address, secret, reach)
-        self._since = profile.process_received_after
+        since = profile.process_received_after
+        self._since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
         self._peeked: tuple[Cursor, DeltaPage] | None = None
         self._learned: Position | None = None
         self._rows: dict[str, Row] = {}

@@ -1,0 +1,223 @@
+"""What is SES's own: which of its answers mean what, and that the SDK never sends twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from email_router.core.errors import MailboxBlocked, TryLater
+from email_router.core.mailbox import Direction, Mailbox, Profile
+from email_router.core.ports import Reach
+from email_router.core.sending import Envelope, SendOutcome, SendResult
+from email_router.edge.senders.ses import SesSender, read_tag, ses_client, tag_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+MAIL = b"Subject: x\r\n\r\nHello\r\n"
+PROFILE = Profile(name="ses-out", direction=Direction.OUTGOING, server="ses")
+ENVELOPE = Envelope(
+    organisation="contoso", activity="6f1d-42", sender="sales@contoso.example", recipients=("ann@example.org",)
+)
+
+
+class Answer:
+    """Answers requests at the SDK's last step, and keeps them."""
+
+    def __init__(self, respond: Callable[[], tuple[int, str, str]] | Exception) -> None:
+        self.respond = respond
+        self.requests: list[AWSPreparedRequest] = []
+
+    def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        self.requests.append(request)
+        if isinstance(self.respond, Exception):
+            raise self.respond
+        status, code, message = self.respond()
+        body = {"MessageId": message} if status == 200 else {"message": message}
+        headers = {"x-amzn-ErrorType": code} if code else {}
+        return AWSResponse(request.url, status, headers, _Raw(json.dumps(body).encode()))  # type: ignore[arg-type]  # what it reads
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The one request that was made."""
+        (request,) = self.requests
+        assert isinstance(request.body, str | bytes)
+        body: dict[str, Any] = json.loads(request.body)
+        return body
+
+
+class _Raw:
+    """As much of urllib3's response as botocore reads."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, **_: object) -> list[bytes]:
+        return [self._content]
+
+    def read(self) -> bytes:
+        return self._content
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "x"),
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ):
+        monkeypatch.setenv(name, value)
+
+
+def sender(answer: Answer, configuration_set: str = "") -> SesSender:
+    """A sender whose requests are answered by `answer`."""
+    client = ses_client()
+    client.meta.events.register("before-send.sesv2", answer)  # type: ignore[arg-type]  # its stub says None, but an answer counts
+    mailbox = Mailbox(address="sales@contoso.example")
+    return SesSender(PROFILE, mailbox, "", Reach(), client=client, configuration_set=configuration_set)
+
+
+def sent(status: int, code: str, message: str) -> SendResult:
+    """Send one mail that is answered so; exactly one request is made."""
+    answer = Answer(lambda: (status, code, message))
+    result = sender(answer).send(ENVELOPE, MAIL)
+    assert len(answer.requests) == 1
+    return result
+
+
+def test_the_request_holds_envelope_bytes_tags_and_configuration_set() -> None:
+    answer = Answer(lambda: (200, "", "0100018-000000"))
+
+    result = sender(answer, "router").send(
+        replace(ENVELOPE, recipients=("ann@example.org", "bob@müller.example")), MAIL
+    )
+
+    assert (result.outcome, result.provider_id) == (SendOutcome.ACCEPTED, "0100018-000000")
+    assert answer.body == {
+        "FromEmailAddress": "sales@contoso.example",
+        "Destination": {"ToAddresses": ["ann@example.org", "bob@xn--mller-kva.example"]},
+        "Content": {"Raw": {"Data": "U3ViamVjdDogeA0KDQpIZWxsbw0K"}},
+        "EmailTags": [{"Name": "organisation", "Value": "contoso"}, {"Name": "activity", "Value": "6f1d-42"}],
+        "ConfigurationSetName": "router",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "outcome"),
+    [
+        (429, "TooManyRequestsException", "Maximum sending rate exceeded.", SendOutcome.DEFERRED),
+        (400, "ThrottlingException", "slow down", SendOutcome.DEFERRED),
+        (400, "MessageRejected", "Email address is not verified.", SendOutcome.REFUSED),
+        (400, "MessageRejected", "virus", SendOutcome.REFUSED),
+        (400, "MailFromDomainNotVerifiedException", "no MX", SendOutcome.REFUSED),
+        (400, "BadRequestException", "Illegal address", SendOutcome.REFUSED),
+        (500, "InternalFailure", "oops", SendOutcome.UNKNOWN),
+        (503, "", "unavailable", SendOutcome.UNKNOWN),
+    ],
+)
+def test_each_error_of_ses_has_its_meaning(status: int, code: str, message: str, outcome: SendOutcome) -> None:
+    result = sent(status, code, message)
+
+    assert result.outcome is outcome
+    assert message in result.evidence
+    assert (result.after > 0) == (outcome is SendOutcome.DEFERRED)
+
+
+def test_an_unverified_address_is_told_with_what_to_do() -> None:
+    assert "Verify the sender" in sent(400, "MessageRejected", "Email address is not verified.").evidence
+
+
+def test_the_daily_quota_waits_longer_than_the_rate() -> None:
+    rate = sent(429, "TooManyRequestsException", "Maximum sending rate exceeded.")
+    quota = sent(429, "TooManyRequestsException", "Daily message quota exceeded.")
+
+    assert quota.after > rate.after
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "AccountSuspendedException"),
+        (400, "SendingPausedException"),
+        (404, "NotFoundException"),
+        (403, "AccessDeniedException"),
+    ],
+)
+def test_what_a_person_must_mend_blocks_the_mailbox(status: int, code: str) -> None:
+    with pytest.raises(MailboxBlocked) as caught:
+        sent(status, code, "no")
+
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ConnectTimeoutError(endpoint_url="x"),
+        EndpointConnectionError(endpoint_url="x"),
+        NoCredentialsError(),
+    ],
+)
+def test_what_certainly_did_not_reach_ses_is_tried_later(failure: Exception) -> None:
+    with pytest.raises(TryLater) as caught:
+        sender(Answer(failure)).send(ENVELOPE, MAIL)
+
+    assert caught.value.shared
+
+
+@pytest.mark.parametrize("failure", [ReadTimeoutError(endpoint_url="x"), ConnectionClosedError(endpoint_url="x")])
+def test_a_lost_answer_is_unknown_and_nothing_is_sent_again(failure: Exception) -> None:
+    answer = Answer(failure)
+
+    result = sender(answer).send(ENVELOPE, MAIL)
+
+    assert result.outcome is SendOutcome.UNKNOWN
+    assert len(answer.requests) == 1
+
+
+@pytest.mark.parametrize("count", [0, 51])
+def test_more_recipients_than_ses_takes_are_refused_before_the_call(count: int) -> None:
+    answer = Answer(lambda: (200, "", "id"))
+
+    result = sender(answer).send(replace(ENVELOPE, recipients=("ann@example.org",) * count), MAIL)
+
+    assert result.outcome is SendOutcome.REFUSED
+    assert answer.requests == []
+
+
+def test_a_mail_larger_than_ses_takes_is_refused_before_the_call() -> None:
+    answer = Answer(lambda: (200, "", "id"))
+
+    result = sender(answer).send(ENVELOPE, b"x" * (40 * 1024 * 1024 + 1))
+
+    assert result.outcome is SendOutcome.REFUSED
+    assert answer.requests == []
+
+
+@given(st.text(min_size=1, max_size=60).filter(lambda text: text.encode("utf-8", "replace").decode() == text))
+def test_a_tag_holds_any_name_and_gives_it_back(text: str) -> None:
+    value = tag_value(text)
+
+    assert value.replace("_", "").replace("-", "").isalnum()
+    assert value.isascii()
+    assert read_tag(value) == text
+
+
+@pytest.mark.parametrize("value", ["hex_zz", "hex_ff", "hex_"])
+def test_a_tag_that_is_no_hexadecimal_stays_as_it_is(value: str) -> None:
+    assert read_tag(value) in {value, ""}
