@@ -89,7 +89,8 @@ owner = "ann@contoso.example"
 
 def write_example(folder: Path, text: str = EXAMPLE) -> Path:
     """Write the example and the CA bundle that it names; return the path of the configuration file."""
-    (folder / "ca.pem").write_text(certificate()[0])
+    if not (folder / "ca.pem").exists():
+        (folder / "ca.pem").write_text(certificate()[0])
     path = folder / "router.toml"
     path.write_text(text, "utf-8")
     return path

@@ -163,7 +163,7 @@ def test_deleting_twice_deletes_for_good(box: Client, graph: GraphProcess) -> No
 
 def test_a_batch_holds_twenty_and_a_failed_dependency_answers_424(box: Client) -> None:
     item = box.put()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": "1", "method": "GET", "url": f"{box.client.user}/messages/gone"},
         {"id": "2", "method": "GET", "url": f"{box.client.user}/messages/{item}", "dependsOn": ["1"]},
         {"id": "3", "method": "GET", "url": f"{box.client.user}/messages/{item}"},

@@ -242,6 +242,17 @@ class TestMailboxStates:
 
         assert dict(stores.states.read(SALES).attempts) == {"9": 1}
 
+    def test_hundreds_of_finished_messages_are_forgotten_by_the_release(self, stores: Stores) -> None:
+        lease = lease_of(stores)
+        names = [f"AAMkAGI2{number:04d}" * 12 for number in range(300)]
+        for name in names[:3]:
+            stores.states.begin(lease, name)
+
+        assert stores.states.begin(lease, "next", finished=names) == 1
+        stores.states.release(lease, record())
+
+        assert dict(stores.states.read(SALES).attempts) == {}
+
     def test_mailboxes_of_any_spelling_are_one(self, stores: Stores) -> None:
         if not stores.place:
             pytest.skip("the fake takes names as they are: flows use the key")

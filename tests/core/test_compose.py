@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage
+from email.utils import unquote
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from email_router.core.compose import LOOP_MARK, Outgoing, compose, loop_mark, read_loop_mark
 from email_router.core.errors import MessageRefused
 from email_router.core.message import Address, Attachment, Importance
+from email_router.core.parse import parse
 from email_router.core.wire import mail_address
 
 NOW = datetime(2026, 11, 24, 12, 34, 56, tzinfo=UTC)
@@ -164,9 +167,9 @@ def test_any_subject_and_name_come_back_and_add_no_field(subject: str, name: str
             "Content-Transfer-Encoding",
         ]
     )
-    assert {shown for shown, _ in addresses(message, "To") + addresses(message, "Cc")} == {
-        " ".join(clean(name).split(" "))
-    }
+    # The library's reader makes one space of several, and puts one between two encoded words of a name (Python 3.11).
+    shown = {"".join(each.split()) for each, _ in addresses(message, "To") + addresses(message, "Cc")}
+    assert shown == {"".join(clean(name).split())}
 
 
 @settings(deadline=None, max_examples=200)
@@ -176,9 +179,9 @@ def test_any_text_comes_back(text: str, html: str) -> None:
 
     for kind, given_text in (("plain", text), ("html", html)):
         if given_text:
-            lines = re.split("\r\n|\r|\n|\u2028|\u2029|\x85", given_text)
-            wanted = lines[:-1] if lines[-1] == "" and len(lines) > 1 else lines
-            assert content(message, kind).removesuffix("\n").split("\n") == wanted
+            wanted = re.sub("\r\n|\r|\n|\u2028|\u2029|\x85", "\n", given_text)
+            # The line end before a boundary belongs to the boundary (RFC 2046 5.1.1).
+            assert content(message, kind).rstrip("\n") == wanted.rstrip("\n")
 
 
 @settings(deadline=None, max_examples=200)
@@ -194,9 +197,25 @@ def test_any_attachment_comes_back(name: str, data: bytes, media_type: str) -> N
     wanted = clean(name).replace("/", "_").replace("\\", "_")
     assert part.get_payload(decode=True) == data
     assert part.get_content_disposition() == "attachment"
-    assert (part.get_filename() or "") == wanted
+    assert (part.get_filename() or "") == unquote(
+        wanted
+    )  # the library's reader takes off quotes that are the name's own
     assert part.get_content_type() in {media_type, "application/octet-stream"}
     assert part.get_content_maintype() not in {"message", "multipart"}
+
+
+@settings(deadline=None, max_examples=200)
+@given(subject=TEXT | ODD, name=TEXT | ODD, text=TEXT)
+def test_the_routers_own_reader_reads_what_was_written(subject: str, name: str, text: str) -> None:
+    message = parse(compose(replace(PLAIN, subject=subject, sender=Address(name, "sales@contoso.example"), text=text)))
+
+    assert message.subject.split() == clean(subject).split()
+    assert message.author is not None
+    assert message.author.address == "sales@contoso.example"
+    assert "".join(message.author.name.split()) == "".join(clean(name).split())
+    assert message.message_id == PLAIN.message_id
+    assert message.date == NOW
+    assert message.defects == ()
 
 
 @pytest.mark.parametrize("injection", INJECTIONS)

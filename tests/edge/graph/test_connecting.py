@@ -13,7 +13,7 @@ from email_router.core.mailbox import Mailbox
 from email_router.core.ports import Reach
 from email_router.edge.connect.https import hang_up
 from email_router.edge.sources.graph import GraphSource
-from tests.edge.graph.mailboxes import HERE, source
+from tests.edge.graph.mailboxes import HERE, deltas, source
 from tests.simulators.certificates import make_authority, self_signed
 from tests.simulators.graph.process import SECRET, GraphProcess
 
@@ -85,3 +85,5 @@ def test_a_silent_server_is_given_up(graph: GraphProcess, box: str, monkeypatch:
     assert caught.value.kind == "timeout"
     assert time.monotonic() - began < 1.4
     hang_up()
+    while not deltas(graph):  # the simulator notes the request down when it wakes
+        time.sleep(0.05)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from email_router.core.counters import COUNTERS
 from email_router.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricOutputTypeDef
 
 _NAMESPACE = "EmailRouter"
@@ -38,29 +39,35 @@ def counters(organisation: str) -> Mapping[str, int]:
 
     A counter that has not moved for two weeks is not listed by CloudWatch and counts as 0.
     """
-    now = datetime.now(UTC)
     told = dict.fromkeys(COUNTERS, 0)
     try:
         cloudwatch = boto3.client("cloudwatch")
-        listed = [
-            metric
-            for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=_NAMESPACE)
-            for metric in page["Metrics"]
-            if metric["MetricName"] in told and _of(metric, organisation)
-        ]
-        for start in range(0, len(listed), _ASKED_AT_ONCE):
-            chunk = listed[start : start + _ASKED_AT_ONCE]
-            queries = [_query(number, metric) for number, metric in enumerate(chunk)]
-            pages = cloudwatch.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=queries, StartTime=now - _KEPT, EndTime=now
-            )
-            for result in (result for page in pages for result in page["MetricDataResults"]):
-                told[chunk[int(result["Id"].removeprefix("m"))]["MetricName"]] += round(sum(result["Values"]))
+        for name, value in _sums(cloudwatch, _listed(cloudwatch, organisation)):
+            told[name] += value
     except (BotoCoreError, ClientError) as refusal:
         raise ConfigurationError(
             f"CloudWatch cannot be asked: {refusal}; check AWS_REGION and your credentials"
         ) from refusal
     return told
+
+
+def _listed(cloudwatch: CloudWatchClient, organisation: str) -> list[MetricOutputTypeDef]:
+    """Return the metrics of the counters, each combination of dimensions once."""
+    pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=_NAMESPACE)
+    found = (metric for page in pages for metric in page["Metrics"])
+    wanted = (metric for metric in found if metric["MetricName"] in COUNTERS and _of(metric, organisation))
+    return list({str((metric["MetricName"], metric.get("Dimensions"))): metric for metric in wanted}.values())
+
+
+def _sums(cloudwatch: CloudWatchClient, metrics: Sequence[MetricOutputTypeDef]) -> Iterator[tuple[str, int]]:
+    now = datetime.now(UTC)
+    for start in range(0, len(metrics), _ASKED_AT_ONCE):
+        chunk = metrics[start : start + _ASKED_AT_ONCE]
+        queries = [_query(number, metric) for number, metric in enumerate(chunk)]
+        asked = cloudwatch.get_paginator("get_metric_data")
+        for page in asked.paginate(MetricDataQueries=queries, StartTime=now - _KEPT, EndTime=now):
+            for result in page["MetricDataResults"]:
+                yield chunk[int(result["Id"].removeprefix("m"))]["MetricName"], round(sum(result["Values"]))
 
 
 def _of(metric: MetricOutputTypeDef, organisation: str) -> bool:

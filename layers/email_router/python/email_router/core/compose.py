@@ -44,6 +44,10 @@ _OWN_FIELDS = frozenset(
     }
 )
 _REFERENCES = 30
+_LONGEST_LINE = 900
+_SHORT = 60
+"""Up to this length name and address share a line."""
+
 _UNTYPED = "application/octet-stream"
 _PRIORITY = {Importance.HIGH: ("high", "1"), Importance.LOW: ("low", "5")}
 
@@ -125,7 +129,7 @@ def _further(name: str, value: str) -> tuple[str, str]:
         raise MessageRefused("a further header field has a name that it may not have", kind="unsafe")
     wire.refuse_control(value, f"header field {name}")
     folded = wire.fold(value.strip(), len(name))
-    if "  " in value or max(map(len, folded.split("\r\n"))) > 900:
+    if "  " in value or max(map(len, folded.split("\r\n"))) > _LONGEST_LINE:
         raise MessageRefused(f"the header field {name} cannot be folded", kind="unsafe")
     return name, folded
 
@@ -139,7 +143,7 @@ def _address(address: Address) -> str:
     name = wire.phrase(address.name)
     if not name:
         return bare
-    return f"{name}\r\n <{bare}>" if len(name) + len(bare) > 60 else f"{name} <{bare}>"
+    return f"{name}\r\n <{bare}>" if len(name) + len(bare) > _SHORT else f"{name} <{bare}>"
 
 
 def _last(ids: tuple[str, ...]) -> tuple[str, ...]:

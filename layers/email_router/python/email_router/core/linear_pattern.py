@@ -29,11 +29,19 @@ class _State:
     follow: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Repeat:
+    """How often an atom stands: at least, at most (None: no bound), and whether rather less often than more."""
+
+    fewest: int = 1
+    most: int | None = 1
+    lazy: bool = False
+
+
 class LinearPattern:
     """A regular expression; case is ignored.
 
-    Alternatives and repeats take the longest match at the leftmost place; lazy repeats count as greedy ones.
-    Raises UnfitPatternError.
+    It matches what Python's `re` does, save that possessive repeats count as greedy ones.  Raises UnfitPatternError.
     """
 
     def __init__(self, text: str) -> None:
@@ -52,7 +60,7 @@ class LinearPattern:
         steps = _Steps()
         start = rest = 0
         while start < len(text) and steps.left > 0:
-            end = self._longest(text, start, steps)
+            end = self._end(text, start, steps)
             if end > start:
                 kept.append(text[rest:start])
                 rest = start = end
@@ -60,28 +68,30 @@ class LinearPattern:
                 start += 1
         return "".join(kept) + text[rest:]
 
-    def _longest(self, text: str, start: int, steps: _Steps) -> int:
-        """Return where the longest match from `start` ends, or `start` when there is none."""
+    def _end(self, text: str, start: int, steps: _Steps) -> int:
+        """Return where the match from `start` ends, or `start` when there is none that holds a character."""
         end = at = start
         active = self._closure([self._first], text, at, steps)
         while active and steps.left > 0:
             if 0 in active:
+                preferred = active[
+                    : active.index(0)
+                ]  # whoever comes behind a match would only have been tried without it
+                active = preferred if at > start else [state for state in active if state]
                 end = at
             if at == len(text):
                 break
-            after = [
-                state.follow[0]
-                for state in map(self._states.__getitem__, active)
-                if state.test and state.test.match(text, at)
-            ]
+            states = map(self._states.__getitem__, active)
+            after = [state.follow[0] for state in states if state.test and state.test.match(text, at)]
             at += 1
             active = self._closure(after, text, at, steps)
         return end
 
-    def _closure(self, pending: list[int], text: str, at: int, steps: _Steps) -> set[int]:
-        """Return the states reached without reading a character: those that test one, and the end."""
+    def _closure(self, pending: list[int], text: str, at: int, steps: _Steps) -> list[int]:
+        """Return the states reached without reading a character, preferred ones first: tests of one, and the end."""
         seen: set[int] = set()
-        active: set[int] = set()
+        active: list[int] = []
+        pending.reverse()
         while pending:
             number = pending.pop()
             if number in seen:
@@ -89,9 +99,9 @@ class LinearPattern:
             seen.add(number)
             state = self._states[number]
             if number == 0 or (state.test and not state.place):
-                active.add(number)
+                active.append(number)
             elif state.test is None or state.test.match(text, at):
-                pending.extend(state.follow)
+                pending.extend(reversed(state.follow))
         steps.left -= len(seen) + 1
         return active
 
@@ -114,18 +124,17 @@ class LinearPattern:
         """Read the atoms of one branch, then build them from the last to the first."""
         spans = list(self._spans())
         here = self._at
-        for begin, fewest, most in reversed(spans):
-            after = self._repeated(begin, fewest, most, after)
+        for begin, repeat in reversed(spans):
+            after = self._repeated(begin, repeat, after)
         self._at = here
         return after
 
-    def _spans(self) -> Iterator[tuple[int, int, int | None]]:
-        """Yield where each atom of this branch begins and how often it may stand there."""
+    def _spans(self) -> Iterator[tuple[int, _Repeat]]:
+        """Yield where each atom of this branch begins and how often it stands there."""
         while self._at < len(self._text) and self._text[self._at] not in "|)":
             begin = self._at
             self._skip_atom()
-            fewest, most = self._counts()
-            yield begin, fewest, most
+            yield begin, self._repeat()
 
     def _skip_atom(self) -> None:
         """Step over one atom, a group with all that stands in it."""
@@ -159,37 +168,39 @@ class LinearPattern:
             self._at = group.end()
         return text[at : self._at] if match else text[at]
 
-    def _counts(self) -> tuple[int, int | None]:
-        """Read the quantifier behind an atom, if there is one: how often at least and at most (None: no bound)."""
+    def _repeat(self) -> _Repeat:
+        """Read the quantifier behind an atom, if there is one."""
         text = self._text
         sign = text[self._at : self._at + 1]
         exact = _REPEAT.match(text, self._at)
         if exact:
             self._at = exact.end()
             fewest = int(exact[1])
-            counts = (fewest, int(exact[3]) if exact[3] else None if exact[2] else fewest)
+            most = int(exact[3]) if exact[3] else None if exact[2] else fewest
         elif sign and sign in "*+?":
             self._at += 1
-            counts = (1 if sign == "+" else 0, 1 if sign == "?" else None)
+            fewest, most = (1 if sign == "+" else 0), (1 if sign == "?" else None)
         else:
-            return 1, 1
+            return _Repeat()
+        lazy = text.startswith("?", self._at)
         if text.startswith(("?", "+"), self._at):
             self._at += 1
-        if text.startswith(("*", "+", "?"), self._at) or (counts[1] is not None and counts[1] < counts[0]):
+        if text.startswith(("*", "+", "?"), self._at) or (most is not None and most < fewest):
             msg = f"a repeat that makes no sense before character {self._at + 1}"
             raise UnfitPatternError(msg)
-        return counts
+        return _Repeat(fewest, most, lazy)
 
-    def _repeated(self, begin: int, fewest: int, most: int | None, after: int) -> int:
+    def _repeated(self, begin: int, repeat: _Repeat, after: int) -> int:
         """Build the atom at `begin` as often as it must and may stand before `after`."""
-        if most is None:
+        way = -1 if repeat.lazy else 1
+        if repeat.most is None:
             loop = self._add(None, [])
             body = self._atom(begin, loop)
-            self._states[loop].follow = [body, after]
+            self._states[loop].follow = [body, after][::way]
             after = loop
-        for _ in range((most or fewest) - fewest):
-            after = self._add(None, [self._atom(begin, after), after])
-        for _ in range(fewest):
+        for _ in range((repeat.most or repeat.fewest) - repeat.fewest):
+            after = self._add(None, [self._atom(begin, after), after][::way])
+        for _ in range(repeat.fewest):
             after = self._atom(begin, after)
         return after
 

@@ -22,6 +22,7 @@ _WORD = "=?"
 _WORD_BYTES = 39
 """Bytes in one encoded word: with the field's name before it a line stays within the 76 characters of RFC 2047 2."""
 _LINE = 76
+_CONTINUES = 0x80  # of UTF-8 (RFC 3629 3): a byte inside a character
 _LONGEST_ADDRESS = 254  # RFC 3696 erratum 1690
 _LONGEST_WORD = 900
 _SEGMENT = 54
@@ -102,7 +103,7 @@ def encoded_words(text: str) -> str:
     start = 0
     while start < len(raw):
         end = min(start + _WORD_BYTES, len(raw))
-        while end < len(raw) and raw[end] & 0xC0 == 0x80:
+        while end < len(raw) and raw[end] & 0xC0 == _CONTINUES:
             end -= 1
         words.append(raw[start:end])
         start = end

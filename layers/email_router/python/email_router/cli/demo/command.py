@@ -17,9 +17,9 @@ from email_router.cli.run.show import show
 
 _NEXT = f"""
 What to try next
-  email-router demo --mail DIR          route your own .eml files too (they go to {SALES})
-  email-router inspect FILE --json      what the router reads in one message
-  email-router local --config FILE      the same functions against your own mail servers
+  .venv/bin/email-router demo --mail DIR          route your own .eml files too (they go to {SALES})
+  .venv/bin/email-router inspect FILE --json      what the router reads in one message
+  .venv/bin/email-router local --config FILE      the same functions against your own mail servers
 The README shows a configuration, docs/architecture.md how it works."""
 
 

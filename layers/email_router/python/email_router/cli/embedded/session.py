@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import urllib.request
 from collections import Counter
@@ -79,7 +80,10 @@ class EmbeddedCloud:
             scratch = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="email-router-")))
             if self.folder is not None:
                 opening.enter_context(locked(self.folder))
-            ministack = MiniStack(self.folder or scratch, checkout=self.checkout, environment=self.environment)
+            # Not in the state's folder: when that is full, only the saving fails, with a clear word.
+            ministack = MiniStack(scratch, checkout=self.checkout, environment=self.environment)
+            if self.folder is not None:
+                opening.callback(_keep_log, ministack.log_file, self.folder)
             endpoint = Endpoint(opening.enter_context(ministack).endpoint)
             stack = deploy(endpoint, self.checkout.template, build_assets(self.checkout), self.parameters)
             stack.limit_parallel(self.parallel)
@@ -121,6 +125,12 @@ def attach_running(folder: Path) -> DeployedStack | None:
             return attach(endpoint)
     except (OSError, ValueError, KeyError, BotoCoreError, ClientError):
         return None
+
+
+def _keep_log(log: Path, folder: Path) -> None:
+    """Leave the emulator's log where a person finds it; for want of room, not."""
+    with suppress(OSError):
+        shutil.copyfile(log, folder / log.name)
 
 
 def _announce(folder: Path, endpoint: Endpoint) -> Path:

@@ -49,24 +49,45 @@ def fetch(stack: DeployedStack) -> None:
 
 def wait(stack: DeployedStack, progress: Progress, what: str) -> Wait:
     """Wait until the queues are quiet, or until nothing has changed for so long that nobody works on what they hold."""
-    seen = backlog(stack)
+    return wait_for(Signs(lambda: backlog(stack), lambda: _items(stack), lambda: _failed(stack)), progress, what)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What is looked at while waiting: the queues, what else changes while somebody works, whether a function failed."""
+
+    backlog: Callable[[], Backlog]
+    stores: Callable[[], object]
+    failed: Callable[[], bool]
+
+
+def wait_for(
+    signs: Signs,
+    progress: Progress,
+    what: str,
+    *,
+    stalled: float = _STALLED,
+    stalled_after_failure: float = _STALLED_AFTER_FAILURE,
+) -> Wait:
+    """Wait by these signs; `stalled` and `stalled_after_failure` are the seconds without a change after which waiting ends."""
     moved = time.monotonic()
     quiet_since: float | None = None
     before: object = None
     while True:
-        now = time.monotonic()
-        progress(f"{what}: {seen.left} orders left" if seen.left else what)
-        quiet_since = (quiet_since or now) if seen.quiet else None
-        if quiet_since is not None and now - quiet_since >= _SETTLE:
-            return Wait(quiet=True, backlog=seen)
-        signs = (seen, _items(stack)) if not seen.quiet else None
-        if signs != before:
-            before, moved = signs, now
-        limit = _STALLED_AFTER_FAILURE if not seen.quiet and _failed(stack) else _STALLED
-        if now - moved > limit:
-            return Wait(quiet=False, backlog=seen)
+        seen, now = signs.backlog(), time.monotonic()
+        progress(f"{what}; orders in the queues: {seen.left}" if seen.left else what)
+        if seen.quiet:
+            quiet_since = quiet_since or now
+            if now - quiet_since >= _SETTLE:
+                return Wait(quiet=True, backlog=seen)
+        else:
+            quiet_since = None
+            after = (seen, signs.stores())
+            if after != before:
+                before, moved = after, now
+            elif now - moved > (stalled_after_failure if signs.failed() else stalled):
+                return Wait(quiet=False, backlog=seen)
         time.sleep(_POLL)
-        seen = backlog(stack)
 
 
 def _items(stack: DeployedStack) -> tuple[int, ...]:

@@ -57,7 +57,7 @@ def instant(at: int | None) -> datetime | None:
 
 def sortable(at: datetime) -> str:
     """Return the instant as text whose order is that of time: `2026-11-02T09:00:00.000000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def squeeze(value: object) -> bytes:
@@ -93,7 +93,7 @@ def to_plain(value: object) -> object:
     for name, default in _defaults(kind):
         inner = getattr(value, name)
         if inner is not default and inner != default:
-            plain[name] = to_plain(inner)
+            plain[name] = inner if type(inner) is str else to_plain(inner)
     return plain
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from email_router.core.dedupe import message_key
 from email_router.core.ledger import Claim, Delivery, KnownEmail, Link, LinkKind, Outcome, Receipt, Trace
@@ -139,6 +140,7 @@ def rests_on(key: str, link: Link) -> bool:
     return link.kind is LinkKind.MESSAGE_ID and key_of_id(link.value) == key
 
 
+@lru_cache(maxsize=4096)
 def key_of_id(message_id: str) -> str | None:
     """Return the key of an incoming message with this Message-ID, or None where ids of this form make no key."""
     made = message_key(Message(size=0, message_id=message_id), "incoming")

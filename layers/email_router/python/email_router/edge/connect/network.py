@@ -37,6 +37,9 @@ _NEVER = tuple(
     )
 )
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052 2.1
+_PASSAGES = (ip_network("::ffff:0:0/96"), ip_network("2002::/16"), ip_network("2001::/32"), _NAT64)
+"""IPv6 networks whose addresses only lead to an IPv4 address inside them: mapped, 6to4, Teredo, NAT64."""
+
 _NO_SUCH_NAME = frozenset(
     code for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if (code := getattr(socket, name, None)) is not None
 )
@@ -121,13 +124,13 @@ def _denial(address: IpAddress, reach: Reach) -> str:
 
 
 def _denial_of_one(address: IpAddress, reach: Reach) -> str:
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+    if any(address in network for network in _PASSAGES if network.version == address.version):
         return ""  # the address inside is the one that is reached; it is judged on its own
     if any(address in network for network in _NEVER if network.version == address.version):
         return "link-local, reserved or a metadata service"
     if address.is_loopback:
         return "" if reach.loopback else "this machine itself"
-    if address.is_global or (isinstance(address, IPv6Address) and address in _NAT64):
+    if address.is_global:
         return ""
     return "" if _allowed(address, reach.private) else "private"
 

@@ -14,8 +14,8 @@ Wire = Any
 def pack(value: Value) -> dict[str, Any]:
     """Return the value as DynamoDB writes it."""
     kind = type(value)
-    if kind is str:
-        return {"S": value}
+    if isinstance(value, str):
+        return {"S": value if value.isascii() else _encodable(value)}
     if kind is int:
         return {"N": str(value)}
     if kind is bytes:
@@ -24,8 +24,6 @@ def pack(value: Value) -> dict[str, Any]:
         return {"BOOL": value}
     if value is None:
         return {"NULL": True}
-    if isinstance(value, str):
-        return {"S": str(value)}
     if isinstance(value, Mapping):
         return {"M": {name: pack(one) for name, one in value.items()}}
     if isinstance(value, Sequence):
@@ -53,6 +51,11 @@ def unpack(value: Mapping[str, Any]) -> Wire:
 def unpack_item(item: Mapping[str, Any]) -> Item:
     """Return the item in plain values."""
     return {name: unpack(value) for name, value in item.items()}
+
+
+def _encodable(text: str) -> str:
+    """Return the text with what UTF-8 cannot hold (half of a pair of surrogates) as question marks: DynamoDB refuses it."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def size_of(packed: Mapping[str, Any]) -> int:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _INLINE = 1024
+_FORGOTTEN = 100  # an expression takes 4 KB
 _FREE = "attribute_not_exists(#lease_until)"
 
 
@@ -134,8 +135,9 @@ class DynamoMailboxStates:
         self._forget(before, values)
 
     def begin(self, lease: Lease, source_id: str, finished: Sequence[str] = ()) -> int:
-        """Count that this message is begun, and forget the finished ones, in one write."""
-        gone = {f"#gone{number}": name for number, name in enumerate(set(finished) - {source_id})}
+        """Count that this message is begun, and forget the finished ones (100 at most, release forgets the rest), in one write."""
+        over = sorted(set(finished) - {source_id})[:_FORGOTTEN]
+        gone = {f"#gone{number}": name for number, name in enumerate(over)}
         removal = " REMOVE " + ", ".join(f"#attempts.{name}" for name in gone) if gone else ""
         expression = f"SET #attempts.#begun = if_not_exists(#attempts.#begun, :zero) + :one{removal}"
         names = {"#begun": source_id, **gone}

@@ -7,6 +7,7 @@ Encryption and retention are the bucket's.  All calls may be repeated; a stream 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import CompletedPartTypeDef
 
-PART = 8 * 1024 * 1024
-"""Bytes of one part of a stream, held in memory; S3 takes no part under 5 MB but the last, and 10,000 parts."""
+PART = 5 * 1024 * 1024
+"""Bytes of one part of a stream, held in memory; S3 takes none under 5 MB but the last, and 10,000 parts."""
 
 
 class S3BlobStore:
@@ -37,7 +38,7 @@ class S3BlobStore:
             self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=data)
 
     def put_stream(self, key: str, pieces: Iterable[bytes]) -> int:
-        """Store the pieces, one part of 8 MB in memory at a time; return the size in bytes."""
+        """Store the pieces, one part of 5 MB in memory at a time; return the size in bytes."""
         parts = _parts(pieces)
         first = next(parts, b"")
         if len(first) < PART:
@@ -47,7 +48,9 @@ class S3BlobStore:
             upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key(key))["UploadId"]
         done = False
         try:
-            size = self._upload(key, upload, first, parts)
+            parts = chain((first,), parts)
+            del first
+            size = self._upload(key, upload, parts)
             done = True
         finally:
             if not done:
@@ -75,10 +78,10 @@ class S3BlobStore:
         kind, _, rest = key.partition("/")
         return f"{kind}/{self._organisation}/{rest}"
 
-    def _upload(self, key: str, upload: str, first: bytes, rest: Iterator[bytes]) -> int:
+    def _upload(self, key: str, upload: str, parts: Iterable[bytes]) -> int:
         written: list[CompletedPartTypeDef] = []
         size = 0
-        for number, part in enumerate(_all(first, rest), 1):
+        for number, part in enumerate(parts, 1):
             with translated(self._what):
                 answer = self._client.upload_part(
                     Bucket=self._bucket, Key=self._key(key), UploadId=upload, PartNumber=number, Body=part
@@ -96,18 +99,19 @@ class S3BlobStore:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key(key), UploadId=upload)
 
 
-def _all(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
-
-
 def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the pieces as parts of exactly PART bytes, the last one shorter."""
     kept = bytearray()
     for piece in pieces:
         kept += piece
         while len(kept) >= PART:
-            yield bytes(kept[:PART])
+            yield _first(kept)
             del kept[:PART]
     if kept:
         yield bytes(kept)
+
+
+def _first(kept: bytearray) -> bytes:
+    """Return the first PART bytes, copied once."""
+    with memoryview(kept) as whole, whole[:PART] as part:
+        return bytes(part)
