@@ -264,6 +264,36 @@ def test_deleting_page_by_page_reads_and_deletes_everything_once(house: House) -
     assert house.count() == 0
 
 
+def test_a_page_fetched_at_once_may_be_taken_and_disposed_of_piece_by_piece(house: House, source: MailSource) -> None:
+    mails = [mail(number, b"x" * 2000 + b"\r\n") for number in range(6)]
+    for raw in mails:
+        house.put(raw)
+
+    raws = []
+    for page in source.pages(Position(), 10):
+        fetched = source.fetch(page.listed, LIMIT)
+        while group := list(itertools.islice(fetched, 2)):
+            raws += [each.raw for each in group]
+            source.dispose([each.source_id for each in group], AfterDelivery.DELETE)
+
+    assert raws == mails
+    assert house.count() == 0
+
+
+def test_another_question_in_the_middle_of_a_fetch_spoils_neither(house: House, source: MailSource) -> None:
+    mails = [mail(number, b"x" * 2000 + b"\r\n") for number in range(6)]
+    for raw in mails:
+        house.put(raw)
+
+    every = listed(source)
+    fetched = source.fetch(every, LIMIT)
+    first = next(iter(fetched)).raw
+    streamed = b"".join(source.stream(every[4].source_id))
+
+    assert [first, *(each.raw for each in fetched)] == mails
+    assert streamed == mails[4]
+
+
 def test_a_fetch_left_early_does_not_spoil_what_follows(house: House, source: MailSource) -> None:
     mails = [mail(number, b"x" * 5000 + b"\r\n") for number in range(4)]
     for raw in mails:

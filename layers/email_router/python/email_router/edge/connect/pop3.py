@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from email_router.core.ports import Reach
 
 POP3_PORT, POP3S_PORT = 110, 995
-WINDOW = 32
+WINDOW = 128
 """How many commands may be under way where the server announces PIPELINING."""
 
 _LONGEST_ID = 255
@@ -66,9 +66,9 @@ class Pop3Session:
         return session
 
     @property
-    def alive(self) -> bool:
-        """Tell whether the session can take another command."""
-        return self._line.open
+    def idle(self) -> bool:
+        """Tell whether the session can take another command: the line stands, and no answer is on its way."""
+        return self._line.open and not self._under_way
 
     def login(self, user: str, password: str) -> None:
         """Log in with USER and PASS.  Raises MailboxBlocked "login_refused", TryLater (shared) when the server says: not now."""

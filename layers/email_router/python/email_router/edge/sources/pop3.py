@@ -13,7 +13,7 @@ from email_router.edge.connect.line import READ_SECONDS
 from email_router.edge.connect.pop3 import Block, Pop3Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from email_router.core.mailbox import Mailbox, Profile
     from email_router.core.ports import Reach
@@ -52,7 +52,6 @@ class Pop3Source:
         self._listing: _Listing | None = None
         self._unfetched: set[str] = set()  # of the page being served
         self._doomed: dict[str, None] = {}  # to be deleted by the next QUIT
-        self._marked: set[str] = set()  # those that this session was told of
         self._deleted: set[str] = set()
 
     def has_news(self, position: Position) -> bool:
@@ -87,7 +86,10 @@ class Pop3Source:
             yield Page(listed, Position(b"".join(read), mark if last else ""), last)
 
     def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
-        """Retrieve in a pipeline; of a message over the limit its header block, by TOP where the server knows it."""
+        """Retrieve in a pipeline; of a message over the limit its header block, by TOP where the server knows it.
+
+        What is not taken stays in the line, so a whole page may be fetched at once and taken piece by piece, disposing in between.
+        """
         done = 0
         while done < len(listed):
             done = yield from self._run(listed, done, limit)
@@ -109,8 +111,6 @@ class Pop3Source:
         self._doomed.update(dict.fromkeys(source_ids))
         if not self._unfetched:
             self._commit()
-            return
-        self._again(self._mark_doomed)
 
     def position(self) -> Position | None:
         """Return None: nothing is learned from a mailbox without news."""
@@ -120,7 +120,7 @@ class Pop3Source:
         """End the session; never raises."""
         try:
             self._commit(_FAREWELL_SECONDS)
-            if self._session is not None and self._session.alive:
+            if self._session is not None and self._session.idle:
                 self._session.quit(_FAREWELL_SECONDS)
         except RouterError:
             pass
@@ -128,7 +128,7 @@ class Pop3Source:
             self._forget()
 
     def _open(self) -> Pop3Session:
-        if self._session is not None and self._session.alive:
+        if self._session is not None and self._session.idle:
             return self._session
         self._forget()
         if not self._password:
@@ -151,7 +151,6 @@ class Pop3Source:
             self._session.drop()
         self._session = None
         self._listing = None
-        self._marked.clear()
 
     def _listed(self) -> _Listing:
         """Return number and size by name, listed once a session; names stay the same over the sessions of this object."""
@@ -176,6 +175,8 @@ class Pop3Source:
         ]
         with closing(session.blocks(commands, limit)) as blocks:
             for index in range(start, len(listed)):
+                if session is not self._session:  # something else was asked in the meantime
+                    return index
                 found = listing.get(listed[index].source_id)
                 self._unfetched.discard(listed[index].source_id)
                 if found is None:
@@ -216,36 +217,29 @@ class Pop3Source:
         raise session.trouble("RETR", refusal)
 
     def _commit(self, seconds: float = READ_SECONDS) -> None:
-        """Delete for good what is doomed."""
-        if self._doomed:
-            self._again(lambda: self._quit(seconds))
-
-    def _quit(self, seconds: float) -> None:
-        self._mark_doomed()
-        if self._marked:
-            self._open().quit(seconds)
-            self._forget()
-        self._deleted.update(self._doomed)
-        self._doomed.clear()
-
-    def _mark_doomed(self) -> None:
-        """Tell this session what to delete; what is gone already is no error."""
-        listing = self._listed()
-        unmarked = [name for name in self._doomed if name in listing and name not in self._marked]
-        if unmarked:
-            self._marked.update(unmarked)
-            self._open().delete([listing[name][0] for name in unmarked])
-
-    def _again(self, act: Callable[[], None]) -> None:
-        """Act, and once more in a new session where a session kept open turns out to be lost: deleting is repeatable."""
+        """Delete for good what is doomed, in a new session where the one kept open turns out to be lost: deleting is repeatable."""
+        if not self._doomed:
+            return
         kept_open = self._session is not None
         try:
-            act()
+            self._delete(seconds)
         except TryLater:
             self._forget()
             if not kept_open:
                 raise
-            act()
+            self._delete(seconds)
+        self._deleted.update(self._doomed)
+        self._doomed.clear()
+
+    def _delete(self, seconds: float) -> None:
+        """Delete what is doomed and still listed; what is gone already is no error."""
+        listing = self._listed()
+        numbers = [listing[name][0] for name in self._doomed if name in listing]
+        if numbers:
+            session = self._open()
+            session.delete(numbers)
+            session.quit(seconds)
+            self._forget()
 
 
 def _named(listing: Sequence[tuple[int, str, int | None]], deleted: set[str]) -> _Listing:
