@@ -18,6 +18,8 @@ SEND_TIMEOUT = Duration.seconds(300)
 WORK_VISIBILITY = Duration.seconds(6 * 300)
 WORK_RETENTION = Duration.days(4)
 WORK_ATTEMPTS = 5
+DRILL = "email-router.drill"
+"""Nobody may put events in the name of aws.ses; under this one an operator tries the road of a bounce (PutEvents needs a permission)."""
 REPORTED = [
     ses.EmailSendingEvent.SEND,
     ses.EmailSendingEvent.REJECT,
@@ -121,4 +123,4 @@ class Outgoing(Construct):
         The shape: docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-eventbridge-examples.html
         """
         ours = {"ses:configuration-set": [self.configuration_set.configuration_set_name]}
-        return events.EventPattern(source=["aws.ses"], detail={"mail": {"tags": ours}})
+        return events.EventPattern(source=["aws.ses", DRILL], detail={"mail": {"tags": ours}})

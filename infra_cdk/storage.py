@@ -14,6 +14,8 @@ from infra_cdk.resources import keep_logical_id
 TIME_TO_LIVE = "expires"
 KEPT_FOR_A_WHILE = ("raw/", "unread/", "quarantine/")
 RAW_MAIL_DAYS = 180
+SCHEDULED = ("organisation", "mailbox", "minimum", "maximum", "last_mail", "blocked_until", "next_retry")
+"""What the scheduler reads of a mailbox; the e-mails listed by the same index are read again by their keys."""
 UNDO_DAYS = 7
 
 
@@ -29,7 +31,7 @@ class Storage(Construct):
         super().__init__(scope, construct_id)
         self.key = self._key()
         self.router = self._table("RouterTable")
-        self._index(self.router, "schedule", "spk", "ssk")
+        self._index(self.router, "schedule", "spk", "ssk", SCHEDULED)
         self.crm = self._table("CrmTable")
         self._index(self.crm, "listing", "lpk", "lsk")
         self._index(self.crm, "pending", "ppk", "psk")
@@ -79,12 +81,16 @@ class Storage(Construct):
         keep_logical_id(table, name)
         return table
 
-    def _index(self, table: dynamodb.Table, name: str, partition_key: str, sort_key: str) -> None:
+    def _index(
+        self, table: dynamodb.Table, name: str, partition_key: str, sort_key: str, also: tuple[str, ...] = ()
+    ) -> None:
+        """Add an index that holds the keys, and `also` these attributes: whatever it holds is written twice."""
         table.add_global_secondary_index(
             index_name=name,
             partition_key=string_key(partition_key),
             sort_key=string_key(sort_key),
-            projection_type=dynamodb.ProjectionType.ALL,
+            projection_type=dynamodb.ProjectionType.INCLUDE if also else dynamodb.ProjectionType.KEYS_ONLY,
+            non_key_attributes=list(also) or None,
         )
 
     def _bucket(self) -> s3.Bucket:

@@ -12,6 +12,7 @@ import pytest
 
 from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.core.ports import Reach
+from email_router.edge.connect import entra as entra_login
 from email_router.edge.connect import microsoft_login
 from email_router.edge.connect.https import hang_up
 from email_router.edge.connect.microsoft_login import Account, access_token, account_of, forget_token
@@ -247,7 +248,7 @@ def test_an_authority_may_name_its_tenant_itself(entra: GraphProcess) -> None:
 def test_a_login_host_that_sends_us_elsewhere_gets_no_secret(
     entra: GraphProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    http = microsoft_login._Http(account(entra))
+    http = entra_login._Http(account(entra))
 
     with pytest.raises(MailboxBlocked) as caught:
         http.post("https://localhost:1/token", data={"client_secret": SECRET})

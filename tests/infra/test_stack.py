@@ -253,7 +253,7 @@ def test_reports_of_our_mail_reach_record_delivery() -> None:
 
     assert "EventBusName" not in rule or text_of(rule["EventBusName"]) == "default"
     assert rule["EventPattern"] == {
-        "source": ["aws.ses"],
+        "source": ["aws.ses", "email-router.drill"],
         "detail": {"mail": {"tags": {"ses:configuration-set": [{"Ref": name}]}}},
     }
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeliveryReportDeadLetters", "Arn"]}}

@@ -200,6 +200,9 @@ class Session:
         """RFC 1939 7, with the codes of RFC 2449 and 3206."""
         if argument != self.server.password:
             return self.say("-ERR [AUTH] Authentication failed.")
+        deadline = time.monotonic() + self.server.lock_seconds
+        while self.user in self.server.locked and time.monotonic() < deadline:
+            time.sleep(0.01)  # a session that was cut is about to end
         if self.user in self.server.locked:
             return self.say("-ERR [IN-USE] Mailbox is in use by another session.")
         self.server.locked.add(self.user)
@@ -280,6 +283,7 @@ class Pop3Server:
         self.store = Store(folder)
         self.password = password
         self.locked: set[str] = set()
+        self.lock_seconds = 2.0
         self.sessions = 0
         self.context: ssl.SSLContext | None = None
         self._servers = [self._listen(tls=False)]

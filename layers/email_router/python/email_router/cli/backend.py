@@ -12,6 +12,7 @@ from email_router.cli import deployed
 from email_router.cli.embedded.counters import read_counters
 from email_router.cli.embedded.session import EmbeddedCloud, attach_running
 from email_router.cli.embedded.stack import DeployedStack
+from email_router.cli.output import tell
 from email_router.cli.place import Place
 from email_router.core.errors import ConfigurationError
 from email_router.wiring.configuration import Loaded
@@ -94,11 +95,18 @@ def opened_for_change(state: Path, stack: str) -> Iterator[Backend]:
     running = attach_running(state)
     if running is not None:
         yield Backend(
-            services_of(running), lambda: None, lambda _: _with_earlier(state, read_counters(running)), running
+            services_of(running), _saved_by_the_run, lambda _: _with_earlier(state, read_counters(running)), running
         )
         return
     with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
         yield of_cloud(cloud)
+
+
+def _saved_by_the_run() -> None:
+    """Only the process that holds the folder may write there."""
+    tell(
+        "`email-router local` is running on this folder: it saves this change with its next round, within a minute or so"
+    )
 
 
 def of_cloud(cloud: EmbeddedCloud) -> Backend:

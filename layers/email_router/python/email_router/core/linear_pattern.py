@@ -41,7 +41,8 @@ class _Repeat:
 class LinearPattern:
     """A regular expression; case is ignored.
 
-    It matches what Python's `re` does, save that possessive repeats count as greedy ones.  Raises UnfitPatternError.
+    It matches what Python's `re` does, save that possessive repeats count as greedy ones, and that repeats of what can be
+    empty may end elsewhere.  Raises UnfitPatternError.
     """
 
     def __init__(self, text: str) -> None:

@@ -17,7 +17,7 @@ from email_router.cli.demo.letters import LETTERS, activity
 from email_router.cli.demo.stage import Stage, stage
 from email_router.cli.demo.world import ANN, CLOSED, ORGANISATION, RECORDS, configuration
 from email_router.cli.demo.writing import Sample
-from email_router.cli.embedded.events import deliver_event
+from email_router.cli.embedded.events import put_event
 from email_router.cli.embedded.session import EmbeddedCloud
 from email_router.cli.embedded.stack import DeployedStack
 from email_router.cli.embedded.trouble import EmbeddedCloudError
@@ -27,6 +27,7 @@ from email_router.cli.run.report import Cases, Run, Told, report
 from email_router.core.parse import parse
 from email_router.wiring.configuration import load
 
+_REPORTED_WITHIN = 20.0
 Progress = Callable[[str], None]
 
 
@@ -136,5 +137,7 @@ class _Scene:
         if state is None or not state.provider_id:
             return
         detail = bounce_detail(state, ORGANISATION, self.backend.services.environment.ses_configuration_set)
-        deliver_event(self.stack, "aws.ses", "Email Bounced", detail)
-        once.wait(self.stack, self.progress, "reporting a bounce")
+        put_event(self.stack, "Email Bounced", detail)
+        deadline = time.monotonic() + _REPORTED_WITHIN
+        while self.place.outgoing.get(letter.activity) == state and time.monotonic() < deadline:
+            time.sleep(0.1)

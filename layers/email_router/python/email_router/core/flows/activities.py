@@ -20,6 +20,8 @@ from email_router.core.parties import choose_sender, mailbox_owner_of, owner_of,
 from email_router.core.settings import Configuration
 
 _HEADERS_KEPT = 200
+_NOT_KEPT = ("dkim-signature", "arc-", "x-ms-exchange-", "x-google-", "x-microsoft-antispam", "x-forefront-antispam")
+"""Signatures and filters' notes: no question looks at them, and they are most of a header."""
 _HEADER_LENGTH_KEPT = 2_000
 
 
@@ -134,7 +136,7 @@ def make_trace(decision: Decision, source: str, regarding: Record | None, now: d
     """Return everything that was asked of the message, and the headers it rests on."""
     draft, match, verdict = decision.draft, decision.match, decision.verdict
     delivers = decision.delivers
-    kept = draft.message.headers[:_HEADERS_KEPT]
+    kept = [one for one in draft.message.headers if not one[0].startswith(_NOT_KEPT)][:_HEADERS_KEPT]
     return Trace(
         key=decision.key,
         mailbox=draft.mailbox.key,

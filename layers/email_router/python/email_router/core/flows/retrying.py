@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from email_router.core import counters
-from email_router.core.errors import RouterError
+from email_router.core.errors import MessageRefused, RouterError
 from email_router.core.fetched import Fetched, Wrapper
 from email_router.core.flows.incoming import Decision, Incoming
 from email_router.core.ledger import Outcome, Quarantined, Receipt, Retry, Trace
@@ -71,7 +71,11 @@ class Failures:
         now = self.incoming.clock.now()
         blob = f"unread/{hashlib.sha256(f'{self.mailbox.key}/{source_id}'.encode()).hexdigest()}"
         tap = _Tap()
-        size = self.incoming.blobs.put_stream(blob, tap.through(source.stream(source_id)))
+        try:
+            size = self.incoming.blobs.put_stream(blob, tap.through(source.stream(source_id)))
+        except MessageRefused:  # taken away in the meantime, or the server cannot give it: its place is still listed
+            size = 0
+            self.incoming.blobs.put(blob, b"")
         key = tap.digest()
         text = (
             f"{self.mailbox.address}: handling this message ended the worker {begun - 1} times; it was set aside unread"

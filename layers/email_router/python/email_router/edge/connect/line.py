@@ -31,6 +31,8 @@ _WORDS = 200
 def words(answer: bytes) -> str:
     """Return a server's own words, fit for a log: printable, at most 200 characters."""
     text = answer.decode("utf-8", "replace").strip()
+    if text.isprintable():
+        return text[:_WORDS]
     return "".join(character if character.isprintable() else "?" for character in text)[:_WORDS]
 
 
