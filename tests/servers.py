@@ -196,7 +196,9 @@ class DovecotServer:
     def files(self, address: str) -> list[Path]:
         """Return the files of the mailbox's messages, oldest first."""
         box = self._mailbox(address)
-        return sorted((path for folder in ("new", "cur") for path in (box / folder).iterdir()), key=lambda path: path.name)
+        return sorted(
+            (path for folder in ("new", "cur") for path in (box / folder).iterdir()), key=lambda path: path.name
+        )
 
     def stop(self) -> None:
         """Stop Dovecot and remove its folder."""
@@ -233,7 +235,9 @@ class PostfixServer:
         owner = pwd.getpwnam("mail")
         settings = _POSTFIX.format(
             folder=self.folder,
-            daemons=next((path for path in ("/usr/lib/postfix/sbin", "/usr/libexec/postfix") if Path(path).exists()), ""),
+            daemons=next(
+                (path for path in ("/usr/lib/postfix/sbin", "/usr/libexec/postfix") if Path(path).exists()), ""
+            ),
             home=dovecot.home,
             maps=", ".join(f"{{ {address} = {address}/ }}" for address in addresses),
             uid=owner.pw_uid,

@@ -123,7 +123,7 @@ def sender(house: House) -> Iterator[MailSender]:
 @pytest.fixture
 def now() -> datetime:
     """An instant that a Date may hold."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - the annotations need it as well
+    from datetime import UTC, datetime
 
     return datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

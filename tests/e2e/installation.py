@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from email_router.cli.backend import PARAMETERS, Backend, of_cloud
@@ -52,8 +53,6 @@ class Installation:
 
     def traces(self) -> list[Trace]:
         """Everything that was asked of messages."""
-        from datetime import UTC, datetime
-
         return list(self.services.ledger(ORGANISATION).traces_since(datetime(2000, 1, 1, tzinfo=UTC)))
 
     def state(self, mailbox: str) -> MailboxState:

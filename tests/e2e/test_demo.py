@@ -27,7 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     (folder / "mails" / "own.eml").write_bytes(OWN)
     began = time.monotonic()
     ran = run("demo", "--json", "--mail", "mails", folder=folder)
-    print(f"the demo took {time.monotonic() - began:.1f} seconds")  # noqa: T201 - shown with pytest -s
+    print(f"the demo took {time.monotonic() - began:.1f} seconds")
     assert list(folder.iterdir()) == [folder / "mails"]
     return ran
 

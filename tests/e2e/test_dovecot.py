@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def on_the_wire(raw: bytes) -> bytes:
 def test_every_mail_of_the_corpora_is_accounted_for_exactly_once(delivered: Delivered) -> None:
     keys = expected_keys(delivered.mails)
     ledger = delivered.there.services.ledger(ORGANISATION)
-    outcomes = Counter()
+    outcomes: Counter[Outcome] = Counter()
     unaccounted = []
     for key, names in keys.items():
         receipts = ledger.receipts(key)
@@ -168,7 +168,7 @@ def test_the_activities_hold_what_the_corpora_say(delivered: Delivered) -> None:
     assert agreed / expected >= 0.9
 
 
-def message_of(email: EmailActivity, blob) -> Message:  # type: ignore[no-untyped-def]  # a blob store's get
+def message_of(email: EmailActivity, blob: Callable[[str], bytes]) -> Message:
     """Return what the activity tells, in the shape of a message."""
 
     def people(role: Role) -> tuple[Address, ...]:

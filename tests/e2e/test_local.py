@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from email_router.core.parse import parse
-from tests.e2e.command import PROGRAM, email_router
+from tests.e2e.command import PROGRAM, Ended, email_router
 from tests.flows.house import mail
 from tests.servers import DovecotServer, PostfixServer
 from tests.simulators.certificates import Authority
@@ -62,11 +62,11 @@ class Office:
     dovecot: DovecotServer
     sales: str
 
-    def run(self, *arguments: object, within: float = 240):  # type: ignore[no-untyped-def]  # Ended
+    def run(self, *arguments: object, within: float = 240) -> Ended:
         """Run a command on the state."""
         return email_router(*arguments, "--state", self.folder / "state", env=self.env, within=within)
 
-    def local(self, *arguments: object):  # type: ignore[no-untyped-def]  # Ended
+    def local(self, *arguments: object) -> Ended:
         """One round."""
         return self.run("local", "--config", self.folder / "router.toml", "--once", "--json", *arguments)
 

@@ -12,8 +12,8 @@ from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
 from email_router.core.mailbox import Direction
 from tests.e2e.installation import installation
 from tests.flows.house import NOW, mail
-from tests.simulators.pop3 import Pop3Process
 from tests.simulators.certificates import Authority
+from tests.simulators.pop3 import Pop3Process
 from tests.simulators.smtp import PASSWORD, USER, SmtpProcess
 
 CONFIGURATION = """

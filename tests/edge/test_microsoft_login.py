@@ -274,7 +274,7 @@ def test_the_source_is_imported_without_msal_and_requests() -> None:
 def _rsa_pair(folder: object) -> tuple[str, str]:
     command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=app"
     subprocess.run(command.split(), cwd=str(folder), check=True, capture_output=True)
-    from pathlib import Path  # noqa: PLC0415 - only here
+    from pathlib import Path
 
     where = Path(str(folder))
     return (where / "cert.pem").read_text(), (where / "key.pem").read_text()

@@ -543,9 +543,12 @@ def test_a_port_that_speaks_no_tls_is_told_with_what_to_do(server: Pop3Server, a
 
 
 def test_a_bundle_that_holds_no_certificates_is_a_configuration_error(server: Pop3Server) -> None:
-    with closing(
-        Pop3Source(profile(server, Security.TLS, "nonsense"), Mailbox(address=ADDRESS), PASSWORD, LOCAL)
-    ) as source, pytest.raises(ConfigurationError, match="ca_bundle"):
+    with (
+        closing(
+            Pop3Source(profile(server, Security.TLS, "nonsense"), Mailbox(address=ADDRESS), PASSWORD, LOCAL)
+        ) as source,
+        pytest.raises(ConfigurationError, match="ca_bundle"),
+    ):
         source.has_news(Position())
 
 

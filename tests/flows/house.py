@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from email_router.core.flows.incoming import Incoming, Timing
 from email_router.core.flows.route_mailbox import PassSummary, RouteMailbox
 from email_router.core.mailbox import Accept, Direction, Mailbox, MailboxKind, Profile
+from email_router.core.message import Message
 from email_router.core.parse import parse
 from email_router.core.settings import Configuration, Tracking
 from email_router.core.work import MailboxWork
@@ -67,7 +69,7 @@ class House:
         ann = Mailbox(address=ANN, incoming="in", accept=Accept.REPLIES)
         self.configuration = Configuration(organisation="contoso", profiles=(self.profile,), mailboxes=(sales, ann))
         self.timing = Timing()
-        self.parse = parse
+        self.parse: Callable[[bytes], Message] = parse
 
     @property
     def source(self) -> MemorySource:

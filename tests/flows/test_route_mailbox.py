@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,9 +14,10 @@ from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.fetched import Wrapper
 from email_router.core.flows import undeliverable
 from email_router.core.flows.route_mailbox import PassOutcome
-from email_router.core.ledger import KnownEmail, Link, LinkKind, Outcome
+from email_router.core.ledger import Delivered, Delivery, KnownEmail, Link, LinkKind, Outcome
 from email_router.core.mailbox import Accept, AfterDelivery, Mailbox, MailboxKind
 from email_router.core.message import Message
+from email_router.core.ports import Lease
 from email_router.core.settings import Tracking
 from email_router.core.smart_hash import participants
 from tests.fakes import fail, fail_after
@@ -120,6 +123,25 @@ def test_the_same_mail_in_two_mailboxes_is_one_activity_with_two_receipts() -> N
     assert len(house.crm.activities) == 1
     assert sorted(one.mailbox for one in house.ledger.receipts(key)) == [ANN, SALES]
     assert {one.activity for one in house.ledger.receipts(key)} == set(house.crm.activities)
+
+
+@pytest.mark.parametrize("boxes", [(SALES, ANN), (ANN, SALES)])
+def test_a_further_copy_continues_what_the_first_one_continues_and_not_itself(boxes: tuple[str, str]) -> None:
+    people = f"{SALES}, {ANN}"
+    index = base64.b64encode(b"\x01" + bytes(range(21))).decode()
+    thread = f"Thread-Index: {index}\r\n"
+    house = House(mail(1, to=people, subject="Figures", extra=thread))
+    house.configure(tracking=Tracking(smart_matching=True))
+    house.route(SALES)
+    (parent,) = house.crm.activities
+    raw = mail(2, to=people, subject="Re: Figures", extra=thread)
+    for box in boxes:
+        house.sources[box].put(raw)
+        house.route(box)
+
+    (key,) = (claim.key for claim in house.ledger.claims.values() if claim.activity != parent)
+    traces = house.ledger.traces(key)
+    assert [(one.method, one.correlated) for one in traces] == [("conversation_index", parent)] * 2
 
 
 def test_another_mail_under_a_known_id_is_a_collision_and_kept() -> None:
@@ -228,7 +250,7 @@ def test_a_message_that_the_crm_refuses_waits_for_another_try_and_does_not_block
     house = House(mail(1), mail(2), mail(3))
     real = house.crm.deliver
 
-    def picky(deliveries, lease):  # type: ignore[no-untyped-def]  # wraps the port's method
+    def picky(deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
         if any(one.activity.message_id == "<m2@fabrikam.example>" for one in deliveries):
             raise MessageRefused("the CRM refuses this message", kind="validation")
         return real(deliveries, lease)
@@ -328,7 +350,7 @@ def test_a_wake_up_during_a_pass_brings_another_round() -> None:
     house = House(mail(1))
     real = house.crm.deliver
 
-    def interrupted(deliveries, lease):  # type: ignore[no-untyped-def]  # wraps the port's method
+    def interrupted(deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
         house.crm.deliver = real  # type: ignore[method-assign]  # once
         house.source.put(mail(2))
         assert house.route().outcome is PassOutcome.BUSY
@@ -382,7 +404,7 @@ def test_a_pass_that_runs_out_of_time_goes_on_from_a_new_order() -> None:
     house.timing = replace(house.timing, batch_messages=10, page_messages=20)
     real = house.crm.deliver
 
-    def slow(deliveries, lease):  # type: ignore[no-untyped-def]  # wraps the port's method
+    def slow(deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
         house.clock.advance(100)
         return real(deliveries, lease)
 
@@ -397,13 +419,15 @@ def test_a_pass_that_runs_out_of_time_goes_on_from_a_new_order() -> None:
 
 
 def test_a_delivery_report_turns_the_e_mail_it_is_about_to_failed() -> None:
-    report = (
-        "From: MAILER-DAEMON@fabrikam.example\r\nTo: sales@contoso.example\r\nSubject: Undelivered\r\nMessage-ID: <r1@fabrikam.example>\r\n"
-        'Date: Tue, 24 Nov 2026 11:59:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
-        "--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.fabrikam.example\r\n\r\n"
-        "Final-Recipient: rfc822; gone@fabrikam.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
-        "Message-ID: <out1@contoso.example>\r\nFrom: sales@contoso.example\r\n\r\n--b--\r\n"
-    ).encode()
+    head = "From: MAILER-DAEMON@fabrikam.example\r\nTo: sales@contoso.example\r\nSubject: Undelivered\r\n"
+    head += "Message-ID: <r1@fabrikam.example>\r\nDate: Tue, 24 Nov 2026 11:59:00 +0000\r\nMIME-Version: 1.0\r\n"
+    head += 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+    status = "Reporting-MTA: dns; mx.fabrikam.example\r\n\r\nFinal-Recipient: rfc822; gone@fabrikam.example\r\n"
+    status += "Action: failed\r\nStatus: 5.1.1\r\n"
+    about = "Message-ID: <out1@contoso.example>\r\nFrom: sales@contoso.example\r\n"
+    parts = {"text/plain": "Sorry.\r\n", "message/delivery-status": status, "text/rfc822-headers": about}
+    body = "".join(f"--b\r\nContent-Type: {kind}\r\n\r\n{text}\r\n" for kind, text in parts.items())
+    report = f"{head}{body}--b--\r\n".encode()
     house = House(report)
     known = KnownEmail(activity="sent-1", participants=frozenset(), at=NOW)
     house.ledger.link([Link(LinkKind.MESSAGE_ID, "<out1@contoso.example>", known)])

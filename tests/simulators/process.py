@@ -19,7 +19,7 @@ def start_process(command: Sequence[str], folder: Path) -> tuple[subprocess.Pope
     ready = folder / "ready"
     ready.unlink(missing_ok=True)
     with (folder / "process.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - a command of the tests' own
+        process = subprocess.Popen(
             command,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

@@ -41,9 +41,13 @@ def message_key(message: Message, direction: str) -> MessageKey:
         key = _digest((direction, "id", known))
     else:
         people = sorted(one.key for one in message.to)
-        words = text if who and when else f"{text} {message.html}"  # so little is known that a link's target may be all that differs
+        words = (
+            text if who and when else f"{text} {message.html}"
+        )  # so little is known that a link's target may be all that differs
         key = _digest((direction, "content", who, when, *people, message.subject, words, *attached))
-    return MessageKey(key, _digest((who, when)), known is not None, _digest((message.subject, text, message.html, *attached)))
+    return MessageKey(
+        key, _digest((who, when)), known is not None, _digest((message.subject, text, message.html, *attached))
+    )
 
 
 def raw_key(raw: bytes, direction: str) -> MessageKey:

@@ -38,7 +38,7 @@ class MailboxBlocked(RouterError):
     """This mailbox cannot be served until somebody mends it; other mailboxes can."""
 
 
-class StaleWorker(Exception):  # noqa: N818 - named by what it says
+class StaleWorker(Exception):
     """The fencing token has moved on: another worker serves this mailbox, so this one stops without another write."""
 
 

@@ -85,6 +85,8 @@ class Trace:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     at: datetime
     copy: str = ""
+    receiving: str = ""
+    """The mailbox that it was fetched from: `mailbox` itself, or the forward mailbox."""
 
 
 def source_mark(source_id: str) -> str:

@@ -13,7 +13,7 @@ from email_router.cli.shapes import Json, message_shape, outgoing_shape
 from email_router.core.activity import EmailActivity, Role
 from email_router.core.counters import COUNTERS
 from email_router.core.ledger import Trace
-from email_router.core.mailbox import Direction, Mailbox, MailboxKind
+from email_router.core.mailbox import Direction, Mailbox
 from email_router.core.ports import MailboxState
 from email_router.core.settings import Configuration
 
@@ -110,7 +110,7 @@ def sender_kind(email: EmailActivity, configuration: Configuration) -> str:
 def mailbox_shape(mailbox: Mailbox, services: Services, run: Run, traces: Sequence[Trace]) -> Json:
     """Return how one mailbox was served."""
     state = services.states(run.configuration.organisation).read(mailbox.key)
-    fetched = _fetched(run.configuration, traces)[mailbox.key]
+    fetched = _fetched(traces)[mailbox.key]
     error = _error(state, unserved=mailbox.key in run.unserved)
     status = "error" if error else "ok" if fetched else "idle"
     return {"address": mailbox.address, "status": status, "fetched": fetched, "error": error}
@@ -126,7 +126,6 @@ def _error(state: MailboxState, *, unserved: bool) -> Json | None:
     return None
 
 
-def _fetched(configuration: Configuration, traces: Sequence[Trace]) -> Counter[str]:
+def _fetched(traces: Sequence[Trace]) -> Counter[str]:
     """Count messages by the mailbox they were fetched from: those of a forward mailbox are told on behalf of their users."""
-    forward = next((box.key for box in configuration.mailboxes if box.kind is MailboxKind.FORWARD), "")
-    return Counter(forward if trace.source == "forward" else trace.mailbox for trace in traces)
+    return Counter(trace.receiving or trace.mailbox for trace in traces)

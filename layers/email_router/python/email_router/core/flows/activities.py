@@ -132,7 +132,7 @@ def make_receipt(decision: Decision, now: datetime) -> Receipt:
     )
 
 
-def make_trace(decision: Decision, source: str, regarding: Record | None, now: datetime) -> Trace:
+def make_trace(decision: Decision, source: str, receiving: str, regarding: Record | None, now: datetime) -> Trace:
     """Return everything that was asked of the message, and the headers it rests on."""
     draft, match, verdict = decision.draft, decision.match, decision.verdict
     delivers = decision.delivers
@@ -156,4 +156,5 @@ def make_trace(decision: Decision, source: str, regarding: Record | None, now: d
         headers=tuple((name, value[:_HEADER_LENGTH_KEPT]) for name, value in kept),
         at=now,
         copy=source_mark(draft.fetched.source_id) if decision.copied else "",
+        receiving=receiving,
     )

@@ -101,7 +101,7 @@ class Carrier:
             claim=activities.make_claim(decision),
             receipt=activities.make_receipt(decision, now),
             links=decision.links,
-            trace=activities.make_trace(decision, self._source.kind, about, now),
+            trace=activities.make_trace(decision, self._source.kind, self._lease.mailbox, about, now),
         )
 
     def _keep_raw(self, decision: Decision) -> str:
@@ -157,7 +157,8 @@ class Carrier:
             if one.content_differs:
                 self._keep_raw(one)
             about = regarding.get(one.activity or "") if one.delivers else None
-            rows.append((activities.make_receipt(one, now), activities.make_trace(one, self._source.kind, about, now)))
+            trace = activities.make_trace(one, self._source.kind, self._lease.mailbox, about, now)
+            rows.append((activities.make_receipt(one, now), trace))
         if rows:
             self._in.ledger.record(rows, self._lease)
 

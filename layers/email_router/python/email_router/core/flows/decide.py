@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from email_router.core import matching, screening
-from email_router.core.activity import Record
-from email_router.core.case import Case, Matched, Screened, Verdict
+from email_router.core.activity import CorrelationMethod, Record
+from email_router.core.case import Case, Match, Matched, Screened, Verdict
 from email_router.core.conversation_index import thread_hash
 from email_router.core.dedupe import collision_key, message_key, raw_key
 from email_router.core.fetched import Fetched
@@ -29,6 +29,7 @@ class Judge:
         self._receiving = receiving
         self._profile = profile
         self._tracking = incoming.configuration.tracking
+        self._matches: dict[str, Match | None] = {}
 
     def draft(self, fetched: Fetched) -> Draft:
         """Read the message; on whose behalf it is judged is the wrapper's sender in a forward mailbox, else the mailbox itself."""
@@ -71,7 +72,7 @@ class Judge:
         entry = screening.screen(case, screening.ENTRY)
         if entry.verdict is not None:
             return self._answered_early(case, draft, key, entry, entry.verdict)
-        matched = matching.match(draft.message, lookup, self._tracking)
+        matched = self._match(draft, lookup, key, claim)
         accepted = screening.screen(replace(case, match=matched.match), screening.ACCEPTANCE)
         verdict = accepted.verdict or Verdict(Outcome.IGNORED, "no_recipient_match", "no question answered")
         decision = self._decision(draft, key, claim, verdict, accepted.question, entry, matched, accepted)
@@ -83,6 +84,27 @@ class Judge:
         links = () if claim else self._links(draft, known, matched, now)
         differs = claim is not None and claim.content != draft.key.content
         return replace(decision, activity=known, rule=rule, links=links, content_differs=differs)
+
+    def _match(self, draft: Draft, lookup: PageLookup, key: str, claim: Claim | None) -> Matched:
+        """Match the message; a further copy of one that is an activity already continues what that one continues."""
+        others = lookup.without(claim.activity if claim else activity_id(self._in.configuration.organisation, key))
+        matched = matching.match(draft.message, others, self._tracking)
+        if claim is None:
+            self._matches[key] = matched.match
+        elif (
+            others.met_itself
+        ):  # the newest of the conversation is the first copy: what it continues is not to be seen past it
+            first = self._matches[key] if key in self._matches else self._first_match(claim)
+            return replace(matched, match=first or matched.match)
+        return matched
+
+    def _first_match(self, claim: Claim) -> Match | None:
+        """What the first copy continues, as its trace tells."""
+        trace = next((one for one in self._in.ledger.traces(claim.key) if one.correlated and not one.copy), None)
+        if trace is None or trace.correlated is None:
+            return None
+        known = KnownEmail(activity=trace.correlated, at=trace.at)
+        return Match(known, CorrelationMethod(trace.method), f"as the copy in {trace.mailbox}", trace.rule)
 
     def _answered_early(self, case: Case, draft: Draft, key: str, entry: Screened, verdict: Verdict) -> Decision:
         """A message that matching need not see; one that was dealt with before keeps what became of it."""

@@ -35,6 +35,10 @@ class PageLookup:
         """Return the e-mails with this subject hash, the page's own first; the store is asked only now."""
         return [*reversed(self._subjects.get(subject_hash, [])), *self._by_subject(subject_hash)]
 
+    def without(self, activity: str) -> OthersOnly:
+        """Return a view in which this activity is unknown: a further copy of a message does not continue itself."""
+        return OthersOnly(self, activity)
+
     def claim(self, key: str) -> Claim | None:
         """Return the claim of a message key."""
         return self._claims.get(key)
@@ -59,3 +63,34 @@ class PageLookup:
     def seen(self, receipt: Receipt) -> None:
         """Remember what became of a message of this page in its mailbox."""
         self._receipts.setdefault((receipt.key, receipt.mailbox), receipt)
+
+
+class OthersOnly:
+    """A lookup that never answers with one activity; `met_itself` tells that it would have."""
+
+    def __init__(self, lookup: PageLookup, activity: str) -> None:
+        self._lookup = lookup
+        self._activity = activity
+        self.met_itself = False
+
+    def by_message_id(self, message_id: str) -> KnownEmail | None:
+        """Return the e-mail with this Message-ID."""
+        return self._other(self._lookup.by_message_id(message_id))
+
+    def by_token(self, token: str) -> KnownEmail | None:
+        """Return the newest e-mail with this token, unless it is the message itself."""
+        return self._other(self._lookup.by_token(token))
+
+    def by_thread(self, thread: str) -> KnownEmail | None:
+        """Return the newest e-mail of this conversation index, unless it is the message itself."""
+        return self._other(self._lookup.by_thread(thread))
+
+    def by_subject(self, subject_hash: str) -> Sequence[KnownEmail]:
+        """Return the other e-mails with this subject hash."""
+        return [one for one in self._lookup.by_subject(subject_hash) if self._other(one)]
+
+    def _other(self, found: KnownEmail | None) -> KnownEmail | None:
+        if found is not None and found.activity == self._activity:
+            self.met_itself = True
+            return None
+        return found

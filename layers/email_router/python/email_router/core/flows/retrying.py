@@ -147,6 +147,7 @@ def _unread_rows(entry: Quarantined) -> tuple[Receipt, Trace]:
         reason=entry.reason,
         rule="unreadable",
         at=entry.at,
+        receiving=entry.mailbox,
     )
     return receipt, trace
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 from email_router.core.mailbox import Authentication, Security
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
     from email_router.core.mailbox import Profile
     from email_router.core.ports import Reach
 
-FINAL_SECONDS = 120.0
-"""How long the server may take for its answer to the final dot; after that the mail's fate is unknown."""
+ANSWER_SECONDS = 120.0
+"""How long the server may take for an answer; after that to the final dot the mail's fate is unknown (RFC 5321 4.5.3.2 wants more than
+a function has)."""
 
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
 # Reply codes of RFC 5321 4.2.3 and 3207 by what they let the client do.
@@ -35,12 +35,11 @@ _FORBIDDEN = re.compile("[\r\n\0]")
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An SMTP answer: its code, and its lines joined, fit for a log."""
+class Answer(NamedTuple):
+    """An SMTP answer: its code, and its lines as they came, without code."""
 
     code: int
-    text: str
+    lines: tuple[bytes, ...]
 
     @property
     def good(self) -> bool:
@@ -53,12 +52,11 @@ class Answer:
         return self.code // 100 == _LATER
 
     def __str__(self) -> str:
-        """Return code and words."""
-        return f"{self.code} {self.text}".replace("\n", " ")
+        """Return code and words, fit for a log."""
+        return f"{self.code} {' '.join(map(words, self.lines))}"
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """What the server said at each step of one mail; None where the step was not reached.
 
     `final` is its answer to the final dot, `broken` says how the line broke while that answer was awaited.
@@ -77,6 +75,7 @@ class SmtpSession:
     def __init__(self, line: Line, greets_as: str) -> None:
         """Take over a line; `greets_as` is the name given with EHLO."""
         self._line = line
+        line.seconds = ANSWER_SECONDS
         self._greets_as = greets_as
         self.extensions: dict[str, str] = {}
 
@@ -168,8 +167,8 @@ class SmtpSession:
             if not answer.good:
                 raise self.trouble("HELO", answer)
             return
-        for line in answer.text.split("\n")[1:]:
-            keyword, _, parameters = line.strip().partition(" ")
+        for line in answer.lines[1:]:
+            keyword, _, parameters = line.decode("ascii", "replace").strip().partition(" ")
             self.extensions[keyword.upper()] = parameters.strip()
 
     def _login(self, user: str, password: str) -> None:
@@ -221,14 +220,10 @@ class SmtpSession:
         if stuffed.startswith(b"."):
             stuffed = b"." + stuffed
         self._line.send(stuffed + b".\r\n")
-        final, broken = None, ""
-        usual, self._line.seconds = self._line.seconds, FINAL_SECONDS
         try:
-            final = self._answer()
+            return handover._replace(final=self._answer())
         except TryLater as silence:
-            broken = str(silence)
-        self._line.seconds = usual
-        return Handover(handover.mail, handover.recipients, handover.data, final, broken)
+            return handover._replace(broken=str(silence))
 
     def _reset(self, mail: Answer) -> None:
         """Forget the envelope, so that the next mail starts afresh; a server that is leaving (421) is left."""
@@ -244,14 +239,14 @@ class SmtpSession:
         return self._answer()
 
     def _answer(self) -> Answer:
-        lines: list[str] = []
+        lines: list[bytes] = []
         while len(lines) < _MOST_LINES:
             line = self._line.read_line()
             if not _ANSWER.match(line):
                 break
-            lines.append(words(line[4:]))
+            lines.append(line[4:])
             if line[3:4] != b"-":
-                return Answer(int(line[:3]), "\n".join(lines))
+                return Answer(int(line[:3]), tuple(lines))
         self.drop()
         raise TryLater(
             f"{self._line.name}: expected an SMTP answer, found something else", kind="unexpected_answer", shared=True

@@ -108,10 +108,9 @@ class SmtpSender:
 
 def _flaw(composed: bytes) -> str:
     """Say why the bytes may not go on the wire, or nothing: a bare CR or LF may smuggle a second mail, a NUL cut this one."""
-    pairs = composed.count(b"\r\n")
-    if composed.count(b"\n") != pairs or composed.count(b"\r") != pairs or b"\0" in composed:
-        return "the mail holds a bare CR, a bare LF or a NUL"
-    return "" if composed.endswith(b"\r\n") else "the mail does not end with CRLF"
+    if b"\0" in composed or b"\r\n".join(composed.splitlines()) + b"\r\n" != composed:
+        return "the mail holds a bare CR, a bare LF or a NUL, or does not end with CRLF"
+    return ""
 
 
 def _addresses(recipients: tuple[str, ...]) -> tuple[dict[str, str], tuple[RecipientResult, ...]]:
