@@ -21,7 +21,7 @@ demo: setup
 
 test:
 	@$(INSTALL) dev >&2
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check:
 	@$(INSTALL) dev >&2

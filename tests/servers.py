@@ -182,7 +182,7 @@ class DovecotServer:
 
     def put(self, address: str, raw: bytes) -> None:
         """Put a message into the mailbox, as an MTA would."""
-        box = self._mailbox(address)
+        box = self.mailbox(address)
         name = f"{time.time_ns() // 1000}.{next(self._numbers):08d}.localhost,S={len(raw)}"
         path = box / "tmp" / name
         path.write_bytes(raw)
@@ -195,7 +195,7 @@ class DovecotServer:
 
     def files(self, address: str) -> list[Path]:
         """Return the files of the mailbox's messages, oldest first."""
-        box = self._mailbox(address)
+        box = self.mailbox(address)
         return sorted(
             (path for folder in ("new", "cur") for path in (box / folder).iterdir()), key=lambda path: path.name
         )
@@ -210,7 +210,8 @@ class DovecotServer:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _mailbox(self, address: str) -> Path:
+    def mailbox(self, address: str) -> Path:
+        """Return the folder of the mailbox, made where it is missing."""
         box = self.home / address
         for part in (box, box / "tmp", box / "new", box / "cur"):
             if not part.exists():
@@ -246,6 +247,8 @@ class PostfixServer:
             key=_copy(certificate[1], self.folder),
             auth=dovecot.auth,
         )
+        for address in addresses:
+            dovecot.mailbox(address)  # now, so that no delivery meets it half made
         (self._etc / "main.cf").write_text(settings)
         (self._etc / "master.cf").write_text(_MASTER.format(port=self.port, login_port=self.login_port))
         self._run("start")

@@ -145,6 +145,7 @@ class Session:
             self.line.sendall(data[: max(0, self.faults.cut_after - self.sent)])
             raise CutError
         self.sent += len(data)
+        self.server.sent += len(data)
         self.line.sendall(data)
 
     def say(self, text: str, block: bytes | None = None) -> bool:
@@ -285,6 +286,7 @@ class Pop3Server:
         self.locked: set[str] = set()
         self.lock_seconds = 2.0
         self.sessions = 0
+        self.sent = 0
         self.context: ssl.SSLContext | None = None
         self._servers = [self._listen(tls=False)]
         self.port = int(self._servers[0].server_address[1])

@@ -19,7 +19,7 @@ from email_router.core.message import Address, Message
 from email_router.core.ports import BlobStore, Ledger, MailboxStates, OutgoingStates, Quarantine
 from email_router.core.settings import Configuration
 from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
-from email_router.wiring.build import CLOCK, crm_of
+from email_router.wiring.build import CLOCK
 from email_router.wiring.services import Services
 
 Row = tuple[str, str, str, str]
@@ -62,7 +62,7 @@ class Place:
     @cached_property
     def crm(self) -> BuiltinRecords:
         """The built-in CRM; the configuration admits no other that a command could write to."""
-        return cast("BuiltinRecords", crm_of(self.services, self.configuration))
+        return cast("BuiltinRecords", self.services.crm(self.configuration))
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -75,7 +75,10 @@ class MailSource(Protocol):
         """Yield the whole message in pieces, whatever its size."""
 
     def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
-        """Mark, move or delete these messages; one that is gone already is no error.  Repeatable."""
+        """Mark, move or delete these messages; one that is gone already is no error.  Repeatable.
+
+        A source may collect them; once a page's messages have all been fetched, a call (also with none) leaves nothing uncommitted.
+        """
 
     def position(self) -> Position | None:
         """Return a newer position that was learned while nothing was new (a changed delta link), or None."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from email_router.core import counters
-from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.core.flows import schedule
 from email_router.core.flows.collect_outgoing import CollectOutgoing
 from email_router.core.flows.incoming import Incoming
@@ -16,13 +14,13 @@ from email_router.core.flows.outgoing import Outgoing
 from email_router.core.flows.record_delivery import RecordDelivery
 from email_router.core.flows.route_mailbox import RouteMailbox
 from email_router.core.flows.send_email import SendEmail
-from email_router.core.mailbox import Mailbox, MailboxKind, Profile
 from email_router.core.parse import parse
-from email_router.core.ports import Crm, MailSender, MailSource, Meters
 from email_router.core.settings import Configuration
-from email_router.wiring import events, registry
+from email_router.wiring import events
+from email_router.wiring.adapters import Adapters
 from email_router.wiring.environment import Environment
-from email_router.wiring.observe import EmfMeters, log, mailbox_digest, meters
+from email_router.wiring.observe import log, mailbox_digest, meters
+from email_router.wiring.refreshes import Refreshes
 from email_router.wiring.services import Services
 
 if TYPE_CHECKING:
@@ -43,48 +41,6 @@ class SystemClock:
 CLOCK = SystemClock()
 
 
-@dataclass(frozen=True, slots=True)
-class Adapters:
-    """Opens the adapters of one organisation as its configuration names them."""
-
-    services: Services
-    environment: Environment
-    meters: Meters
-
-    def source(self, profile: Profile, mailbox: Mailbox) -> MailSource:
-        """Open the mailbox's source.  What cannot be opened blocks this mailbox and no other."""
-        try:
-            make = registry.adapter(registry.SOURCES, profile.server)
-            source: MailSource = make(profile, mailbox, self._secret(profile), self.environment.reach)
-            if mailbox.kind is MailboxKind.FORWARD:
-                source = registry.load(registry.FORWARD)(source, profile, parse)
-        except ConfigurationError as wrong:
-            raise self._not_loaded(mailbox, wrong) from wrong
-        return source
-
-    def sender(self, profile: Profile, mailbox: Mailbox) -> MailSender:
-        """Open the way out of the mailbox's e-mails."""
-        try:
-            make = registry.adapter(registry.SENDERS, profile.server)
-            secret = self._secret(profile)
-            if profile.server == "ses":
-                settings = {"configuration_set": self.environment.ses_configuration_set}
-                sender: MailSender = make(profile, mailbox, secret, self.environment.reach, **settings)
-            else:
-                sender = make(profile, mailbox, secret, self.environment.reach)
-        except ConfigurationError as wrong:
-            raise self._not_loaded(mailbox, wrong) from wrong
-        return sender
-
-    def _secret(self, profile: Profile) -> str:
-        return self.services.secrets.get(profile.secret) if profile.secret else ""
-
-    def _not_loaded(self, mailbox: Mailbox, wrong: ConfigurationError) -> MailboxBlocked:
-        self.meters.count(counters.PROVIDER_LOAD_FAILURES)
-        mend = "Mend the configuration and publish it."
-        return MailboxBlocked(f"{mailbox.address}: {wrong}", kind="configuration", mend=mend)
-
-
 def schedule_mailboxes(environment: Environment) -> Callable[[dict[str, Any]], int]:
     """Return the function that queues a pass for every mailbox that is due, or for all when the event asks."""
     services = Services(environment)
@@ -102,7 +58,7 @@ def schedule_mailboxes(environment: Environment) -> Callable[[dict[str, Any]], i
 def route_mailbox(environment: Environment) -> Callable[[dict[str, Any], LambdaContext], None]:
     """Return the function that serves the mailbox of one order."""
     services = Services(environment)
-    refreshed = _Refreshes(services, meters)
+    refreshed = Refreshes(services, meters)
 
     def run(body: dict[str, Any], context: LambdaContext) -> None:
         work = events.mailbox_work(body)
@@ -120,7 +76,7 @@ def route_mailbox(environment: Environment) -> Callable[[dict[str, Any], LambdaC
 def collect_outgoing(environment: Environment) -> Callable[[], int]:
     """Return the function that queues the pending e-mails of every organisation."""
     services = Services(environment)
-    refreshed = _Refreshes(services, meters)
+    refreshed = Refreshes(services, meters)
 
     def run() -> int:
         count = 0
@@ -130,7 +86,7 @@ def collect_outgoing(environment: Environment) -> Callable[[], int]:
                 configuration=configuration,
                 clock=CLOCK,
                 meters=meters.of(organisation),
-                crm=crm_of(services, configuration),
+                crm=services.crm(configuration),
                 queues=services.queues,
                 delays=environment.delays,
             ).collect()
@@ -142,7 +98,7 @@ def collect_outgoing(environment: Environment) -> Callable[[], int]:
 def send_email(environment: Environment) -> Callable[[dict[str, Any], LambdaContext], None]:
     """Return the function that sends the e-mails of one order."""
     services = Services(environment)
-    refreshed = _Refreshes(services, meters)
+    refreshed = Refreshes(services, meters)
 
     def run(body: dict[str, Any], context: LambdaContext) -> None:
         work = events.outgoing_work(body)
@@ -168,7 +124,7 @@ def record_delivery(environment: Environment) -> Callable[[dict[str, Any]], str 
                 clock=CLOCK,
                 meters=meters.of(organisation),
                 ledger=services.ledger(organisation),
-                crm=crm_of(services, configuration),
+                crm=services.crm(configuration),
                 outgoing=services.outgoing(organisation),
             ).record(said)
             if activity:
@@ -178,11 +134,6 @@ def record_delivery(environment: Environment) -> Callable[[dict[str, Any]], str 
         return None
 
     return run
-
-
-def crm_of(services: Services, configuration: Configuration) -> Crm:
-    """Return the organisation's CRM."""
-    return services.crm(configuration)
 
 
 def _incoming(services: Services, environment: Environment, configuration: Configuration) -> Incoming:
@@ -195,7 +146,7 @@ def _incoming(services: Services, environment: Environment, configuration: Confi
         states=services.states(organisation),
         ledger=services.ledger(organisation),
         quarantine=services.quarantine(organisation),
-        crm=crm_of(services, configuration),
+        crm=services.crm(configuration),
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),
         queues=services.queues,
@@ -213,7 +164,7 @@ def _outgoing(services: Services, environment: Environment, configuration: Confi
         clock=CLOCK,
         meters=counted,
         ledger=services.ledger(organisation),
-        crm=crm_of(services, configuration),
+        crm=services.crm(configuration),
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),
         queues=services.queues,
@@ -226,35 +177,3 @@ def _stop_at(context: LambdaContext, environment: Environment) -> datetime:
     """When no new work is begun: the work budget, or what is left of the function's time less a reserve."""
     left = context.get_remaining_time_in_millis() / 1000 - _RESERVE
     return CLOCK.now() + timedelta(seconds=max(1.0, min(environment.work_seconds, left)))
-
-
-class _Refreshes:
-    """Counts what changes when a new version of the configuration is read."""
-
-    def __init__(self, services: Services, counted: EmfMeters) -> None:
-        self._services = services
-        self._meters = counted
-        self._last: dict[str, Configuration] = {}
-
-    def configuration(self, organisation: str) -> Configuration:
-        """Return the published configuration."""
-        now = self._services.configurations.current(organisation)
-        before = self._last.get(organisation)
-        if now is not before:
-            self._last[organisation] = now
-            self._count(self._meters.of(organisation), before, now)
-        return now
-
-    def _count(self, counted: Meters, before: Configuration | None, now: Configuration) -> None:
-        counted.count(counters.CONFIGURATION_REFRESHES)
-        old = {(one.direction, one.name): one for one in before.profiles} if before else {}
-        new = {(one.direction, one.name): one for one in now.profiles}
-        started, removed = len(new.keys() - old.keys()), len(old.keys() - new.keys())
-        changed = sum(1 for name in new.keys() & old.keys() if new[name] != old[name])
-        for name, value in (
-            (counters.PROVIDERS_STARTED, started),
-            (counters.PROVIDERS_REMOVED, removed),
-            (counters.PROVIDERS_REFRESHED, changed),
-        ):
-            if value:
-                counted.count(name, value)

@@ -18,6 +18,7 @@ from email_router.core.mailbox import (
     MailboxKind,
     Security,
 )
+from email_router.core.noise import noise_defect
 from email_router.wiring.configuration_values import seconds, size
 
 ORGANISATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -58,7 +59,7 @@ class TrackingTable(Table):
     unknown_sender: Literal["follow", "mark"] = "follow"
     maximum_subject_length: int = Field(default=255, ge=20, le=800)
     hash_max_count: int = Field(default=20, ge=0, le=1000)
-    hash_delta_subject_count: int = Field(default=0, ge=0, le=1000)
+    hash_delta_subject_count: int = Field(default=0, ge=0, le=0)  # one look-up finds equal subjects only
     hash_min_address_count: int = Field(default=2, ge=0, le=1000)
     hash_filter_keywords: str = Field(default=r"^[\s]*([\w]+\s?:[\s]*)+", max_length=250)
     smart_window_days: int = Field(default=90, ge=1, le=3650)
@@ -73,10 +74,8 @@ class TrackingTable(Table):
     @field_validator("hash_filter_keywords")
     @classmethod
     def _expression(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as broken:
-            raise ValueError(f"expected a regular expression: {broken}") from broken
+        if defect := noise_defect(pattern):
+            raise ValueError(defect)
         return pattern
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from email_router.core.tags import read_tag
 from email_router.core.work import DeliveryEvent, MailboxWork, OutgoingWork
 
 _DETAIL = {
@@ -56,7 +57,7 @@ def delivery_event(event: dict[str, Any]) -> DeliveryEvent:
 
 def _tag(tags: dict[str, Any], name: str) -> str:
     values = tags.get(name) or [""]
-    return str(values[0])
+    return read_tag(str(values[0]))
 
 
 def _recipients(part: dict[str, Any], mail: dict[str, Any]) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def _mail(
         html=email.html,
         attachments=attachments,
         importance=Importance(email.importance),
-        headers=(("X-EmailRouter", f"{out.configuration.organisation};{email.id}"),),
+        headers=(compose.loop_mark(out.configuration.organisation, email.id),),
     )
 
 

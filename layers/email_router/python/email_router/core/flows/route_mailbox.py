@@ -149,6 +149,10 @@ class _Pass:
             if not finished:
                 self._more = True
                 return
+            if self._mailbox.after_delivery is not AfterDelivery.LEAVE:
+                source.dispose(
+                    (), self._mailbox.after_delivery
+                )  # what is still to be committed, before the page is passed
             self._in.states.advance(lease, page.position, self._in.clock.now())
             if self._late() and not page.last:
                 self._more = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import boto3
@@ -19,6 +18,7 @@ from botocore.exceptions import (
 
 from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.sending import SendOutcome, SendResult
+from email_router.core.tags import tag_value
 from email_router.core.wire import mail_address
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ LARGEST_MAIL = 40 * 1024 * 1024
 """Quotas of SES v2: recipients a message, bytes a message (SES developer guide, "Service quotas")."""
 
 _THROTTLED_SECONDS, _QUOTA_SECONDS = 60.0, 3600.0
-_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _SERVER_ERROR = 500
-_HEX_TAG = "hex_"
 _THROTTLED = frozenset({"TooManyRequestsException", "LimitExceededException", "ThrottlingException", "Throttling"})
 _NOT_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ProxyConnectionError, SSLError)
 _LOGIN = frozenset({"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"})
@@ -140,23 +138,6 @@ def ses_client(endpoint: str = "") -> SESV2Client:
     """Return a client that makes one try a call; `endpoint` is another URL than Amazon's, for a simulator."""
     config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=60)
     return boto3.client("sesv2", endpoint_url=endpoint or None, config=config)
-
-
-def tag_value(text: str) -> str:
-    """Return a text as the value of an SES tag: itself where letters, digits, _ and - make it, else in hexadecimal."""
-    if _TAG.fullmatch(text) and not text.startswith(_HEX_TAG):
-        return text
-    return _HEX_TAG + text.encode().hex()
-
-
-def read_tag(value: str) -> str:
-    """Return the text of a tag value."""
-    if not value.startswith(_HEX_TAG):
-        return value
-    try:
-        return bytes.fromhex(value.removeprefix(_HEX_TAG)).decode()
-    except ValueError:
-        return value
 
 
 def _flaw(envelope: Envelope, composed: bytes) -> str:

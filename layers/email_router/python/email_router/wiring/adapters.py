@@ -1,0 +1,56 @@
+"""Open the sources and senders that an organisation's configuration names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from email_router.core import counters
+from email_router.core.errors import ConfigurationError, MailboxBlocked
+from email_router.core.mailbox import Mailbox, MailboxKind, Profile
+from email_router.core.parse import parse
+from email_router.core.ports import MailSender, MailSource, Meters
+from email_router.wiring import registry
+from email_router.wiring.environment import Environment
+from email_router.wiring.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """Opens the adapters of one organisation as its configuration names them."""
+
+    services: Services
+    environment: Environment
+    meters: Meters
+
+    def source(self, profile: Profile, mailbox: Mailbox) -> MailSource:
+        """Open the mailbox's source.  What cannot be opened blocks this mailbox and no other."""
+        try:
+            make = registry.adapter(registry.SOURCES, profile.server)
+            source: MailSource = make(profile, mailbox, self._secret(profile), self.environment.reach)
+            if mailbox.kind is MailboxKind.FORWARD:
+                source = registry.load(registry.FORWARD)(source, profile, parse)
+        except ConfigurationError as wrong:
+            raise self._not_loaded(mailbox, wrong) from wrong
+        return source
+
+    def sender(self, profile: Profile, mailbox: Mailbox) -> MailSender:
+        """Open the way out of the mailbox's e-mails."""
+        try:
+            make = registry.adapter(registry.SENDERS, profile.server)
+            secret = self._secret(profile)
+            if profile.server == "ses":
+                settings = {"configuration_set": self.environment.ses_configuration_set}
+                sender: MailSender = make(profile, mailbox, secret, self.environment.reach, **settings)
+            else:
+                sender = make(profile, mailbox, secret, self.environment.reach)
+        except ConfigurationError as wrong:
+            raise self._not_loaded(mailbox, wrong) from wrong
+        return sender
+
+    def _secret(self, profile: Profile) -> str:
+        return self.services.secrets.get(profile.secret) if profile.secret else ""
+
+    def _not_loaded(self, mailbox: Mailbox, wrong: ConfigurationError) -> MailboxBlocked:
+        self.meters.count(counters.PROVIDER_LOAD_FAILURES)
+        mend = "Mend the configuration and publish it."
+        return MailboxBlocked(f"{mailbox.address}: {wrong}", kind="configuration", mend=mend)
