@@ -254,8 +254,6 @@ class TestMailboxStates:
         assert dict(stores.states.read(SALES).attempts) == {}
 
     def test_mailboxes_of_any_spelling_are_one(self, stores: Stores) -> None:
-        if not stores.place:
-            pytest.skip("the fake takes names as they are: flows use the key")
         lease_of(stores, "Sales@Contoso.example")
 
         assert stores.states.lease(SALES, later(1), later(2)) is None
@@ -317,6 +315,18 @@ class TestSchedule:
         assert (listed.minimum_interval, listed.maximum_interval) == (30, 300)
         assert stores.states.read(SALES).position == Position(b"here")
         assert stores.states.read(SALES).token == lease.token
+
+
+    def test_scheduling_again_lifts_a_block_and_tells_why_it_was_there(self, stores: Stores) -> None:
+        stores.states.schedule(SALES, 60, 900)
+        stores.states.release(lease_of(stores), record(blocked_until=later(3600), error_kind="login_refused"))
+
+        stores.states.schedule(SALES, 60, 900)
+
+        (listed,) = stores.schedule.mailboxes()
+        assert listed.blocked_until is None
+        assert stores.states.read(SALES).blocked_until is None
+        assert stores.states.read(SALES).error_kind == "login_refused"
 
 
 class TestLedger:

@@ -104,8 +104,10 @@ class MemoryStates:
         return kept[source_id]
 
     def schedule(self, mailbox: str, minimum_interval: int, maximum_interval: int) -> None:
-        """Make the mailbox known to the scheduler."""
-        self._row(mailbox).bounds = (minimum_interval, maximum_interval)
+        """Make the mailbox known to the scheduler, and lift its block."""
+        row = self._row(mailbox)
+        row.bounds = (minimum_interval, maximum_interval)
+        row.state = replace(row.state, blocked_until=None)
 
     def unschedule(self, mailbox: str) -> None:
         """Take the mailbox off the schedule."""
@@ -150,7 +152,7 @@ class MemoryStates:
         return row
 
     def _row(self, mailbox: str) -> _Row:
-        return self._rows.setdefault(mailbox, _Row(MailboxState(mailbox=mailbox)))
+        return self._rows.setdefault(mailbox.casefold(), _Row(MailboxState(mailbox=mailbox)))
 
     def _save(self, row: _Row, position: Position, at: datetime) -> None:
         cursor = position.cursor

@@ -10,6 +10,7 @@ from email_router.cli.output import print_json, table
 from email_router.cli.shapes import instant
 from email_router.core.mailbox import Mailbox
 from email_router.core.ports import MailboxState
+from email_router.wiring.observe import mailbox_digest
 
 
 def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
@@ -23,8 +24,8 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
     if json:
         print_json({"mailboxes": told, "undeliverable": waiting})
     else:
-        rows = ((one["address"], one["status"], one["last_pass"], one["last_mail"], _why(one["error"])) for one in told)
-        table("Mailboxes", ("address", "status", "last pass", "last mail", "what to do"), rows)
+        rows = ((one["address"], one["digest"], one["status"], one["last_pass"], one["last_mail"], _why(one["error"])) for one in told)
+        table("Mailboxes", ("address", "in logs", "status", "last pass", "last mail", "what to do"), rows)
         table("Needs a person", ("undeliverable messages",), [(waiting,)] if waiting else [])
     if any(one["status"] == "error" for one in told):
         raise typer.Exit(1)
@@ -35,6 +36,7 @@ def mailbox_status(mailbox: Mailbox, state: MailboxState) -> dict[str, object]:
     error = {"kind": state.error_kind, "text": state.error_text, "mend": state.error_mend} if state.error_kind else None
     return {
         "address": mailbox.address,
+        "digest": mailbox_digest(mailbox.key),
         "status": "error" if error else "ok" if state.last_pass else "idle",
         "last_pass": instant(state.last_pass),
         "last_mail": instant(state.last_mail),

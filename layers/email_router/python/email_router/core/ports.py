@@ -173,7 +173,7 @@ class MailboxStates(Protocol):
         """Mark that this message is about to be handled, forget the finished ones; return how often it was begun (1 = first)."""
 
     def schedule(self, mailbox: str, minimum_interval: int, maximum_interval: int) -> None:
-        """Make the mailbox known to the scheduler, or change its bounds; everything else of the state stays."""
+        """Make the mailbox known to the scheduler, or change its bounds; a block is lifted, everything else of the state stays."""
 
     def unschedule(self, mailbox: str) -> None:
         """Take the mailbox off the schedule; its state stays."""

@@ -149,7 +149,7 @@ class GraphClient:
                 raise MailboxBlocked(
                     f"{self.address}: Graph's link leads to {there.host[:80] if there else 'no https address'}, not to {self._place.host}",
                     kind="foreign_link",
-                    mend="Check endpoint of the profile; if it is right, reset the mailbox's position.",
+                    mend="Check the endpoint of the profile; publish the configuration again when it is right.",
                 )
             target = f"{parts.path}?{parts.query}" if parts.query else parts.path
             return quote(target, safe=_SAFE)

@@ -234,7 +234,7 @@ class Pop3Session:
         return MailboxBlocked(
             f"{self._line.name}: messages cannot be told apart: {seen}",
             kind="uidl_missing",
-            mend="Use a POP3 server with UIDL, or reach the mailbox by IMAP, EWS or Graph.",
+            mend="Use a POP3 server with UIDL (RFC 1939, section 7), or a forward mailbox.",
         )
 
     def _login_refused(self, answer: bytes) -> RouterError:
@@ -244,7 +244,7 @@ class Pop3Session:
         return MailboxBlocked(
             f"{self._line.name}: the login was refused: {words(answer)}",
             kind="login_refused",
-            mend="Check user name and password (email-router set-password), and that POP3 is enabled for the mailbox.",
+            mend="Check user name and password (the profile's credentials), publish, and see that POP3 is enabled for the mailbox.",
         )
 
     def _kind_of(self, refusal: bytes) -> str:

@@ -176,7 +176,7 @@ class SmtpSession:
             raise MailboxBlocked(
                 f"{self._line.name}: the password is missing, or it or the user name holds a line break or NUL",
                 kind="credentials",
-                mend='Set it: email-router set-password, or the profile\'s credentials; authentication = "anonymous" needs none.',
+                mend='Set the profile\'s credentials and publish; authentication = "anonymous" needs none.',
             )
         mechanisms = self.extensions.get("AUTH", "").upper().split()
         if "PLAIN" in mechanisms:

@@ -135,7 +135,7 @@ class Pop3Source:
             raise MailboxBlocked(
                 f"{self._address}: profile {self._profile.name} holds no password for the mailbox",
                 kind="credentials",
-                mend="Set it: email-router set-password, or the profile's credentials.",
+                mend="Set the profile's credentials and publish.",
             )
         session = Pop3Session.to(self._profile, self._reach, self._address)
         try:

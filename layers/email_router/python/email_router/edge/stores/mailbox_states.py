@@ -145,7 +145,7 @@ class DynamoMailboxStates:
         return int(after["attempts"][source_id])
 
     def schedule(self, mailbox: str, minimum_interval: int, maximum_interval: int) -> None:
-        """Put the mailbox into the scheduler's index; all else of its state stays."""
+        """Put the mailbox into the scheduler's index and lift its block; all else of its state stays."""
         organisation = self._keys.organisation
         shard = shard_of(f"{organisation}#{mailbox.casefold()}", SCHEDULE_SHARDS)
         fields: dict[str, Value] = {
@@ -155,6 +155,7 @@ class DynamoMailboxStates:
             "mailbox": mailbox,
             "minimum": minimum_interval,
             "maximum": maximum_interval,
+            "blocked_until": None,
         }
         self._table.update(self._place(mailbox), *assignment(fields))
 
