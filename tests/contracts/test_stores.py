@@ -316,7 +316,6 @@ class TestSchedule:
         assert stores.states.read(SALES).position == Position(b"here")
         assert stores.states.read(SALES).token == lease.token
 
-
     def test_scheduling_again_lifts_a_block_and_tells_why_it_was_there(self, stores: Stores) -> None:
         stores.states.schedule(SALES, 60, 900)
         stores.states.release(lease_of(stores), record(blocked_until=later(3600), error_kind="login_refused"))

@@ -171,7 +171,7 @@ def test_a_server_without_unique_ids_blocks_the_mailbox_and_says_what_to_do(serv
         list(source.pages(Position(), 10))
 
     assert caught.value.kind == "uidl_missing"
-    assert "IMAP" in caught.value.mend
+    assert "UIDL" in caught.value.mend
 
 
 @pytest.mark.parametrize("faults", [Faults(pipelining=False), Faults(capa=False), Faults(top=False, capa=False)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,111 +9,15 @@ import pytest
 
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
 from email_router.core.errors import MailboxBlocked
-from email_router.core.flows.collect_outgoing import CollectOutgoing
-from email_router.core.flows.outgoing import Delays, Outgoing
-from email_router.core.flows.record_delivery import RecordDelivery
-from email_router.core.flows.send_email import SendEmail, Sent
+from email_router.core.flows.send_email import SendEmail
 from email_router.core.ledger import KnownEmail, Wanted
-from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
+from email_router.core.mailbox import Direction
 from email_router.core.parse import parse
 from email_router.core.sending import RecipientResult, SendOutcome, SendResult
-from email_router.core.settings import Configuration, Tracking
-from email_router.core.work import DeliveryEvent, OutgoingWork
-from tests.fakes import (
-    CountingMeters,
-    FixedClock,
-    MemoryBlobs,
-    MemoryCrm,
-    MemoryLedger,
-    MemoryOutgoingStates,
-    MemoryQueues,
-    MemoryStates,
-    fail,
-)
+from email_router.core.work import OutgoingWork
+from tests.fakes import fail
 from tests.flows.house import NOW, SALES
-from tests.memory.sender import MemorySender
-
-ERIN = "erin@fabrikam.example"
-
-
-class Office:
-    """A whole outgoing road in memory."""
-
-    def __init__(self, server: str = "smtp", tracking: Tracking | None = None) -> None:
-        self.clock = FixedClock(NOW)
-        self.meters = CountingMeters()
-        self.blobs = MemoryBlobs()
-        self.ledger = MemoryLedger(MemoryStates())
-        self.crm = MemoryCrm(self.ledger)
-        self.outgoing = MemoryOutgoingStates()
-        self.queues = MemoryQueues()
-        self.sender = MemorySender()
-        profile = Profile(name="out", direction=Direction.OUTGOING, server=server)
-        sales = Mailbox(
-            address=SALES, name="Sales", kind=MailboxKind.QUEUE, outgoing="out", owner="ann@contoso.example"
-        )
-        self.configuration = Configuration(
-            organisation="contoso", tracking=tracking or Tracking(), profiles=(profile,), mailboxes=(sales,)
-        )
-
-    def write(self, name: str = "e1", subject: str = "Your order", **fields: object) -> EmailActivity:
-        """Let the CRM hold a pending e-mail."""
-        parties = (
-            Party(Role.FROM, SALES, "Sales"),
-            Party(Role.TO, ERIN, "Erin"),
-            Party(Role.BCC, "boss@contoso.example"),
-        )
-        email = EmailActivity(
-            id=name,
-            direction=Direction.OUTGOING,
-            status=EmailStatus.PENDING,
-            subject=subject,
-            text="Hello",
-            parties=parties,
-            created=NOW,
-        )
-        self.crm.create_outgoing(replace(email, **fields))  # type: ignore[arg-type]  # fields by name
-        return email
-
-    def road(self) -> Outgoing:
-        """The ports as an order gets them."""
-        return Outgoing(
-            configuration=self.configuration,
-            clock=self.clock,
-            meters=self.meters,
-            ledger=self.ledger,
-            crm=self.crm,
-            outgoing=self.outgoing,
-            blobs=self.blobs,
-            queues=self.queues,
-            open_sender=lambda _profile, _mailbox: self.sender,
-        )
-
-    def send(self, *activities: str) -> list[Sent]:
-        """Carry out an order."""
-        work = OutgoingWork("contoso", "out", SALES, activities or ("e1",))
-        return SendEmail(self.road(), "request-1").send(work, self.clock.now() + timedelta(seconds=240))
-
-    def collect(self) -> int:
-        """Queue what is due."""
-        return CollectOutgoing(
-            configuration=self.configuration,
-            clock=self.clock,
-            meters=self.meters,
-            crm=self.crm,
-            queues=self.queues,
-            delays=Delays(),
-        ).collect()
-
-    def report(self, **fields: object) -> str | None:
-        """Take in an SES event."""
-        event = DeliveryEvent(
-            provider_id="ses-1", kind="bounce", permanent=True, recipients=(ERIN,), reason="Permanent General 5.1.1"
-        )
-        recorder = RecordDelivery(
-            clock=self.clock, meters=self.meters, ledger=self.ledger, crm=self.crm, outgoing=self.outgoing
-        )
-        return recorder.record(replace(event, **fields))  # type: ignore[arg-type]  # fields by name
+from tests.flows.office import ERIN, Office
 
 
 def test_an_e_mail_leaves_with_a_token_and_is_written_back() -> None:

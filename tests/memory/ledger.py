@@ -105,14 +105,13 @@ class MemoryLedger:
 
     def note(self, receipt: Receipt, trace: Trace) -> None:
         """Keep a receipt and a trace; what the claim's own mailbox received stands."""
+        self._traces[trace.key, f"{trace.mailbox}#{trace.copy}" if trace.copy else trace.mailbox] = trace
         if receipt.copy:
             self.copies[receipt.key, receipt.mailbox, receipt.copy] = receipt
-            self._traces[trace.key, f"{trace.mailbox}#{trace.copy}"] = trace
             return
         claim = self.claims.get(receipt.key)
         if claim is None or claim.mailbox != receipt.mailbox or receipt.outcome is Outcome.DELIVERED:
             self.notes[receipt.key, receipt.mailbox] = receipt
-        self._traces[trace.key, trace.mailbox] = trace
 
     def settle(self, delivery: Delivery) -> None:
         """Keep everything that a new activity writes."""

@@ -24,7 +24,10 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
     if json:
         print_json({"mailboxes": told, "undeliverable": waiting})
     else:
-        rows = ((one["address"], one["digest"], one["status"], one["last_pass"], one["last_mail"], _why(one["error"])) for one in told)
+        rows = (
+            (one["address"], one["digest"], one["status"], one["last_pass"], one["last_mail"], _why(one["error"]))
+            for one in told
+        )
         table("Mailboxes", ("address", "in logs", "status", "last pass", "last mail", "what to do"), rows)
         table("Needs a person", ("undeliverable messages",), [(waiting,)] if waiting else [])
     if any(one["status"] == "error" for one in told):

@@ -37,6 +37,21 @@ def raw_blob(decision: Decision) -> str:
     )
 
 
+def own_blob(decision: Decision) -> str:
+    """Return the blob key under which the bytes of a message are kept that is no activity: its own, whoever else bears its id.
+
+    What a forward mailbox could not unwrap is kept with its wrapper, and its key says so.
+    """
+    wrapper = decision.draft.fetched.wrapper
+    wrapped = "/wrapped" if wrapper and not wrapper.found else ""
+    return f"raw/{decision.key}/{source_mark(f'{decision.draft.mailbox.key} {decision.draft.mark}')}{wrapped}"
+
+
+def entry_id(key: str, mailbox: str, source_id: str) -> str:
+    """Return the id of a quarantined message: the same whenever it is set aside, another for each message of a mailbox."""
+    return f"{key[:16]}-{mailbox}-{source_mark(source_id)[:6]}"
+
+
 def stored(attachment: Attachment) -> StoredAttachment:
     """Return the attachment as the activity keeps it, its bytes in the blob store."""
     return StoredAttachment(
@@ -76,7 +91,7 @@ def make_activity(
         regarding=regarding,
         correlation_method=match.method if match else CorrelationMethod.NONE,
         correlated=match.email.activity if match else None,
-        tracking_token=match.email.token if match else None,
+        tracking_token=decision.token,
         conversation_index=message.conversation_index.hex() if message.conversation_index else None,
         date=message.date,
         received=received(draft, now),
@@ -127,8 +142,8 @@ def make_receipt(decision: Decision, now: datetime) -> Receipt:
         decision.activity,
         content_differs=decision.content_differs,
         at=now,
-        source=source_mark(decision.draft.fetched.source_id),
-        copy=source_mark(decision.draft.fetched.source_id) if decision.copied else "",
+        source=decision.draft.mark,
+        copy=decision.draft.mark if decision.copied and not decision.delivers else "",
     )
 
 
@@ -155,6 +170,6 @@ def make_trace(decision: Decision, source: str, receiving: str, regarding: Recor
         candidates=decision.candidates,
         headers=tuple((name, value[:_HEADER_LENGTH_KEPT]) for name, value in kept),
         at=now,
-        copy=source_mark(draft.fetched.source_id) if decision.copied else "",
+        copy=draft.mark if decision.copied else "",
         receiving=receiving,
     )

@@ -28,31 +28,40 @@ _MEND = {
 
 
 class Carrier:
-    """Acts for one lease on one mailbox."""
+    """Acts for one lease on one mailbox.  `kept` is the blob that holds the whole raw message of a retry already."""
 
-    def __init__(self, incoming: Incoming, profile: Profile, source: MailSource, lease: Lease) -> None:
+    def __init__(
+        self, incoming: Incoming, profile: Profile, source: MailSource, lease: Lease, kept: str | None = None
+    ) -> None:
         self._in = incoming
         self._profile = profile
         self._source = source
         self._lease = lease
+        self._kept = kept
         self.refused: list[tuple[Decision, MessageRefused]] = []
 
     def carry(self, decisions: Sequence[Decision]) -> None:
-        """Carry out the decisions.  Messages that the CRM refuses for themselves stand in `refused` afterwards; all others are durable."""
+        """Carry out the decisions.  Messages that the CRM refuses stand in `refused` afterwards; all others are durable.
+
+        What rests on a refused message of this very page is held back with it: further copies, and the same mail of another mailbox.
+        """
         now = self._in.clock.now()
         self.refused = []
-        todo = [one for one in decisions if one.earlier is None]
-        delivering = [one for one in todo if one.delivers]
+        delivering = [one for one in decisions if one.delivers]
         regarding = self._regarding(delivering)
         self._deliver([one for one in delivering if one.claim is None], regarding, now)
+        refusals = {one.key: refusal for one, refusal in self.refused}
+        self.refused = [(one, refusals[one.key]) for one in decisions if one.key in refusals]
+        carried = [one for one in decisions if one.key not in refusals]
+        todo = [one for one in carried if one.earlier is None]
         for one in todo:
             if one.verdict.outcome is Outcome.ATTACHED:
                 self._attach(one, now)
             elif one.verdict.outcome is Outcome.QUARANTINED:
                 self._quarantine(one, now)
-        copies = [one for one in decisions if one.copied]
+        copies = [one for one in carried if one.copied and one.earlier is not None]
         self._record([one for one in todo if not one.delivers or one.claim is not None] + copies, regarding, now)
-        self._count(todo + copies)
+        self._count(todo + copies + [one for one, _ in self.refused])
 
     def _regarding(self, delivering: Sequence[Decision]) -> dict[str, Record | None]:
         """What each matched e-mail is about; an e-mail of this very page is about what its own match is about."""
@@ -104,8 +113,17 @@ class Carrier:
             trace=activities.make_trace(decision, self._source.kind, self._lease.mailbox, about, now),
         )
 
+    def keep_own(self, decision: Decision) -> str:
+        """Keep the raw bytes of a message that is no activity (yet), apart from every other's; return where."""
+        return self._kept or self._keep(decision, activities.own_blob(decision))
+
     def _keep_raw(self, decision: Decision) -> str:
-        blob, fetched = activities.raw_blob(decision), decision.draft.fetched
+        if self._kept and not decision.draft.fetched.complete:
+            return self._kept
+        return self._keep(decision, activities.raw_blob(decision))
+
+    def _keep(self, decision: Decision, blob: str) -> str:
+        fetched = decision.draft.fetched
         if fetched.complete or not fetched.raw:  # nothing at all: the server lists the message and will not give it
             self._in.blobs.put(blob, fetched.raw)
             return blob
@@ -116,7 +134,10 @@ class Carrier:
         return blob
 
     def _attach(self, decision: Decision, now: datetime) -> None:
-        """Write a delivery report back to the e-mail it is about: failed for good wins over sent."""
+        """Write a delivery report back to the e-mail it is about: failed for good wins over sent.
+
+        It is written back however often it comes, since a worker may have died in between; never to an e-mail that we did not send.
+        """
         report = decision.draft.message.delivery_report
         if report is None or decision.activity is None or not any(one.permanent for one in report.recipients):
             return
@@ -124,14 +145,16 @@ class Carrier:
         reason = f"delivery report: failed for good ({codes or 'no code given'})"
         if self._in.outgoing.report(decision.activity, EmailStatus.FAILED, now, evidence=reason):
             self._in.meters.count(counters.OUTGOING_UNDELIVERED)
-        self._in.crm.write_back(decision.activity, EmailStatus.FAILED, reason=reason)
+        state = self._in.outgoing.get(decision.activity)
+        if state is not None and state.status is EmailStatus.FAILED:
+            self._in.crm.write_back(decision.activity, EmailStatus.FAILED, reason=state.reason or reason)
 
     def _quarantine(self, decision: Decision, now: datetime) -> None:
         draft = decision.draft
         verdict = decision.verdict
         self._in.quarantine.add(
             Quarantined(
-                id=f"{decision.key[:16]}-{draft.mailbox.key}",
+                id=activities.entry_id(decision.key, draft.mailbox.key, draft.fetched.source_id),
                 key=decision.key,
                 mailbox=draft.mailbox.key,
                 source=self._source.kind,
@@ -139,7 +162,7 @@ class Carrier:
                 reason=verdict.reason,
                 text=verdict.evidence,
                 mend=_MEND.get(verdict.reason, "Look at it with `email-router undeliverable show`."),
-                blob=self._keep_raw(decision),
+                blob=self.keep_own(decision),
                 size=draft.fetched.size,
                 message_id=draft.message.message_id,
                 subject=draft.message.subject,

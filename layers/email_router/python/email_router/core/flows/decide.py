@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 from email_router.core import matching, screening
 from email_router.core.activity import CorrelationMethod, Record
 from email_router.core.case import Case, Match, Matched, Screened, Verdict
-from email_router.core.conversation_index import thread_hash
 from email_router.core.dedupe import collision_key, message_key, raw_key
 from email_router.core.fetched import Fetched
 from email_router.core.flows.incoming import Decision, Draft, Incoming, activity_id, received
 from email_router.core.flows.lookup import PageLookup
-from email_router.core.ledger import Claim, KnownEmail, Link, LinkKind, Outcome, Receipt, Wanted, source_mark
+from email_router.core.flows.ways_back import links_of, token_of
+from email_router.core.ledger import Claim, KnownEmail, Outcome, Receipt, Wanted, source_mark
 from email_router.core.lookup_ids import own_ids, reported_ids
 from email_router.core.mailbox import Mailbox, Profile
-from email_router.core.smart_hash import participants, subject_hash
+
+_LEFT = frozenset({Outcome.IGNORED, Outcome.ATTACHED})
+"""What becomes of a message that makes no claim on its id."""
 
 
 class Judge:
@@ -40,7 +42,10 @@ class Judge:
         trusted = fetched.wrapper if fetched.wrapper and fetched.wrapper.authenticated else None
         behalf = self._in.configuration.mailbox(trusted.sender) if trusted else None
         mailbox = behalf or self._receiving
-        return Draft(fetched=fetched, message=message, mailbox=mailbox, key=key, collision=collision_key(key))
+        # The ids of two sources may be equal: a forward mailbox's messages stand beside those that its users' own mailboxes hold.
+        place = fetched.source_id if mailbox is self._receiving else f"{self._receiving.key} {fetched.source_id}"
+        collision, mark = collision_key(key), source_mark(place)
+        return Draft(fetched=fetched, message=message, mailbox=mailbox, key=key, collision=collision, mark=mark)
 
     def decide(self, drafts: Sequence[Draft]) -> list[Decision]:
         """Return a decision for each draft.  Reads only; the same drafts may be decided again."""
@@ -69,6 +74,17 @@ class Judge:
     def _one(self, draft: Draft, lookup: PageLookup, senders: tuple[Record, ...], now: datetime) -> Decision:
         key, claim, collided = self._key(draft, lookup)
         case = self._case(draft, lookup, key, claim, senders, now)
+        if case.receipt and claim is None and case.receipt.outcome in _LEFT and _elsewhere(case.receipt, draft):
+            # No claim tells whether it is that message again or another one under its id, so it is judged for itself.
+            anew = replace(self._judged(replace(case, receipt=None), draft, lookup, key, now), copied=True)
+            if (anew.verdict.outcome, anew.activity) != (case.receipt.outcome, case.receipt.activity):
+                return anew
+        standing = lookup.receipt(key, draft.mailbox.key)
+        copied = standing is not None and standing.outcome is not Outcome.FAILED and _elsewhere(standing, draft)
+        return replace(self._judged(case, draft, lookup, key, now), collided=collided, copied=copied)
+
+    def _judged(self, case: Case, draft: Draft, lookup: PageLookup, key: str, now: datetime) -> Decision:
+        claim = case.claim
         entry = screening.screen(case, screening.ENTRY)
         if entry.verdict is not None:
             return self._answered_early(case, draft, key, entry, entry.verdict)
@@ -76,14 +92,14 @@ class Judge:
         accepted = screening.screen(replace(case, match=matched.match), screening.ACCEPTANCE)
         verdict = accepted.verdict or Verdict(Outcome.IGNORED, "no_recipient_match", "no question answered")
         decision = self._decision(draft, key, claim, verdict, accepted.question, entry, matched, accepted)
-        decision = replace(decision, collided=collided)
         if not decision.delivers:
             return decision
         known = claim.activity if claim else activity_id(self._in.configuration.organisation, key)
         rule = matched.match.rule if matched.match else ""
-        links = () if claim else self._links(draft, known, matched, now)
+        token = token_of(matched.match, lookup, received(draft, now))
+        links = () if claim else links_of(draft, known, token, self._tracking, now)
         differs = claim is not None and claim.content != draft.key.content
-        return replace(decision, activity=known, rule=rule, links=links, content_differs=differs)
+        return replace(decision, activity=known, rule=rule, token=token, links=links, content_differs=differs)
 
     def _match(self, draft: Draft, lookup: PageLookup, key: str, claim: Claim | None) -> Matched:
         """Match the message; a further copy of one that is an activity already continues what that one continues."""
@@ -110,10 +126,10 @@ class Judge:
         """A message that matching need not see; one that was dealt with before keeps what became of it."""
         decision = self._decision(draft, key, case.claim, verdict, entry.question, entry)
         if verdict.reason == "duplicate" and case.receipt:
-            copied = case.receipt.source not in {"", source_mark(draft.fetched.source_id)}
+            copied = _elsewhere(case.receipt, draft)
             differs = copied and case.claim is not None and case.claim.content != draft.key.content
             earlier, activity = case.receipt.outcome, case.receipt.activity
-            return replace(decision, earlier=earlier, activity=activity, copied=copied, content_differs=differs)
+            return replace(decision, earlier=earlier, activity=activity, content_differs=differs)
         if verdict.outcome is Outcome.ATTACHED and case.reported:
             return replace(decision, activity=case.reported.activity)
         return decision
@@ -181,34 +197,22 @@ class Judge:
             answers=entry.answers + matched.answers + (accepted.answers if accepted else ()),
         )
 
-    def _links(self, draft: Draft, activity: str, matched: Matched, now: datetime) -> tuple[Link, ...]:
-        """The ways back to the message's activity."""
-        message = draft.message
-        token = matched.match.email.token if matched.match else None
-        people = participants(message)
-        known = KnownEmail(activity=activity, participants=people, at=received(draft, now), token=token)
-        links = [Link(LinkKind.MESSAGE_ID, message.message_id, known)] if message.message_id else []
-        if token:
-            links.append(Link(LinkKind.TOKEN, token, known))
-        thread = thread_hash(message.conversation_index) if message.conversation_index else None
-        if thread and self._tracking.correlation:
-            links.append(Link(LinkKind.THREAD, thread, known))
-        subject = subject_hash(message.subject, self._tracking) if self._tracking.smart_matching else None
-        if subject:
-            links.append(Link(LinkKind.SUBJECT, subject, known))
-        return tuple(links)
-
     def _remember(self, decision: Decision, lookup: PageLookup) -> None:
         draft = decision.draft
         if decision.delivers and decision.claim is None and decision.activity:
             claim = Claim(decision.key, decision.activity, draft.mailbox.key, draft.key.identity, draft.key.content)
             lookup.add(claim, decision.links)
-        if decision.earlier is None:
-            verdict, mark = decision.verdict, source_mark(draft.fetched.source_id)
+        if decision.earlier is None and (decision.delivers or not decision.copied):
+            verdict, mailbox = decision.verdict, draft.mailbox.key
             receipt = Receipt(
-                decision.key, draft.mailbox.key, verdict.outcome, verdict.reason, decision.activity, source=mark
+                decision.key, mailbox, verdict.outcome, verdict.reason, decision.activity, source=draft.mark
             )
             lookup.seen(receipt)
+
+
+def _elsewhere(receipt: Receipt, draft: Draft) -> bool:
+    """Tell whether the receipt is of another place in the mailbox than this message's."""
+    return receipt.source not in {"", draft.mark}
 
 
 def _first_known(lookup: PageLookup, ids: Sequence[str]) -> KnownEmail | None:

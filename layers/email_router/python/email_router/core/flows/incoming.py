@@ -68,13 +68,17 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A message as read, on whose behalf it is judged, and the keys by which it is known."""
+    """A message as read, on whose behalf it is judged, and the keys by which it is known.
+
+    `mark` stands for its place in the mailbox that it was fetched from.
+    """
 
     fetched: Fetched
     message: Message
     mailbox: Mailbox
     key: MessageKey
     collision: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ class Decision:
 
     `key` is the effective message key (of the collision, where another message has the id), `claim` the claim that stands already.
     `earlier` is what became of the message when this mailbox has dealt with it before, and `copied` tells that this is not that message
-    seen again but a further copy of it.
+    seen again but a further copy of it, or another message under its id.  `token` is the tracking token that it takes over.
     """
 
     draft: Draft
@@ -95,6 +99,7 @@ class Decision:
     match: Match | None = None
     claim: Claim | None = None
     activity: str | None = None
+    token: str | None = None
     links: tuple[Link, ...] = ()
     collided: bool = False
     content_differs: bool = False
@@ -122,6 +127,9 @@ def received(draft: Draft, now: datetime) -> datetime:
     return draft.fetched.received or now
 
 
-def with_outcome(decision: Decision, outcome: Outcome, reason: str) -> Decision:
-    """Return the decision with another outcome, the trace kept."""
-    return replace(decision, verdict=Verdict(outcome, reason, decision.verdict.evidence))
+def undelivered(decision: Decision, outcome: Outcome, error: str) -> Decision:
+    """Return the decision as it ended, because the CRM did not take the message: it has no activity, and its trace says why."""
+    answers = (*decision.answers, Answer("delivery", outcome.value, error))
+    verdict = Verdict(outcome, decision.verdict.reason, error)
+    copied = decision.copied and decision.earlier is None
+    return replace(decision, activity=None, match=None, copied=copied, earlier=None, verdict=verdict, answers=answers)

@@ -62,7 +62,7 @@ class PageLookup:
 
     def seen(self, receipt: Receipt) -> None:
         """Remember what became of a message of this page in its mailbox."""
-        self._receipts.setdefault((receipt.key, receipt.mailbox), receipt)
+        self._receipts[receipt.key, receipt.mailbox] = receipt
 
 
 class OthersOnly:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from email_router.core.ledger import KnownEmail, Link, LinkKind
 from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.ports import BlobStore, Clock, Crm, Ledger, MailSender, Meters, OutgoingStates, WorkQueues
+from email_router.core.sending import OutgoingState
 from email_router.core.settings import Configuration
+from email_router.core.smart_hash import participants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,13 @@ class Delays:
         wait = min(self.pending_status * float(2 ** max(0, attempt - 1)), self.sending_status)
         spread = hashlib.sha256(f"{activity}/{attempt}".encode()).digest()[0] / 255
         return wait * (0.95 + spread / 10)
+
+
+def provider_link(state: OutgoingState, provider_id: str, at: datetime) -> Link:
+    """Return the way back from the id that the provider gave in place of ours."""
+    people = participants((state.sender, *state.recipients))
+    known = KnownEmail(activity=state.activity, participants=people, at=at, token=state.tracking_token)
+    return Link(LinkKind.MESSAGE_ID, provider_id, known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from email_router.core import counters
 from email_router.core.activity import EmailStatus
+from email_router.core.flows.outgoing import provider_link
 from email_router.core.ledger import Wanted
 from email_router.core.ports import Clock, Crm, Ledger, Meters, OutgoingStates
 from email_router.core.work import DeliveryEvent
@@ -29,16 +30,30 @@ class RecordDelivery:
     def record(self, event: DeliveryEvent) -> str | None:
         """Write the event to the e-mail it is about; return the activity, or None when no e-mail of ours is meant."""
         activity = event.activity or self._by_provider_id(event.provider_id)
-        if not activity or self.outgoing.get(activity) is None:
+        before = self.outgoing.get(activity) if activity else None
+        if not activity or before is None:
             return None
         status = self._status(event)
         if status is None:
             return activity
+        if before.status is not status and event.provider_id:  # the worker that sent it may have died before it could
+            self.ledger.link([provider_link(before, event.provider_id, self.clock.now())])
         evidence = f"{event.kind}: {event.reason}"
-        if self.outgoing.report(activity, status, self.clock.now(), evidence=evidence):
-            self.crm.write_back(activity, status, reason=evidence if status is EmailStatus.FAILED else None)
-            if status is EmailStatus.FAILED:
-                self.meters.count(counters.OUTGOING_UNDELIVERED)
+        news = self.outgoing.report(activity, status, self.clock.now(), evidence=evidence)
+        if news and status is EmailStatus.FAILED:
+            self.meters.count(counters.OUTGOING_UNDELIVERED)
+        state = self.outgoing.get(activity)
+        # Also when it is not new: the worker before may have died here.
+        if state is not None and state.status is status:
+            self.crm.write_back(
+                activity,
+                status,
+                reason=state.reason if status is EmailStatus.FAILED else None,
+                subject=state.subject,
+                message_id=state.message_id,
+                tracking_token=state.tracking_token,
+                attempts=state.attempts,
+            )
         return activity
 
     def _status(self, event: DeliveryEvent) -> EmailStatus | None:

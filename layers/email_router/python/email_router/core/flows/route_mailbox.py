@@ -7,18 +7,27 @@ touched, and sets a message aside unread at the third mark.  Whatever was delive
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from email_router.core import counters
-from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, StaleWorker, TryLater
+from email_router.core.errors import (
+    ConfigurationError,
+    MailboxBlocked,
+    MessageRefused,
+    RouterError,
+    StaleWorker,
+    TryLater,
+)
 from email_router.core.fetched import Fetched, Listed, Page
-from email_router.core.flows.activities import raw_blob
+from email_router.core.flows.activities import entry_id
 from email_router.core.flows.carry import Carrier
 from email_router.core.flows.decide import Judge
+from email_router.core.flows.give_back import give_back
 from email_router.core.flows.incoming import Decision, Incoming
-from email_router.core.flows.retrying import Failures
+from email_router.core.flows.retrying import Failures, entries_of, whole_blob
 from email_router.core.ledger import Outcome, Retry
 from email_router.core.mailbox import AfterDelivery, Direction, Mailbox, MailboxKind, Profile
 from email_router.core.ports import Lease, MailboxState, MailSource, PassRecord
@@ -61,7 +70,10 @@ class RouteMailbox:
         profile = self._in.configuration.profile(mailbox.incoming, Direction.INCOMING) if mailbox else None
         if mailbox is None or profile is None:
             return PassSummary(work.mailbox, PassOutcome.UNKNOWN)
-        state = self._in.states.read(mailbox.key)
+        try:
+            state = self._in.states.read(mailbox.key)
+        except RouterError as error:  # there is nowhere to write it down either
+            return PassSummary(mailbox.key, PassOutcome.FAILED, error=error)
         if state.blocked_until and state.blocked_until > self._in.clock.now() and work.reason != "requested":
             return PassSummary(mailbox.key, PassOutcome.BLOCKED)
         return _Pass(self._in, mailbox, profile, state, stop_at).run()
@@ -95,6 +107,11 @@ class _Pass:
         except RouterError as error:
             self._in.meters.count(counters.PROVIDERS_FAILED)
             return self._note(error)
+        except (
+            ConfigurationError
+        ) as wrong:  # found late: a person finds it where every other trouble of the mailbox stands
+            self._in.meters.count(counters.PROVIDERS_FAILED)
+            return self._note(_misconfigured(self._mailbox, wrong))
         finally:
             self._close()
 
@@ -119,10 +136,12 @@ class _Pass:
             self._close()
             lease = replace(lease, state=self._in.states.read(self._mailbox.key), crashed=False)
         if self._more:
-            self._in.queues.put_mailboxes(
-                [MailboxWork(self._in.configuration.organisation, self._mailbox.key, "continue")]
-            )
+            self._continue()
         return self._summary(PassOutcome.ROUTED if self._handled else PassOutcome.IDLE)
+
+    def _continue(self) -> None:
+        work = MailboxWork(self._in.configuration.organisation, self._mailbox.key, "continue")
+        self._in.queues.put_mailboxes([work])
 
     def _take(self) -> Lease | None:
         """Take the lease; where another worker holds it, make sure that it comes round once more."""
@@ -166,10 +185,9 @@ class _Pass:
                 return False
             begun = self._in.states.begin(lease, one.source_id, finished)
             if begun >= self._in.timing.marks:
-                self._failures(lease).quarantine_unread(source, one.source_id, begun)
-                self._handled += 1
-            else:
-                self._serve_page(lease, source, (one,))
+                self._set_aside(lease, source, one.source_id, begun)
+            elif not self._serve_page(lease, source, (one,)):
+                return False
             finished = [one.source_id]
         return True
 
@@ -203,25 +221,39 @@ class _Pass:
         self, lease: Lease, source: MailSource, batch: Sequence[Fetched], retry: Retry | None = None
     ) -> None:
         judge = Judge(self._in, self._mailbox, self._profile, retrying=retry is not None)
-        carrier = Carrier(self._in, self._profile, source, lease)
+        carrier = Carrier(self._in, self._profile, source, lease, whole_blob(retry) if retry else None)
         decisions = judge.decide([judge.draft(one) for one in batch])
         carrier.carry(decisions)
-        for decision, refusal in carrier.refused:
-            self._postpone(lease, decision, refusal, retry)
+        given_up = [one for one, refusal in carrier.refused if not self._postpone(lease, carrier, one, refusal, retry)]
         fresh = sum(one.earlier is None or one.copied for one in decisions)
         self._handled += fresh
         if fresh:
             self._last_mail = self._in.clock.now()
         refused = {id(one) for one, _ in carrier.refused}
-        self._dispose(source, [one for one in decisions if id(one) not in refused])
+        done = [one for one in decisions if id(one) not in refused]
+        ends = [(one, one.settled) for one in done] + [(one, Outcome.QUARANTINED) for one in given_up]
+        # Of a message that the server lists and will not give nothing is kept: it stays.
+        kept = [(one.draft.fetched, end) for one, end in ends if one.draft.fetched.complete or one.draft.fetched.raw]
+        self._dispose(source, [(fetched.source_id, end) for fetched, end in kept])
         if retry is not None and not refused:
-            self._in.states.drop_retry(lease, retry)
+            self._settle(lease, retry, done)
 
-    def _postpone(self, lease: Lease, decision: Decision, refusal: MessageRefused, retry: Retry | None) -> None:
-        blob = retry.blob if retry else raw_blob(decision)
-        if retry is None:
-            self._in.blobs.put(blob, decision.draft.fetched.raw)
-        self._failures(lease).postpone(decision, refusal, blob, retry)
+    def _postpone(
+        self, lease: Lease, carrier: Carrier, decision: Decision, refusal: MessageRefused, retry: Retry | None
+    ) -> bool:
+        blob = retry.blob if retry else carrier.keep_own(decision)
+        return self._failures(lease).postpone(decision, refusal, blob, retry)
+
+    def _settle(self, lease: Lease, retry: Retry, done: Sequence[Decision]) -> None:
+        """Drop the retry, and what an earlier worker that died may have left of the message in quarantine."""
+        again = {
+            entry_id(one.key, one.draft.mailbox.key, retry.source_id)
+            for one in done
+            if one.settled is Outcome.QUARANTINED
+        }
+        for entry in sorted(entries_of(retry, self._mailbox.key) - again):
+            self._in.quarantine.remove(entry)
+        self._in.states.drop_retry(lease, retry)
 
     def _serve_retries(self, lease: Lease, source: MailSource, *, careful: bool) -> None:
         now = self._in.clock.now()
@@ -235,22 +267,29 @@ class _Pass:
             mark = f"retry {retry.key}"
             if careful and self._in.states.begin(lease, mark, finished) >= self._in.timing.marks:
                 failures.abandon(retry)
+                self._dispose(source, [(retry.source_id, Outcome.QUARANTINED)])
+            elif (fetched := failures.fetched(retry)) is None:
+                failures.bury(retry)
             else:
-                self._serve_batch(lease, source, [failures.fetched(retry)], retry)
+                self._serve_batch(lease, source, [fetched], retry)
             finished = [mark]
 
-    def _dispose(self, source: MailSource, decisions: Sequence[Decision]) -> None:
-        """Dispose of what is durable: delivered messages; in a forward mailbox also those that nobody wanted."""
+    def _set_aside(self, lease: Lease, source: MailSource, source_id: str, begun: int) -> None:
+        outcome = self._failures(lease).quarantine_unread(source, source_id, begun)
+        if outcome is not None:
+            self._dispose(source, [(source_id, outcome)])
+        self._handled += 1
+
+    def _dispose(self, source: MailSource, settled: Sequence[tuple[str, Outcome]]) -> None:
+        """Dispose of what is durable: delivered messages; in a forward mailbox also those that nobody wanted, or that were set aside."""
         how = self._mailbox.after_delivery
-        if how is AfterDelivery.LEAVE:
-            return
         forward = self._mailbox.kind is MailboxKind.FORWARD
-        gone = [one for one in decisions if forward or one.settled in {Outcome.DELIVERED, Outcome.ATTACHED}]
-        if gone:
-            source.dispose([one.draft.fetched.source_id for one in gone], how)
+        gone = [name for name, outcome in settled if forward or outcome in {Outcome.DELIVERED, Outcome.ATTACHED}]
+        if gone and how is not AfterDelivery.LEAVE:
+            source.dispose(gone, how)
 
     def _failures(self, lease: Lease) -> Failures:
-        return Failures(self._in, self._mailbox, self._profile, lease)
+        return Failures(self._in, self._mailbox, self._profile, lease, self._open().kind)
 
     def _record(self) -> PassRecord:
         upcoming = self._in.states.retries(self._mailbox.key, None, 1)
@@ -269,29 +308,26 @@ class _Pass:
         until = now + timedelta(seconds=self._in.timing.blocked) if blocked else None
         if isinstance(error, TryLater) and error.after and until is None:
             until = now + timedelta(seconds=error.after)
+        with suppress(RouterError, StaleWorker):  # the store is away too: the lease runs out by itself
+            self._write_down(error, failures, until)
+        return PassSummary(self._mailbox.key, PassOutcome.FAILED, self._handled, error)
+
+    def _write_down(self, error: RouterError, failures: int, until: datetime | None) -> None:
+        """Leave the record of a failed pass, under the lease it held or one of its own; whoever asked for another round gets it."""
+        now = self._in.clock.now()
+        lease = self._lease or self._in.states.lease(self._mailbox.key, now, now + timedelta(seconds=30))
+        if lease is None:
+            return
         record = replace(
             self._record(),
-            last_mail=self._last_mail,
             failures=failures,
             blocked_until=until,
             error_kind=error.kind,
             error_text=str(error),
             error_mend=error.mend,
         )
-        self._write_down(record)
-        return PassSummary(self._mailbox.key, PassOutcome.FAILED, self._handled, error)
-
-    def _write_down(self, record: PassRecord) -> None:
-        """Leave the record of a failed pass, under the lease it held or one of its own."""
-        now = self._in.clock.now()
-        lease = self._lease or self._in.states.lease(self._mailbox.key, now, now + timedelta(seconds=30))
-        if lease is None:
-            return
-        try:
-            while not self._in.states.release(lease, record):
-                self._more = True
-        except StaleWorker:
-            return
+        if give_back(self._in.states, lease, record):
+            self._continue()
 
     def _refresh(self, source: MailSource, now: datetime) -> None:
         """Save a newer position that nothing new led to, hourly at the most."""
@@ -316,3 +352,10 @@ class _Pass:
 
     def _summary(self, outcome: PassOutcome) -> PassSummary:
         return PassSummary(self._mailbox.key, outcome, self._handled)
+
+
+def _misconfigured(mailbox: Mailbox, wrong: ConfigurationError) -> RouterError:
+    text = f"{mailbox.address}: {wrong}"
+    return RouterError(
+        text, kind="configuration", mend="Mend the configuration and publish it, or deploy the stack again."
+    )

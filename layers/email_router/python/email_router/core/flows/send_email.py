@@ -6,22 +6,25 @@ becomes unknown, and it is never sent again by itself.  If it dies after the set
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from email_router.core import counters
 from email_router.core.activity import EmailActivity, EmailStatus
-from email_router.core.errors import MessageRefused, RouterError
-from email_router.core.flows.outgoing import Outgoing
+from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError
+from email_router.core.flows.outgoing import Outgoing, provider_link
 from email_router.core.flows.prepare_email import prepare
-from email_router.core.ledger import KnownEmail, Link, LinkKind
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.ports import MailSender
 from email_router.core.sending import Envelope, OutgoingState, SendOutcome, SendResult
-from email_router.core.smart_hash import participants
 from email_router.core.work import OutgoingWork
 
 _SETTLED = frozenset({EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.UNKNOWN})
+_WAITING = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED})
+_TO_SEND = _WAITING | {EmailStatus.SENDING}
+_LOST = "the CRM says that it is being sent, but nothing is known of the attempt: look whether it has left before it is sent again"
+_GONE = "what was composed is no longer kept: write the e-mail again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,10 @@ class SendEmail:
         profile = self._out.configuration.profile(work.profile, Direction.OUTGOING)
         if mailbox is None or profile is None:
             return []  # published anew since the order: the e-mails are still pending, and collect_outgoing tells what is missing
-        sender = self._out.open_sender(profile, mailbox)
+        try:
+            sender = self._out.open_sender(profile, mailbox)
+        except (MailboxBlocked, ConfigurationError) as trouble:
+            return [self._waits(activity, _told(trouble)) for activity in work.activities]
         done: list[Sent] = []
         try:
             for activity in work.activities:
@@ -61,27 +67,62 @@ class SendEmail:
         out = self._out
         state = out.outgoing.get(activity)
         if state is not None and state.status in _SETTLED:
-            self._write_back(state, state.status, state.reason)
-            return Sent(activity, None, "settled before")
+            return self._told_again(state)
         if state is not None and state.status is EmailStatus.SENDING:
             return self._stuck(state)
         email = out.crm.email(activity)
-        if email is None or email.status not in {EmailStatus.PENDING, EmailStatus.DEFERRED, EmailStatus.SENDING}:
-            return Sent(activity, None, "cancelled or gone")
+        if email is None or email.status not in _TO_SEND:
+            return self._cancelled(activity, state)
+        if state is None and email.status is EmailStatus.SENDING:
+            return self._refused(activity, email, EmailStatus.UNKNOWN, _LOST)
         try:
             state = state or prepare(out, email, mailbox, profile)
         except MessageRefused as refusal:
-            return self._refused(activity, email, str(refusal))
-        claimed = out.outgoing.claim(activity, out.clock.now(), self._request)
+            return self._refused(activity, email, EmailStatus.FAILED, _told(refusal))
+        try:
+            composed = out.blobs.get(state.blob)
+        except KeyError:
+            return self._settled(state, EmailStatus.FAILED, _GONE)
+        claimed = self._claim(state)
         if claimed is None:
             return Sent(activity, None, "not due, or another worker has it")
-        again = out.clock.now() + timedelta(seconds=out.delays.sending_status)
-        if not out.crm.write_back(activity, EmailStatus.SENDING, attempts=claimed.attempts, due=again):
+        if not self._begun(claimed):
             return self._settled(claimed, EmailStatus.CANCELLED, "cancelled before it was sent")
         out.meters.count(counters.OUTGOING_PROCESSED)
-        return self._attempt(claimed, sender)
+        return self._attempt(claimed, composed, sender)
 
-    def _attempt(self, claimed: OutgoingState, sender: MailSender) -> Sent:
+    def _claim(self, state: OutgoingState) -> OutgoingState | None:
+        """Claim the attempt.  A claim whose answer was lost is given back: nothing was sent, and it must not look as if."""
+        now = self._out.clock.now()
+        try:
+            return self._out.outgoing.claim(state.activity, now, self._request)
+        except RouterError as trouble:
+            with suppress(RouterError):
+                stands = self._out.outgoing.get(state.activity)
+                if stands and stands.token == state.token + 1 and self._is_mine(stands):
+                    self._give_back(stands, trouble)
+            raise
+
+    def _is_mine(self, state: OutgoingState) -> bool:
+        last = state.history[-1] if state.history else None
+        return bool(last and self._request and (last.status, last.request) == (EmailStatus.SENDING, self._request))
+
+    def _begun(self, claimed: OutgoingState) -> bool:
+        """Tell the CRM that the e-mail is being sent; False when it is cancelled.  If the CRM is away nothing is sent."""
+        again = self._out.clock.now() + timedelta(seconds=self._out.delays.sending_status)
+        try:
+            return self._out.crm.write_back(claimed.activity, EmailStatus.SENDING, attempts=claimed.attempts, due=again)
+        except RouterError as trouble:
+            with suppress(RouterError):
+                self._give_back(claimed, trouble)
+            raise
+
+    def _give_back(self, claimed: OutgoingState, trouble: RouterError) -> None:
+        now = self._out.clock.now()
+        evidence = f"nothing was sent: {_told(trouble)}"
+        self._out.outgoing.settle(claimed, EmailStatus.DEFERRED, now, evidence=evidence, due=now)
+
+    def _attempt(self, claimed: OutgoingState, composed: bytes, sender: MailSender) -> Sent:
         envelope = Envelope(
             organisation=self._out.configuration.organisation,
             activity=claimed.activity,
@@ -89,31 +130,29 @@ class SendEmail:
             recipients=claimed.recipients,
         )
         try:
-            result = sender.send(envelope, self._out.blobs.get(claimed.blob))
-        except RouterError as trouble:  # by the port's promise nothing was handed over
+            result = sender.send(envelope, composed)
+        except (RouterError, ConfigurationError) as trouble:  # by the port's promise nothing was handed over
             result = SendResult(outcome=SendOutcome.DEFERRED, evidence=_told(trouble))
         if result.outcome is SendOutcome.ACCEPTED:
             return self._accepted(claimed, result)
         if result.outcome is SendOutcome.DEFERRED:
             return self._deferred(claimed, result)
-        if result.outcome is SendOutcome.REFUSED:
-            self._out.meters.count(counters.OUTGOING_UNDELIVERED)
-            return self._settled(claimed, EmailStatus.FAILED, result.evidence)
         self._out.meters.count(counters.OUTGOING_UNDELIVERED)
-        return self._settled(claimed, EmailStatus.UNKNOWN, result.evidence)
+        refused = result.outcome is SendOutcome.REFUSED
+        return self._settled(claimed, EmailStatus.FAILED if refused else EmailStatus.UNKNOWN, result.evidence)
 
     def _accepted(self, claimed: OutgoingState, result: SendResult) -> Sent:
         """Settle, and make the provider's own id lead to the e-mail too."""
         now = self._out.clock.now()
         refused = [one for one in result.recipients if one.outcome is not SendOutcome.ACCEPTED]
         evidence = result.evidence + "".join(f"; {one.outcome.value}: {one.evidence}" for one in refused)
-        self._out.outgoing.settle(claimed, EmailStatus.SENT, now, evidence=evidence, provider_id=result.provider_id)
+        stands = self._settle(claimed, EmailStatus.SENT, evidence, provider_id=result.provider_id)
         if result.provider_id:
-            people = participants((claimed.sender, *claimed.recipients))
-            known = KnownEmail(activity=claimed.activity, participants=people, at=now, token=claimed.tracking_token)
-            self._out.ledger.link([Link(LinkKind.MESSAGE_ID, result.provider_id, known)])
+            self._link(claimed, result.provider_id)
         self._out.meters.count(counters.OUTGOING_DELIVERED)
-        self._write_back(claimed, EmailStatus.SENT, evidence if refused else None, sent=now)
+        if stands.status is not EmailStatus.SENT:
+            return self._written(stands)
+        self._write_back(stands, EmailStatus.SENT, _reason(stands), sent=now)
         return Sent(claimed.activity, EmailStatus.SENT, evidence)
 
     def _deferred(self, claimed: OutgoingState, result: SendResult) -> Sent:
@@ -125,9 +164,7 @@ class SendEmail:
             )
         wait = max(result.after, delays.before(claimed.attempts, claimed.activity))
         due = now + timedelta(seconds=wait)
-        self._out.outgoing.settle(claimed, EmailStatus.DEFERRED, now, evidence=result.evidence, due=due)
-        self._write_back(claimed, EmailStatus.DEFERRED, result.evidence, due=due)
-        return Sent(claimed.activity, EmailStatus.DEFERRED, result.evidence)
+        return self._written(self._settle(claimed, EmailStatus.DEFERRED, result.evidence, due=due))
 
     def _stuck(self, state: OutgoingState) -> Sent:
         """An attempt that began and never ended: after SendingStatusDelay it is unknown."""
@@ -136,16 +173,66 @@ class SendEmail:
         return self._settled(state, EmailStatus.UNKNOWN, "the worker that was sending it never told the result")
 
     def _settled(self, state: OutgoingState, status: EmailStatus, evidence: str) -> Sent:
-        self._out.outgoing.settle(state, status, self._out.clock.now(), evidence=evidence)
-        if status is not EmailStatus.CANCELLED:
-            self._write_back(state, status, evidence)
-        return Sent(state.activity, status, evidence)
+        return self._written(self._settle(state, status, evidence))
 
-    def _refused(self, activity: str, email: EmailActivity, reason: str) -> Sent:
+    def _settle(
+        self,
+        state: OutgoingState,
+        status: EmailStatus,
+        evidence: str,
+        *,
+        due: datetime | None = None,
+        provider_id: str | None = None,
+    ) -> OutgoingState:
+        """Settle the attempt, and return the state that stands then.
+
+        A report that came before stands.  Where another worker thought this one dead, what is known now replaces what was unknown.
+        """
+        out, now = self._out, self._out.clock.now()
+        if not out.outgoing.settle(state, status, now, evidence=evidence, due=due, provider_id=provider_id):
+            stands = out.outgoing.get(state.activity)
+            if stands is None or (stands.token, stands.status) != (state.token, EmailStatus.UNKNOWN):
+                return stands or state
+            if not out.outgoing.settle(stands, status, now, evidence=evidence, due=due, provider_id=provider_id):
+                return out.outgoing.get(state.activity) or stands
+        return replace(state, status=status, reason=evidence, due=due, provider_id=provider_id or state.provider_id)
+
+    def _written(self, state: OutgoingState) -> Sent:
+        """Write to the CRM what stands; a cancelled e-mail is left as it is, one that another worker is sending is told by that one."""
+        if state.status not in {EmailStatus.CANCELLED, EmailStatus.SENDING}:
+            self._write_back(state, state.status, state.reason, due=state.due)
+        return Sent(state.activity, state.status, state.reason or "")
+
+    def _told_again(self, state: OutgoingState) -> Sent:
+        """Make good what the worker that settled it may have left undone."""
+        sent = state.status is EmailStatus.SENT
+        if sent and state.provider_id:
+            self._link(state, state.provider_id)
+        self._write_back(state, state.status, _reason(state), sent=state.changed if sent else None)
+        return Sent(state.activity, None, "settled before")
+
+    def _cancelled(self, activity: str, state: OutgoingState | None) -> Sent:
+        if state is not None:
+            self._settle(state, EmailStatus.CANCELLED, "cancelled before it was sent")
+        return Sent(activity, None, "cancelled or gone")
+
+    def _refused(self, activity: str, email: EmailActivity, status: EmailStatus, reason: str) -> Sent:
         self._out.meters.count(counters.OUTGOING_PROCESSED)
         self._out.meters.count(counters.OUTGOING_UNDELIVERED)
-        self._out.crm.write_back(activity, EmailStatus.FAILED, reason=reason, attempts=email.attempts)
-        return Sent(activity, EmailStatus.FAILED, reason)
+        self._out.crm.write_back(activity, status, reason=reason, attempts=email.attempts)
+        return Sent(activity, status, reason)
+
+    def _waits(self, activity: str, reason: str) -> Sent:
+        """Leave an e-mail pending whose sender cannot be opened, and say why."""
+        out = self._out
+        email, state = out.crm.email(activity), out.outgoing.get(activity)
+        if email and email.status in _WAITING and (state is None or state.status in _WAITING):
+            due = out.clock.now() + timedelta(seconds=out.delays.pending_status)
+            out.crm.write_back(activity, email.status, reason=reason, due=due)
+        return Sent(activity, None, reason)
+
+    def _link(self, state: OutgoingState, provider_id: str) -> None:
+        self._out.ledger.link([provider_link(state, provider_id, self._out.clock.now())])
 
     def _write_back(
         self,
@@ -169,5 +256,13 @@ class SendEmail:
         )
 
 
-def _told(trouble: RouterError) -> str:
-    return f"{trouble} {trouble.mend}".strip()
+def _reason(state: OutgoingState) -> str | None:
+    """Return what the CRM is told: of a sent e-mail only what went wrong, or what replaces the reason for which it was put off."""
+    reason = state.reason or ""
+    trouble = state.attempts > 1 or any(f"; {outcome.value}: " in reason for outcome in SendOutcome)
+    return state.reason if state.status is not EmailStatus.SENT or trouble else None
+
+
+def _told(trouble: RouterError | ConfigurationError) -> str:
+    mend = trouble.mend if isinstance(trouble, RouterError) else "Mend the configuration and publish it."
+    return f"{trouble} {mend}".strip()

@@ -1,0 +1,20 @@
+"""Give a lease back after a pass that did not come to its end."""
+
+from __future__ import annotations
+
+from email_router.core.ports import Lease, MailboxStates, PassRecord
+
+
+def give_back(states: MailboxStates, lease: Lease, record: PassRecord) -> bool:
+    """Release the lease and write the record; tell whether somebody asked for another round in the meantime.
+
+    The marks of messages that ended earlier workers are written again: an error says nothing of them, and a message that
+    kills must not begin anew whenever its server was away in between.  Raises StaleWorker once the token has moved on.
+    """
+    asked = False
+    while not states.release(lease, record):
+        asked = True
+    for source_id, begun in lease.state.attempts.items():
+        for _ in range(begun):
+            states.begin(lease, source_id)
+    return asked

@@ -1,0 +1,109 @@
+"""The scenarios of the outgoing road."""
+
+from __future__ import annotations
+
+from email_router.core.activity import EmailActivity, EmailStatus, Party, Role, StoredAttachment
+from email_router.core.mailbox import Direction
+from email_router.core.sending import SendOutcome, SendResult
+from tests.faults.postroom import Postroom, Scene
+from tests.flows.house import NOW, SALES
+from tests.flows.office import Office
+
+_SES = SendResult(outcome=SendOutcome.ACCEPTED, evidence="ok", provider_id="ses-1")
+_LATER = SendResult(outcome=SendOutcome.DEFERRED, evidence="451 later")
+_REFUSED = SendResult(outcome=SendOutcome.REFUSED, evidence="550 no such user")
+_UNKNOWN = SendResult(outcome=SendOutcome.UNKNOWN, evidence="the line broke after the final dot")
+
+
+def _one(*answers: SendResult, server: str = "smtp", **fields: object) -> Postroom:
+    office = Postroom(server)
+    office.write(**fields)  # type: ignore[arg-type]  # fields by name
+    office.sender.answers = list(answers)
+    return office
+
+
+def _told_of(event: dict[str, object], answer: SendResult) -> Postroom:
+    office = _one(answer, server="ses")
+    office.tells = dict(event)
+    return office
+
+
+def _answer() -> Postroom:
+    office = _one(correlated="p1", subject="Re: Question CRM:0009009")
+    office.crm.activities["p1"] = EmailActivity(
+        id="p1",
+        direction=Direction.INCOMING,
+        status=EmailStatus.RECEIVED,
+        message_id="<q2@fabrikam.example>",
+        tracking_token="CRM:0009009",
+        received=NOW,
+    )
+    return office
+
+
+def _three() -> Postroom:
+    office = _one()
+    office.write("e2", parties=(Party(Role.FROM, SALES), Party(Role.TO, "no address")))
+    office.write("e3")
+    return office
+
+
+def _attached() -> Postroom:
+    attachment = StoredAttachment("a.csv", "text/csv", 3, "0", inline=False, content_id=None, blob="attachment/0")
+    office = _one(attachments=(attachment,))
+    office.blobs.put("attachment/0", b"a,b")
+    return office
+
+
+def _cancelled() -> Postroom:
+    office = _one(_LATER)
+    office.send()
+    office.write("e2")
+    office.clock.advance(400)
+    return office
+
+
+def _two_of_a_user() -> Postroom:
+    office = _one()
+    office.write("e2", subject="Another matter")
+    return office
+
+
+def due_again(office: Postroom) -> None:
+    """The next collection finds what was put off."""
+    office.clock.advance(400)
+    office.collect()
+
+
+def cancel(office: Postroom) -> None:
+    """Somebody cancels the first e-mail."""
+    office.crm.cancel("e1")
+
+
+_SENT = (Office.collect, Postroom.carry_out_all)
+_BOUNCES: dict[str, object] = {"activity": "e1"}
+_ARRIVES: dict[str, object] = {"activity": "e1", "kind": "delivery", "permanent": False}
+
+LETTERS = (
+    Scene("an e-mail", _one),
+    Scene("an answer", _answer),
+    Scene("an e-mail with an attachment", _attached),
+    Scene("an e-mail that is put off, then sent", lambda: _one(_LATER), (*_SENT, due_again, Postroom.carry_out_all)),
+    Scene("an e-mail that is refused for good", lambda: _one(_REFUSED)),
+    Scene("an e-mail whose end nobody knows", lambda: _one(_UNKNOWN)),
+    Scene("an e-mail by SES", lambda: _one(_SES, server="ses")),
+    Scene("an e-mail by SES that bounces", lambda: _told_of(_BOUNCES, _SES), (*_SENT, Postroom.take_in_events)),
+    Scene(
+        "an e-mail by SES whose delivery settles it",
+        lambda: _told_of(_ARRIVES, _UNKNOWN),
+        (*_SENT, Postroom.take_in_events),
+    ),
+    Scene("three e-mails, one without an address", _three),
+    Scene("two new conversations of one user", _two_of_a_user),
+    Scene(
+        "an e-mail cancelled while its order waits",
+        _cancelled,
+        (Office.collect, cancel, Postroom.carry_out_all),
+        same=False,
+    ),
+)
