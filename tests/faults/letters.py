@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role, StoredAttachment
+from email_router.core.ledger import KnownEmail
 from email_router.core.mailbox import Direction
 from email_router.core.sending import SendOutcome, SendResult
 from tests.faults.postroom import Postroom, Scene
@@ -38,6 +42,15 @@ def _answer() -> Postroom:
         tracking_token="CRM:0009009",
         received=NOW,
     )
+    return office
+
+
+def _late_answer() -> Postroom:
+    """An answer to an e-mail that has rested for a year; its token is another conversation's by now."""
+    office = _answer()
+    office.crm.activities["p1"] = replace(office.crm.activities["p1"], received=NOW - timedelta(days=365))
+    taken = KnownEmail(activity="other", at=NOW, token="CRM:0009009")
+    office.ledger.reserve_token("CRM:0009009", taken, NOW - timedelta(days=90))
     return office
 
 
@@ -87,6 +100,7 @@ _ARRIVES: dict[str, object] = {"activity": "e1", "kind": "delivery", "permanent"
 LETTERS = (
     Scene("an e-mail", _one),
     Scene("an answer", _answer),
+    Scene("an answer after a year", _late_answer),
     Scene("an e-mail with an attachment", _attached),
     Scene("an e-mail that is put off, then sent", lambda: _one(_LATER), (*_SENT, due_again, Postroom.carry_out_all)),
     Scene("an e-mail that is refused for good", lambda: _one(_REFUSED)),

@@ -16,7 +16,7 @@ from email_router.core.ledger import Outcome, Trace
 from email_router.core.mailbox import AfterDelivery, Mailbox, Profile
 from email_router.core.message import Message
 from email_router.core.parse import parse
-from tests.faults.seam import Killed, Seam
+from tests.faults.seam import Fault, Killed, Seam
 from tests.flows.house import House
 from tests.memory.source import MemorySource
 
@@ -136,6 +136,7 @@ class Scene:
     steps: tuple[Callable[[Mailroom], object], ...]
     person: Callable[[Mailroom], object] = lambda _house: None
     in_order: bool = True
+    spared: frozenset[Fault] = frozenset()
 
 
 def play(scene: Scene, seam_of: Callable[[Mailroom], Seam]) -> tuple[Mailroom, Seam, dict[str, list[bytes | None]]]:

@@ -14,8 +14,9 @@ from email_router.core.mailbox import Accept, AfterDelivery, Direction, Mailbox,
 from email_router.core.message import Message
 from email_router.core.ports import Lease
 from email_router.core.sending import OutgoingState
+from email_router.core.settings import Tracking
 from tests.faults.mailroom import Mailroom, Scene, known_mails
-from tests.faults.seam import Killed
+from tests.faults.seam import Fault, Killed
 from tests.flows.house import ANN, NOW, SALES, mail
 from tests.memory.source import MemorySource
 
@@ -323,7 +324,25 @@ def _slow() -> Mailroom:
     return house
 
 
+def _copies_of_an_answer() -> Mailroom:
+    """An answer in two mailboxes that only the words of its subject lead to what it answers."""
+    people = f"{SALES}, {ANN}"
+    house = _deleting(mail(1, to=people, subject="Figures"), mail(2, to=people, subject="Re: Figures"))
+    house.configure(tracking=Tracking(smart_matching=True))
+    house.sources[ANN].put(mail(2, to=people, subject="Re: Figures"))
+    return house
+
+
+def _being_served() -> Mailroom:
+    house = _deleting(mail(1))
+    house.states.lease(SALES, NOW, NOW + timedelta(seconds=330))
+    return house
+
+
 _AGAIN = (serve(),) + (later(400), serve()) * 4
+
+_MEET = frozenset({Fault.DOUBLED})
+"""Two workers that deliver one mail for one mailbox at the same moment meet in the claim: one activity, and one of the two is told."""
 
 SCENES = (
     Scene("one mail", lambda: _deleting(mail(1)), (serve(),)),
@@ -368,8 +387,16 @@ SCENES = (
     Scene("a forged wrapper that a person vouches for", _forged, (Mailroom.vouch, serve(FORWARD)), Mailroom.vouch),
     Scene("unreadable bytes tried again by hand", _set_aside, (Mailroom.vouch, serve())),
     Scene("a mailbox without news", _quiet, (serve(),)),
-    Scene("a mail under the id of one that nobody wanted", _same_id_later_wanted, (serve(),)),
-    Scene("a mail in its mailbox and forwarded too", _forwarded_too, (serve(), serve(FORWARD)), in_order=False),
+    Scene("a mailbox that another worker serves", _being_served, (serve(),)),
+    Scene("an answer in two mailboxes", _copies_of_an_answer, (serve(), serve(ANN)), in_order=False),
+    Scene("a mail under the id of one that nobody wanted", _same_id_later_wanted, (serve(),), in_order=False),
+    Scene(
+        "a mail in its mailbox and forwarded too",
+        _forwarded_too,
+        (serve(), serve(FORWARD)),
+        in_order=False,
+        spared=_MEET,
+    ),
     Scene("a source that deletes page by page", _collecting, (serve(),)),
     Scene("passes that run out of time", _slow, (serve(), serve(), serve())),
 )

@@ -24,7 +24,7 @@ def test_whatever_goes_wrong_once_the_same_comes_of_every_message(scene: Scene) 
     found = [f"without a fault: {one}" for one in broken_rules(house, came)]
 
     for site, name in enumerate(calm.calls):
-        for fault in faults_of(name):
+        for fault in (one for one in faults_of(name) if one not in scene.spared):
             found += _run(scene, site, name, fault, expected)
 
     assert len(calm.calls) >= 5

@@ -50,9 +50,9 @@ class Carrier:
         delivering = [one for one in decisions if one.delivers]
         regarding = self._regarding(delivering)
         self._deliver([one for one in delivering if one.claim is None], regarding, now)
-        refusals = {one.key: refusal for one, refusal in self.refused}
-        self.refused = [(one, refusals[one.key]) for one in decisions if one.key in refusals]
-        carried = [one for one in decisions if one.key not in refusals]
+        self._hold_back(decisions)
+        held = {id(one) for one, _ in self.refused}
+        carried = [one for one in decisions if id(one) not in held]
         todo = [one for one in carried if one.earlier is None]
         for one in todo:
             if one.verdict.outcome is Outcome.ATTACHED:
@@ -62,6 +62,11 @@ class Carrier:
         copies = [one for one in carried if one.copied and one.earlier is not None]
         self._record([one for one in todo if not one.delivers or one.claim is not None] + copies, regarding, now)
         self._count(todo + copies + [one for one, _ in self.refused])
+
+    def _hold_back(self, decisions: Sequence[Decision]) -> None:
+        """Refuse with a message what rests on the claim that it was to make."""
+        refusals = {one.key: refusal for one, refusal in self.refused}
+        self.refused += [(one, refusals[one.key]) for one in decisions if one.key in refusals and one.claim is not None]
 
     def _regarding(self, delivering: Sequence[Decision]) -> dict[str, Record | None]:
         """What each matched e-mail is about; an e-mail of this very page is about what its own match is about."""
