@@ -17,7 +17,7 @@ from email_router.core.sending import OutgoingState
 from email_router.core.settings import Tracking
 from tests.faults.mailroom import Mailroom, Scene, known_mails
 from tests.faults.seam import Fault, Killed
-from tests.flows.house import ANN, NOW, SALES, mail
+from tests.flows.house import ANN, NOW, SALES, House, mail
 from tests.memory.source import MemorySource
 
 FORWARD = "router@contoso.example"
@@ -89,7 +89,7 @@ def _two_mailboxes() -> Mailroom:
     return house
 
 
-def refuse(house: Mailroom, *numbers: int, times: int = 2) -> None:
+def refuse(house: House, *numbers: int, times: int = 2) -> None:
     """Let the CRM refuse the mails of these numbers so many times each (a group and the mail alone count one each)."""
     real = house.crm.deliver
     left = {f"<m{number}@fabrikam.example>": times for number in numbers}
@@ -341,7 +341,7 @@ def _being_served() -> Mailroom:
 
 _AGAIN = (serve(),) + (later(400), serve()) * 4
 
-_MEET = frozenset({Fault.DOUBLED})
+_MEET = frozenset({Fault.DOUBLED, Fault.OVERTAKEN})
 """Two workers that deliver one mail for one mailbox at the same moment meet in the claim: one activity, and one of the two is told."""
 
 SCENES = (
