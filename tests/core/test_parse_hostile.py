@@ -40,8 +40,9 @@ def test_a_hostile_mail_is_read_within_bounds(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_time_grows_no_faster_than_the_mail(name: str) -> None:
     make, size = FAMILIES[name]
-    whole = _cost(make(size), 3)
-    if whole < _MEASURABLE:
-        return  # too fast to compare, and that is the point
+    for _ in range(3):  # a busy machine may disturb one comparison, not three
+        whole, half = _cost(make(size), 3), _cost(make(size // 2), 3)
+        if whole < _MEASURABLE or whole / half < _GROWTH:
+            return
 
-    assert whole / _cost(make(size // 2), 3) < _GROWTH
+    assert whole / half < _GROWTH

@@ -182,7 +182,8 @@ def test_a_report_about_a_mail_that_came_in_changes_nothing_in_it() -> None:
 
     house.route()
 
-    assert house.crm.activities == {"in-1": came}
+    assert house.crm.activities["in-1"] == came
+    assert [one.subject for name, one in house.crm.activities.items() if name != "in-1"] == ["Undelivered"]
 
 
 def test_a_mail_under_the_id_of_one_that_nobody_wanted_is_judged_for_itself() -> None:
@@ -309,3 +310,50 @@ def test_a_conversation_that_rested_too_long_does_not_take_back_a_token_that_ano
     (email,) = house.crm.activities.values()
     assert email.correlated == "sent-1"
     assert email.tracking_token == (token if kept else None)
+
+
+def test_a_message_whose_workers_died_only_after_they_had_delivered_it_is_not_set_aside() -> None:
+    house = House(mail(1))
+    for _ in range(4):
+        fail(house.states, "advance", SystemExit("killed"))  # type: ignore[arg-type]  # what a kill looks like from inside
+        with pytest.raises(SystemExit):
+            house.route()
+        house.clock.advance(400)
+
+    house.route()
+
+    assert house.quarantine.entries() == []
+    assert [trace.outcome for trace in house.ledger.traces_since(NOW)] == [Outcome.DELIVERED]
+
+
+def test_a_message_that_was_being_given_up_and_is_delivered_after_all_leaves_the_quarantine() -> None:
+    house = House(mail(1))
+    house.configure(profile=replace(house.profile, maximum_attempts=2))
+    refuse(house, 1, times=4)
+    house.route()
+    house.clock.advance(301)
+    fail(house.ledger, "record", SystemExit("killed"))  # type: ignore[arg-type]  # what a kill looks like from inside
+    with pytest.raises(SystemExit):
+        house.route()
+    assert len(house.quarantine.entries()) == 1
+    house.clock.advance(400)
+
+    house.route()
+
+    assert len(house.crm.activities) == 1
+    assert house.quarantine.entries() == []
+
+
+def test_a_retry_over_the_limit_keeps_its_raw_mail_though_the_mailbox_has_lost_it() -> None:
+    raw = mail(1, text="x" * 5_000)
+    house = House(raw)
+    house.configure(profile=replace(house.profile, maximum_message_size=1_000))
+    refuse(house, 1)
+    house.route()
+    house.source.messages[0] = None
+    house.clock.advance(301)
+
+    house.route()
+
+    (email,) = house.crm.activities.values()
+    assert house.blobs.get(email.raw or "") == raw

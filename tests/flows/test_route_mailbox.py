@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from email_router.core.activity import CorrelationMethod, Record
+from email_router.core.activity import CorrelationMethod, EmailStatus, Record
 from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.fetched import Wrapper
 from email_router.core.flows import undeliverable
@@ -18,6 +18,7 @@ from email_router.core.ledger import Delivered, Delivery, KnownEmail, Link, Link
 from email_router.core.mailbox import Accept, AfterDelivery, Mailbox, MailboxKind
 from email_router.core.message import Message
 from email_router.core.ports import Lease
+from email_router.core.sending import OutgoingState
 from email_router.core.settings import Tracking
 from email_router.core.smart_hash import participants
 from tests.fakes import fail, fail_after
@@ -418,22 +419,49 @@ def test_a_pass_that_runs_out_of_time_goes_on_from_a_new_order() -> None:
     assert len(house.crm.activities) == 59
 
 
-def test_a_delivery_report_turns_the_e_mail_it_is_about_to_failed() -> None:
+def report_about(recipient: str) -> bytes:
+    """Return the report of an MTA that an e-mail of ours failed for this recipient."""
     head = "From: MAILER-DAEMON@fabrikam.example\r\nTo: sales@contoso.example\r\nSubject: Undelivered\r\n"
     head += "Message-ID: <r1@fabrikam.example>\r\nDate: Tue, 24 Nov 2026 11:59:00 +0000\r\nMIME-Version: 1.0\r\n"
     head += 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
-    status = "Reporting-MTA: dns; mx.fabrikam.example\r\n\r\nFinal-Recipient: rfc822; gone@fabrikam.example\r\n"
+    status = f"Reporting-MTA: dns; mx.fabrikam.example\r\n\r\nFinal-Recipient: rfc822; {recipient}\r\n"
     status += "Action: failed\r\nStatus: 5.1.1\r\n"
     about = "Message-ID: <out1@contoso.example>\r\nFrom: sales@contoso.example\r\n"
     parts = {"text/plain": "Sorry.\r\n", "message/delivery-status": status, "text/rfc822-headers": about}
     body = "".join(f"--b\r\nContent-Type: {kind}\r\n\r\n{text}\r\n" for kind, text in parts.items())
-    report = f"{head}{body}--b--\r\n".encode()
+    return f"{head}{body}--b--\r\n".encode()
+
+
+def test_a_delivery_report_turns_the_e_mail_it_is_about_to_failed() -> None:
+    report = report_about("gone@fabrikam.example")
     house = House(report)
     known = KnownEmail(activity="sent-1", participants=frozenset(), at=NOW)
     house.ledger.link([Link(LinkKind.MESSAGE_ID, "<out1@contoso.example>", known)])
+
+    sent = OutgoingState(
+        activity="sent-1", status=EmailStatus.SENT, sender=SALES, recipients=("gone@fabrikam.example",), changed=NOW
+    )
+    house.outgoing.prepare(sent)
 
     house.route()
 
     assert house.crm.activities == {}
     ((_, receipt),) = house.ledger.notes.items()
     assert (receipt.outcome, receipt.reason, receipt.activity) == (Outcome.ATTACHED, "delivery_report", "sent-1")
+    state = house.outgoing.get("sent-1")
+    assert state is not None
+    assert state.status is EmailStatus.FAILED
+
+
+def test_a_delivery_report_that_names_nobody_to_whom_the_e_mail_went_changes_nothing_in_it() -> None:
+    house = House(report_about("stranger@never.example"))
+    known = KnownEmail(activity="sent-1", participants=frozenset(), at=NOW)
+    house.ledger.link([Link(LinkKind.MESSAGE_ID, "<out1@contoso.example>", known)])
+    sent = OutgoingState(
+        activity="sent-1", status=EmailStatus.SENT, sender=SALES, recipients=("gone@fabrikam.example",), changed=NOW
+    )
+    house.outgoing.prepare(sent)
+
+    house.route()
+
+    assert house.outgoing.get("sent-1") == sent

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from types import FrameType
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,9 +40,15 @@ app.add_typer(undeliverable.commands, name="undeliverable")
 app.add_typer(crm.commands, name="crm")
 
 
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command of this process's arguments; a failure is told in words and by the exit code."""
     speak_utf8()
+    os.umask(0o077)  # a state folder holds people's mail
+    signal.signal(signal.SIGTERM, _interrupted)  # what runs is ended and saved, as at Ctrl-C
     try:
         app()
     except ConfigurationError as wrong:

@@ -17,10 +17,11 @@ from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import console, print_json, tell
 from email_router.cli.place import Place, new_activity_id
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
-from email_router.core.errors import ConfigurationError
+from email_router.core.errors import ConfigurationError, MessageRefused
 from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox import Direction
 from email_router.core.message import Attachment
+from email_router.core.wire import mail_address
 
 Addresses = Annotated[list[str] | None, typer.Option(metavar="ADDRESS")]
 
@@ -71,6 +72,17 @@ class Letter:
     files: tuple[Attachment, ...] = ()
 
 
+def _check_addresses(letter: Letter) -> None:
+    """Refuse what no server would take as an address, before anything is written."""
+    for address in (address for addresses in letter.people.values() for address in addresses):
+        try:
+            mail_address(address)
+        except MessageRefused as refusal:
+            raise ConfigurationError(
+                f"{address!r} is no address to send to: expected local@domain ({refusal})"
+            ) from refusal
+
+
 def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
     """Create the pending e-mail and return it.  Raises ConfigurationError when nobody could send it."""
     mailbox = place.configuration.mailbox(letter.sender)
@@ -79,6 +91,7 @@ def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
         raise ConfigurationError(
             f"--from {letter.sender} is no mailbox with an outgoing profile; those that have one: {able}"
         )
+    _check_addresses(letter)
     known = place.crm.resolve([address for addresses in letter.people.values() for address in addresses])
     parties = tuple(
         Party(

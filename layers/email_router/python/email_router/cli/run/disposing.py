@@ -38,10 +38,12 @@ def settled(loaded: Loaded, traces: Sequence[Trace]) -> list[tuple[Mailbox, list
     """Return each mailbox that is to be tidied, with the source's ids of the messages that are settled there."""
     by_mailbox: dict[str, list[str]] = defaultdict(list)
     forwarded = []
-    for trace in traces:
+    # A server may give the id of a message that is gone to another one: the newest trace of a place tells what lies there.
+    newest = {(trace.receiving or trace.mailbox, trace.source_id): trace for trace in traces}
+    for trace in newest.values():
         if trace.source == "forward":
             forwarded += [trace.source_id] * (trace.outcome not in {Outcome.FAILED, Outcome.QUARANTINED})
-        elif trace.outcome in _GONE:
+        elif trace.outcome in _GONE or (trace.reason == "duplicate" and trace.activity):
             by_mailbox[trace.mailbox].append(trace.source_id)
     tidied = [
         box for box in loaded.configuration.mailboxes if box.incoming and box.after_delivery is not AfterDelivery.LEAVE

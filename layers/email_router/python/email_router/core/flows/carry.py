@@ -146,7 +146,12 @@ class Carrier:
         report = decision.draft.message.delivery_report
         if report is None or decision.activity is None or not any(one.permanent for one in report.recipients):
             return
-        codes = ", ".join(sorted({one.status for one in report.recipients if one.permanent and one.status}))
+        before = self._in.outgoing.get(decision.activity)
+        asked = {address.casefold() for address in before.recipients} if before else set()
+        failed = [one for one in report.recipients if one.permanent and (not asked or one.address.casefold() in asked)]
+        if not failed:  # it names nobody to whom the e-mail went: forged, or a mistake
+            return
+        codes = ", ".join(sorted({one.status for one in failed if one.status}))
         reason = f"delivery report: failed for good ({codes or 'no code given'})"
         if self._in.outgoing.report(decision.activity, EmailStatus.FAILED, now, evidence=reason):
             self._in.meters.count(counters.OUTGOING_UNDELIVERED)

@@ -141,6 +141,10 @@ class Judge:
             return draft.key.key, claim, False
         return draft.collision, lookup.claim(draft.collision), True
 
+    def _sent(self, known: KnownEmail | None) -> KnownEmail | None:
+        """The e-mail if the router sent it: a report about somebody else's mail is mail like any other."""
+        return known if known and self._in.outgoing.get(known.activity) else None
+
     def _case(
         self,
         draft: Draft,
@@ -150,7 +154,7 @@ class Judge:
         senders: tuple[Record, ...],
         now: datetime,
     ) -> Case:
-        reported = _first_known(lookup, reported_ids(draft.message))
+        reported = self._sent(_first_known(lookup, reported_ids(draft.message)))
         own = _first_known(lookup, own_ids(draft.message))
         return Case(
             message=draft.message,

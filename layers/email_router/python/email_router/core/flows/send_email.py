@@ -145,7 +145,7 @@ class SendEmail:
         """Settle, and make the provider's own id lead to the e-mail too."""
         now = self._out.clock.now()
         refused = [one for one in result.recipients if one.outcome is not SendOutcome.ACCEPTED]
-        evidence = result.evidence + "".join(f"; {one.outcome.value}: {one.evidence}" for one in refused)
+        evidence = result.evidence + "".join(f"; {one.outcome.value}: {one.address} {one.evidence}" for one in refused)
         stands = self._settle(claimed, EmailStatus.SENT, evidence, provider_id=result.provider_id)
         if result.provider_id:
             self._link(claimed, result.provider_id)
