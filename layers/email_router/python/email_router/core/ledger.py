@@ -107,13 +107,18 @@ class LinkKind(StrEnum):
 class KnownEmail:
     """An e-mail of the store as matching sees it.
 
-    `participants` are the address hashes of From, To, Cc and Bcc (smart_hash.address_hash).  `token` is its tracking token.
+    `participants` are the address hashes of From, To, Cc and Bcc (smart_hash.address_hash).  `token` is its tracking token.  `topic` stands
+    for its subject without noise (empty: not known), `words` for the subject's words where smart matching lets some differ.  `quick` counts
+    the e-mails of its conversation that followed one another faster than people write.
     """
 
     activity: str
     participants: frozenset[str] = frozenset()
     at: datetime
     token: str | None = None
+    topic: str = ""
+    words: frozenset[str] = frozenset()
+    quick: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,19 @@ class Accept(StrEnum):
 
 
 class AutomaticMail(StrEnum):
-    """What becomes of automatic replies or bulk mail."""
+    """What becomes of automatic replies or bulk mail; unmatched, it is an activity of its own that continues nothing and makes no record."""
 
     DELIVER = "deliver"
+    DELIVER_UNMATCHED = "deliver-unmatched"
     DROP = "drop"
+
+
+class CreateSender(StrEnum):
+    """Which record is made for a sender that the CRM does not know, when his mail becomes an activity."""
+
+    NONE = "none"
+    CONTACT = "contact"
+    LEAD = "lead"
 
 
 class DeliveryReports(StrEnum):
@@ -125,6 +134,7 @@ class Mailbox:
     bulk: AutomaticMail = AutomaticMail.DELIVER
     delivery_report: DeliveryReports = DeliveryReports.ATTACH
     approved: bool = True
+    create_sender: CreateSender = CreateSender.NONE
     after_delivery: AfterDelivery = AfterDelivery.LEAVE
     aliases: tuple[str, ...] = ()
     owner: str = ""

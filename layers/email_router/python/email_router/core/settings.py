@@ -17,6 +17,11 @@ class Tracking:
     `base` is added to the user number; `user_digits` (1-10) and `counter_digits` (1-9) make the token with `prefix` (1-20 characters).
     `unknown_sender` is "follow" or "mark".  The hash_ fields are the original's HashMaxCount, HashDeltaSubjectCount, HashMinAddressCount
     and HashFilterKeywords.  `maximum_subject_length` counts characters of the subject with its token.
+
+    `changed_subject` says whether a new subject under the header fields of an old conversation continues it ("follow") or not ("new").
+    `acceptance` says whose filter counts: "any-recipient" of the mail, or only the "syncing-mailbox" it is fetched from.  `internal_email`
+    is "track" or "ignore" (IgnoreInternalEmail), with its exceptions for queues.  `ambiguous_sender` is "first" (the documented order) or
+    "unresolved", `ambiguous_recipients` "all" or "unresolved": what becomes of an address that several records have.
     """
 
     tokens: bool = True
@@ -28,6 +33,13 @@ class Tracking:
     user_digits: int = 3
     counter_digits: int = 3
     unknown_sender: str = "follow"
+    changed_subject: str = "follow"
+    acceptance: str = "any-recipient"
+    internal_email: str = "track"
+    internal_email_to_queues: bool = True
+    internal_email_from_queues: bool = True
+    ambiguous_sender: str = "first"
+    ambiguous_recipients: str = "all"
     maximum_subject_length: int = 255
     hash_max_count: int = 20
     hash_delta_subject_count: int = 0

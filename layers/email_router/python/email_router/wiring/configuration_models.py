@@ -13,6 +13,7 @@ from email_router.core.mailbox import (
     AfterDelivery,
     Authentication,
     AutomaticMail,
+    CreateSender,
     DeliveryReports,
     Direction,
     MailboxKind,
@@ -57,9 +58,16 @@ class TrackingTable(Table):
     user_digits: int = Field(default=3, ge=1, le=10)
     counter_digits: int = Field(default=3, ge=1, le=9)
     unknown_sender: Literal["follow", "mark"] = "follow"
+    changed_subject: Literal["follow", "new"] = "follow"
+    acceptance: Literal["any-recipient", "syncing-mailbox"] = "any-recipient"
+    internal_email: Literal["track", "ignore"] = "track"
+    internal_email_to_queues: bool = True
+    internal_email_from_queues: bool = True
+    ambiguous_sender: Literal["first", "unresolved"] = "first"
+    ambiguous_recipients: Literal["all", "unresolved"] = "all"
     maximum_subject_length: int = Field(default=255, ge=20, le=800)
     hash_max_count: int = Field(default=20, ge=0, le=1000)
-    hash_delta_subject_count: int = Field(default=0, ge=0, le=0)  # one look-up finds equal subjects only
+    hash_delta_subject_count: int = Field(default=0, ge=0, le=2)  # more would need a look-up for every word
     hash_min_address_count: int = Field(default=2, ge=0, le=1000)
     hash_filter_keywords: str = Field(default=r"^[\s]*([\w]+\s?:[\s]*)+", max_length=250)
     smart_window_days: int = Field(default=90, ge=1, le=3650)
@@ -178,6 +186,7 @@ class MailboxTable(Table):
     bulk: Annotated[AutomaticMail, Word] = AutomaticMail.DELIVER
     delivery_report: Annotated[DeliveryReports, Word] = DeliveryReports.ATTACH
     approved: bool = True
+    create_sender: Annotated[CreateSender, Word] = CreateSender.NONE
     after_delivery: Annotated[AfterDelivery, Word] | None = None
     aliases: tuple[Address, ...] = Field(default=(), strict=False)
     owner: Address = ""

@@ -178,6 +178,9 @@ def known_of(item: Item) -> KnownEmail:
         participants=_hashes(email.get("participants", b"")),
         at=at,
         token=email.get("token"),
+        topic=email.get("topic", ""),
+        words=_hashes(email.get("words", b"")),
+        quick=int(email.get("quick", 0)),
     )
 
 
@@ -214,14 +217,17 @@ def _link_action(table: str, keys: Keys, link: Link) -> tuple[Place, Action]:
 def _known(email: KnownEmail) -> Item:
     known: Item = {"activity": email.activity, "at": micros(email.at), "written": time.time_ns() // 1000}
     if email.participants:
-        known["participants"] = _participants(email.participants)
-    if email.token:
-        known["token"] = email.token
+        known["participants"] = _together(email.participants)
+    if email.words:
+        known["words"] = _together(email.words)
+    for name, value in (("token", email.token), ("topic", email.topic), ("quick", email.quick)):
+        if value:
+            known[name] = value
     return known
 
 
-def _participants(hashes: frozenset[str]) -> bytes | str:
-    """Return the address hashes as 8 bytes each; hashes of another form as words."""
+def _together(hashes: frozenset[str]) -> bytes | str:
+    """Return the hashes as 8 bytes each; hashes of another form as words."""
     if all(_HASH.fullmatch(one) for one in hashes):
         return bytes.fromhex("".join(sorted(hashes)))
     return " ".join(sorted(hashes))
