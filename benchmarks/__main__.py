@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import reading
+from benchmarks import imap, reading, store
 
-BENCHMARKS = {"reading": reading.run}
+BENCHMARKS = {"imap": imap.run, "reading": reading.run, "store": store.run}
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ def _people(value: str) -> list[tuple[str, str]]:
         ('"Ann \\"Nan\\" Lee" <ann@example.com>', 'Ann "Nan" Lee', "ann@example.com"),
         ("Ann Q. Lee <ann@example.com>", "Ann Q. Lee", "ann@example.com"),
         ("ann@example.com (Ann Lee)", "Ann Lee", "ann@example.com"),
-        ("Ann (at (her) work) Lee <ann@example.com>", "Ann Lee", "ann@example.com"),
+        ("Ann (at (her) work) Lee <ann@example.com>", "Ann Lee (at (her) work)", "ann@example.com"),
         ("=?utf-8?q?Ann_K=C3=B6nig?= <ann@example.com>", "Ann König", "ann@example.com"),
         ('"=?utf-8?q?K=C3=B6nig=2C_Ann?=" <ann@example.com>', "König, Ann", "ann@example.com"),
         ("Ann <jdoe@machine(comment). example>", "Ann", "jdoe@machine.example"),

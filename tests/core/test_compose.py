@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
@@ -96,6 +97,11 @@ def fit_for_the_wire(raw: bytes) -> None:
 def clean(text: str) -> str:
     """The text as it can stand on one line."""
     return CONTROL.sub(" ", text).strip()
+
+
+def with_width(text: str) -> str:
+    """The text without the invisible characters that the reader takes out."""
+    return "".join(one for one in text if unicodedata.category(one) not in ("Cf", "Cn"))
 
 
 def addresses(message: EmailMessage, name: str) -> list[tuple[str, str]]:
@@ -208,10 +214,10 @@ def test_any_attachment_comes_back(name: str, data: bytes, media_type: str) -> N
 def test_the_routers_own_reader_reads_what_was_written(subject: str, name: str, text: str) -> None:
     message = parse(compose(replace(PLAIN, subject=subject, sender=Address(name, "sales@contoso.example"), text=text)))
 
-    assert message.subject.split() == clean(subject).split()
+    assert with_width(message.subject).split() == with_width(clean(subject)).split()
     assert message.author is not None
     assert message.author.address == "sales@contoso.example"
-    assert "".join(message.author.name.split()) == "".join(clean(name).split())
+    assert "".join(with_width(message.author.name).split()) == "".join(with_width(clean(name)).split())
     assert message.message_id == PLAIN.message_id
     assert message.date == NOW
     assert message.defects == ()

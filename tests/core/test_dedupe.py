@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from email_router.core.dedupe import collision_key, message_key, normalised_id
@@ -86,3 +88,12 @@ def test_the_way_an_author_is_written_does_not_matter() -> None:
     )
 
     assert mine.identity == other.identity
+
+
+def test_a_long_text_has_the_content_key_of_its_words_whatever_blanks_are_between_them() -> None:
+    words = ["Grüße", "order", "4711"] * 200_000
+    one = parse(_HEAD + b"\r\ntext\r\n")
+    long = replace(one, text=" ".join(words))
+
+    assert message_key(replace(one, text="\n \t".join(words)), "incoming") == message_key(long, "incoming")
+    assert message_key(replace(one, text="".join(words)), "incoming") != message_key(long, "incoming")

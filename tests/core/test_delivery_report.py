@@ -31,7 +31,9 @@ def test_a_report_names_status_and_permanence_of_each_recipient() -> None:
 
 def test_a_delay_is_no_failure_and_names_the_address_written_to() -> None:
     assert _report("delayed.eml") == DeliveryReport(
-        "delayed", (ReportedRecipient("slow@customer.example", "4.4.1", permanent=False),), "<sent-2@contoso.example>"
+        "delayed",
+        (ReportedRecipient("slow@customer.example", "4.4.1", permanent=False, original="slow@customer.example"),),
+        "<sent-2@contoso.example>",
     )
 
 
@@ -110,3 +112,91 @@ def test_an_ordinary_mail_loads_no_bounce_detectors() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+_SPOKEN = (
+    b"From: relay-service@example.com\r\nTo: sales@contoso.example\r\nSubject: %s\r\n%s\r\n"
+    b"%sYour message could not be delivered to the following recipients:\r\n\r\ngone@example.org\r\n"
+)
+
+
+def _spoken(subject: bytes = b"Delivery failure", fields: bytes = b"", before: bytes = b"") -> DeliveryReport | None:
+    return parse(_SPOKEN % (subject, fields, before)).delivery_report
+
+
+def test_a_server_that_signs_as_somebody_else_is_known_by_how_its_report_begins() -> None:
+    for report in (_spoken(), _spoken(b"Mail", b"Return-Path: <>\r\n")):
+        assert report is not None
+        assert [one.address for one in report.recipients] == ["gone@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "fields", "before"),
+    [
+        (b"Your offer", b"", b""),
+        (b"Fwd: Delivery failure", b"", b""),
+        (b"Re: Delivery failure", b"In-Reply-To: <1@contoso.example>\r\n", b""),
+        (b"Delivery failure", b"", b"> Hello,\r\n"),
+        (b"Delivery failure", b"", b"Dear colleagues, " + b"we have a question about this. " * 20),
+    ],
+)
+def test_a_person_who_quotes_a_report_is_no_bounce(subject: bytes, fields: bytes, before: bytes) -> None:
+    assert _spoken(subject, fields, before) is None
+
+
+def test_a_parcel_that_could_not_be_delivered_is_no_bounce() -> None:
+    raw = b"From: info@parcels.example\r\nSubject: Delivery failed\r\n\r\nYour parcel could not be delivered to 1 Main Street.\r\n"
+
+    assert parse(raw).delivery_report is None
+
+
+def test_every_address_of_an_old_transcript_is_reported() -> None:
+    raw = (
+        b"From: MAILER-DAEMON@example.com\r\nSubject: Returned mail: Host unknown\r\n\r\n   ----- Transcript of session follows -----\r\n"
+        b"554 <one@a.example>... 550 Host unknown\r\n554 <two@b.example>... 550 Host unknown\r\n\r\n"
+        b"   ----- Unsent message follows -----\r\nTo: three@c.example\r\n\r\ntext\r\n"
+    )
+    report = parse(raw).delivery_report
+
+    assert report is not None
+    assert [(one.address, one.permanent) for one in report.recipients] == [
+        ("one@a.example", True),
+        ("two@b.example", True),
+    ]
+
+
+def test_a_bounce_that_names_nobody_means_the_only_recipient_of_what_came_back() -> None:
+    raw = (
+        b"From: MAILER-DAEMON@example.com\r\nSubject: Undelivered mail\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nTo: %s\r\nSubject: Offer\r\n\r\ntext\r\n--b--\r\n"
+    )
+    one, two = (parse(raw % to).delivery_report for to in (b"<only@example.org>", b"a@example.org, b@example.org"))
+
+    assert one is not None
+    assert one.recipients == (ReportedRecipient("only@example.org", "", permanent=False),)
+    assert two == DeliveryReport("failed", (), None)
+
+
+def test_the_fields_of_a_report_are_read_from_a_mail_that_lost_its_structure() -> None:
+    raw = (
+        b"From: MAILER-DAEMON@example.com\r\nSubject: Returned mail\r\n\r\n--x\r\n\r\nFinal-Recipient: RFC822; gone@example.org\r\n"
+        b"Original-Recipient: rfc822; first@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--x--\r\n"
+    )
+    report = parse(raw).delivery_report
+
+    assert report is not None
+    assert report.recipients == (
+        ReportedRecipient("first@example.org", "5.1.1", permanent=True, original="first@example.org"),
+    )
+
+
+def test_addresses_of_the_copy_below_are_not_reported() -> None:
+    raw = (
+        b"From: mailer-daemon@example.com\r\nSubject: Undelivered Mail Returned to Sender\r\n\r\n"
+        b"This message was created automatically by mail delivery software.\r\n\r\ngone@example.org Invalid Address, CODE :550\r\n\r\n\r\n"
+        b"Received:from a.example\r\nMessage-ID:<1@contoso.example>\r\nFrom: Sales <sales@contoso.example>\r\nTo:<gone@example.org>\r\n"
+    )
+    report = parse(raw).delivery_report
+
+    assert report is not None
+    assert [one.address for one in report.recipients] == ["gone@example.org"]

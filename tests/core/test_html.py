@@ -101,3 +101,21 @@ def test_scraps_of_markup_never_make_a_script(pieces: list[str]) -> None:
 
     assert "<script" not in safe
     assert "<svg" not in safe
+
+
+def test_html_full_of_entities_in_one_place_becomes_its_text_and_the_same_in_many_places_does_not() -> None:
+    crowded = "&nbsp;" * 6_000 + "end"
+    spread = "<p>&nbsp;&nbsp;x</p>" * 6_000
+
+    assert html.is_hostile(crowded)
+    assert html.sanitize(crowded).startswith("<pre>")
+    assert not html.is_hostile(spread)
+
+
+def test_of_html_kept_as_text_no_tag_cut_short_is_shown() -> None:
+    source = "<div>" * 5_000 + "word " * 60_000 + '<a href="https://evil.example/' + "x" * 40_000 + '">'
+
+    kept = html.as_text(source[: html.KEPT_AS_TEXT - 10] + "<a href='secret'>tail</a>")
+
+    assert len(kept) <= html.KEPT_AS_TEXT * 2
+    assert "secret" not in kept

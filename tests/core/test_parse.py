@@ -293,3 +293,51 @@ def test_a_mutilated_mail_is_read_without_an_error(raw: bytes, cuts: list[tuple[
     assert not any(defect.startswith("not read") for defect in mail.defects)
     assert mail.author is None or "@" in mail.author.address
     assert "\n" not in mail.subject
+
+
+def test_a_mail_without_a_text_shows_that_of_the_mail_attached_to_it() -> None:
+    inner = b"Content-Type: message/rfc822\r\n\r\nSubject: Offer\r\n\r\nthe offer\r\n"
+    mail = parse(b"From: a@example.com\r\nSubject: Fwd\r\n" + inner)
+
+    assert mail.text == "the offer\n"
+    assert [one.name for one in mail.attachments] == ["Offer.eml"]
+    assert "no text of its own: that of the attached mail is shown" in mail.defects
+
+
+def test_a_text_that_the_end_of_the_mail_breaks_off_is_shown_and_kept() -> None:
+    head = b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    cut = parse(head + b"--b\r\n\r\nwhole\r\n--b\r\n\r\nbroken o")
+    closed = parse(head + b"--b\r\n\r\nwhole\r\n--b--\r\n")
+    undivided = parse(head + b"words")
+
+    assert (cut.text, closed.text, undivided.text) == ("whole\nbroken o", "whole", "words")
+    assert [(one.name, one.content) for one in cut.attachments] == [("cut-off.txt", b"broken o")]
+    assert closed.attachments == ()
+    assert [(one.media_type, one.content) for one in undivided.attachments] == [("multipart/mixed", b"words")]
+
+
+def test_the_first_readable_date_counts() -> None:
+    mail = parse(b"Date: soon\r\nDate: Mon, 2 Nov 2026 10:00:00 +0000\r\n\r\n")
+
+    assert str(mail.date) == "2026-11-02 10:00:00+00:00"
+
+
+def test_the_line_end_that_pop3_adds_to_bare_crs_changes_nothing() -> None:
+    raw = b"From: a@example.com\rSubject: x\r\rone\rtwo\r"
+
+    assert parse(raw + b"\r\n").text.rstrip() == parse(raw).text.rstrip() == "one\ntwo"
+    assert parse(raw + b"\n").subject == "x"
+
+
+def test_what_is_encrypted_is_kept_and_told() -> None:
+    enveloped = bytes.fromhex("3080") + bytes.fromhex("06092a864886f70d010703")
+    mail = parse(b"From: a@example.com\r\nContent-Type: application/pkcs7-mime; name=smime.p7m\r\n\r\n" + enveloped)
+
+    assert [one.content for one in mail.attachments] == [enveloped]
+    assert "encrypted content: not readable here, kept as attachment" in mail.defects
+
+
+def test_invisible_characters_are_dropped_where_no_script_needs_them() -> None:
+    mail = parse("From: a@example.com\r\nSubject: pay\u200d\u200epal \u202e \u0645\u06cc\u200c\u062e\r\n\r\n".encode())
+
+    assert mail.subject.split() == ["paypal", "\u0645\u06cc\u200c\u062e"]

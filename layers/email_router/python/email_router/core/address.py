@@ -72,7 +72,10 @@ def mailbox_list(value: str, limits: Limits, defects: Defects) -> list[Mailbox]:
             return _by_tokens(value, limits, defects)
         quoted, bare, angle, lone = usual.groups()
         address = Address(address_entry.display_name(quoted if quoted is not None else bare or ""), angle or lone)
-        if not _dots_fit(address.address) or len(found) >= limits.addresses:
+        if len(found) >= limits.addresses:
+            defects.over(f"more than {limits.addresses} addresses")
+            return found
+        if not _dots_fit(address.address):
             return _by_tokens(value, limits, defects)
         found.append(Mailbox(address, sure=True))
         position = usual.end()
@@ -94,7 +97,7 @@ def _by_tokens(value: str, limits: Limits, defects: Defects) -> list[Mailbox]:
         kind = token.kind
         if kind in "<>":
             inside = kind == "<"
-        route = inside and _opens_route(entry)
+        route = inside and kind in ":," and _opens_route(entry)
         if kind == ":" and not route and not any(part.kind in "<@" for part in entry):
             entry, grouped = [], True
         elif (kind == "," and not route) or kind == ";":

@@ -55,18 +55,22 @@ def read(entry: list[Token]) -> Mailbox | None:
 
 
 def _phrase(entry: list[Token]) -> str:
-    """Return the display name before the angle bracket; a comment stands for it when there is none."""
+    """Return the display name before the angle bracket, a comment in brackets behind it; one that stands alone is the name."""
     words: list[str] = []
-    comment = ""
+    comments: list[str] = []
     for token in entry:
         if token.kind == "<":
             break
         if token.kind == "comment":
-            comment = comment or token.text
+            comments.append(display_name(token.text))
             words.append(" ")
         else:
             words.append(" " if token.kind == "space" else token.text)
-    return display_name("".join(words)) or display_name(comment)
+    name = display_name("".join(words))
+    remarks = [remark for remark in comments if remark]
+    if not name:
+        return remarks[0] if remarks else ""
+    return " ".join([name, *(f"({remark})" for remark in remarks)])
 
 
 def display_name(text: str) -> str:

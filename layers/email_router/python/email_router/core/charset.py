@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import encodings.aliases
 import re
 from functools import lru_cache
@@ -68,6 +69,7 @@ _MEANT = {
     "x_mac_roman": "mac_roman",
     "macintosh": "mac_roman",
 }
+_WESTERN = "".join(bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
 _GUESSED = frozenset({"ascii", "us_ascii", "us", "ansi_x3_4_1968"})
 
 
@@ -140,4 +142,4 @@ def _western(content: bytes) -> str:
     try:
         return content.decode("cp1252")
     except ValueError:
-        return "".join(bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in content)
+        return codecs.charmap_decode(content, "strict", _WESTERN)[0]

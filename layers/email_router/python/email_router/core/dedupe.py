@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email_router.core.message import Message
 
 _WELL_FORMED = re.compile(r'<((?:[^\s<>@"\\]|"(?:[^"\\]|\\.)*+")++)@([^\s<>@"]++)>')
+_PIECE = 1024 * 1024
 _COMMENT = re.compile(r"\([^()]*+\)")
 
 
@@ -35,7 +36,7 @@ def message_key(message: Message, direction: str) -> MessageKey:
     """
     known = normalised_id(message.message_id)
     who, when = _author(message), message.date.isoformat() if message.date else ""
-    text = " ".join(message.text.split())
+    text = _single_blanks(message.text)
     attached = sorted(one.sha256 for one in message.attachments)
     if known:
         key = _digest((direction, "id", known))
@@ -74,6 +75,19 @@ def normalised_id(message_id: str | None) -> str | None:
 def _author(message: Message) -> str:
     """Return the From address, or the field as it stands when it names nobody for sure."""
     return message.author.key if message.author else (message.header("from") or "").strip()
+
+
+def _single_blanks(text: str) -> str:
+    """Return the text with single blanks, in pieces: the words of a large text would take ten times its memory."""
+    pieces: list[str] = []
+    for at in range(0, len(text), _PIECE):
+        piece = text[at : at + _PIECE]
+        words = " ".join(piece.split())
+        if words:
+            if pieces and (piece[0].isspace() or text[at - 1].isspace()):
+                pieces.append(" ")
+            pieces.append(words)
+    return "".join(pieces)
 
 
 def _digest(values: Iterable[str]) -> str:

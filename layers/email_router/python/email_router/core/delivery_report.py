@@ -19,6 +19,7 @@ _ORIGINAL_TYPES = frozenset(
 )
 _ACTIONS = {"failed": "failed", "failure": "failed", "error": "failed", "delayed": "delayed", "delivered": "delivered"}
 _ACTIONS |= {"relayed": "relayed", "expanded": "expanded", "deliverable": "delivered", "expired": "failed"}
+_FINAL = re.compile(rb"^final-recipient[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _VAGUE = re.compile(r"[245]\.0\.0")
 _ADDRESS = re.compile(r"<?([^\s<>;,()\"]+@[^\s<>;,()\"]+)>?")
@@ -33,6 +34,7 @@ _FAILED_SUBJECT = re.compile(
     r"delivery incomplete|delayed mail|user unknown",
     re.IGNORECASE,
 )
+_FORWARDED = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|vs|vb)\s*:", re.IGNORECASE)
 _WORST_FIRST = ("failed", "delayed", "delivered", "relayed", "expanded")
 _READ_AT_MOST = 512 * 1024
 
@@ -46,9 +48,9 @@ def read(raw: bytes, head: Head, leaves: list[Part], sender: Address | None, lim
     kind = _report_type(head)
     if kind in ("feedback-report", "disposition-notification"):
         return None
-    if not _looks_like_bounce(head, kind, sender):
+    if not _looks_like_bounce(head, kind, sender) and not _reads_like_bounce(head, leaves):
         return None
-    found = [one for part in leaves if part.media_type in _STATUS_TYPES for one in _recipients(part.content, limits)]
+    found = _told(leaves, limits)
     action = next((name for name in _WORST_FIRST if any(name == said for said, _ in found)), "failed")
     recipients = tuple(dict.fromkeys(one for said, one in found if said == action))
     if not recipients:
@@ -56,6 +58,7 @@ def read(raw: bytes, head: Head, leaves: list[Part], sender: Address | None, lim
         if not recipients and not _is_surely_bounce(head, kind, sender):
             return None
         action = "failed" if not recipients or any(one.permanent for one in recipients) else "delayed"
+        recipients = recipients or spoken_bounce.returned_to(leaves)
     return DeliveryReport(action, recipients, _original_id(leaves, limits))
 
 
@@ -76,6 +79,17 @@ def _looks_like_bounce(head: Head, kind: str, sender: Address | None) -> bool:
     )
 
 
+def _reads_like_bounce(head: Head, leaves: list[Part]) -> bool:
+    """Tell whether it is the report of a server that signs as somebody else: by envelope or subject, and by how it begins.
+
+    What answers a mail or passes one on was written by a person, however it begins.
+    """
+    if head.get("in-reply-to") or _FORWARDED.match(_subject(head)):
+        return False
+    hinted = has_empty_return_path(head) or bool(_FAILED_SUBJECT.search(_subject(head)))
+    return hinted and spoken_bounce.opens_as_report(leaves)
+
+
 def _is_surely_bounce(head: Head, kind: str, sender: Address | None) -> bool:
     """Tell whether it is a bounce even though it names nobody."""
     return kind == "delivery-status" or (_is_daemon(head, sender) and bool(_FAILED_SUBJECT.search(_subject(head))))
@@ -94,6 +108,16 @@ def _subject(head: Head) -> str:
     return encoded_words.decode((head.get("subject") or "")[:500])
 
 
+def _told(leaves: list[Part], limits: Limits) -> list[tuple[str, ReportedRecipient]]:
+    """Return what the delivery status says, or the same fields in a text, where a broken mail holds them."""
+    status = [part.content for part in leaves if part.media_type in _STATUS_TYPES]
+    found = [one for content in status for one in _recipients(content, limits)]
+    if found or status:
+        return found
+    texts = (part.content for part in leaves if part.media_type == "text/plain" and _FINAL.search(part.content))
+    return [one for content in texts for one in _recipients(content, limits)]
+
+
 def _recipients(content: bytes, limits: Limits) -> Iterable[tuple[str, ReportedRecipient]]:
     """Yield action and recipient of each group of fields after the first, which is about the message (RFC 3464 2.1)."""
     text = content[:_READ_AT_MOST].replace(b"\r\n", b"\n")
@@ -106,17 +130,20 @@ def _recipients(content: bytes, limits: Limits) -> Iterable[tuple[str, ReportedR
         said = _ACTIONS.get(action[0].lower().strip("();,") if action else "failed")
         if said:
             status = _enhanced_status(group)
-            yield said, ReportedRecipient(address, status, said == "failed" and not status.startswith("4"))
+            permanent = said == "failed" and not status.startswith("4")
+            yield said, ReportedRecipient(address, status, permanent, _address_in(group, "original-recipient"))
 
 
 def _recipient(group: Head) -> str:
     """Return the address that was written to: the original one where it is told."""
-    for field in ("original-recipient", "final-recipient", "x-actual-recipient"):
-        value = group.get(field) or ""
-        found = _ADDRESS.search(value.rpartition(";")[2][:1000]) or _ADDRESS.search(value[:1000])
-        if found and not found[1].startswith(("/", "@")):
-            return found[1]
-    return ""
+    fields = ("original-recipient", "final-recipient", "x-actual-recipient")
+    return next((address for field in fields if (address := _address_in(group, field))), "")
+
+
+def _address_in(group: Head, field: str) -> str | None:
+    value = group.get(field) or ""
+    found = _ADDRESS.search(value.rpartition(";")[2][:1000]) or _ADDRESS.search(value[:1000])
+    return found[1] if found and not found[1].startswith(("/", "@")) else None
 
 
 def _enhanced_status(group: Head) -> str:

@@ -13,9 +13,12 @@ import nh3
 _DEEPEST = 300
 _MOST_ATTRIBUTES = 500
 _MOST_TAGS = 100_000
-_MOST_ESCAPED = 50_000
+_MOST_ESCAPED = 200_000
+_MOST_ESCAPED_AT_ONCE = 5_000
 _SHORT = 2_000
-_LONG = 100_000
+_LONG = 20_000
+KEPT_AS_TEXT = 250_000
+"""How many characters of html that cannot be sanitized are kept, as text."""
 # Elements without content, and those often left open, which the next one closes.
 _VOID = frozenset(
     (
@@ -86,16 +89,25 @@ def sanitize(source: str) -> str:
     """Return html with only harmless elements and attributes: no script, style, form or frame, no image from elsewhere.
 
     Images inside the mail (cid:) stay; any other loses its address, as showing it would tell its sender who reads.  Html built to
-    exhaust the sanitizer comes back as its text in <pre>.  Never raises; time linear in length.
+    exhaust the sanitizer comes back as its text in <pre>, that of its first 250,000 characters.  Never raises; time linear in length.
     """
     if not source.strip():
         return ""
     cleaned = None if is_hostile(source) else _clean(source)
     if cleaned is None:
-        return f"<pre>{entities.escape(entities.unescape(_ANY_TAG.sub(' ', source)))}</pre>"
+        return as_text(source)
     if "<img " in cleaned:
         cleaned = _IMAGE.sub(lambda image: _SOURCE.sub("", image[0]), cleaned)
     return cleaned.strip()
+
+
+def as_text(source: str) -> str:
+    """Return the text of html that is too much for the sanitizer, in <pre>: that of its first 250,000 characters."""
+    kept = source[:KEPT_AS_TEXT]
+    opened = kept.rfind("<")
+    if len(kept) < len(source) and opened > kept.rfind(">"):  # a tag cut short is no text
+        kept = kept[:opened]
+    return f"<pre>{entities.escape(entities.unescape(_ANY_TAG.sub(' ', kept)))}</pre>"
 
 
 def _clean(source: str) -> str | None:
@@ -128,9 +140,19 @@ def is_hostile(source: str) -> bool:
     tags = source.count("<")
     return (
         tags > _MOST_TAGS
-        or source.count("&") + source.count("\xa0") > _MOST_ESCAPED
+        or _is_full_of_escapes(source)
         or (tags > _SHORT and _depth(source) > _DEEPEST)
         or (len(source) > _LONG and _crowded(source))
+    )
+
+
+def _is_full_of_escapes(source: str) -> bool:
+    """Tell whether there is too much to escape in all, or between two tags."""
+    many = source.count("&") + source.count("\xa0")
+    if many <= _MOST_ESCAPED_AT_ONCE:
+        return False
+    return many > _MOST_ESCAPED or any(
+        piece.count("&") + piece.count("\xa0") > _MOST_ESCAPED_AT_ONCE for piece in source.split("<")
     )
 
 
@@ -156,6 +178,10 @@ def _crowded(source: str) -> bool:
     """Tell whether a single tag holds more attributes than any honest one."""
     for piece in source.split(">"):
         tag = piece.find("<")
-        if tag >= 0 and len(piece) - tag > _MOST_ATTRIBUTES * 2 and len(piece[tag:].split()) > _MOST_ATTRIBUTES:
+        if (
+            tag >= 0
+            and len(piece) - tag > _MOST_ATTRIBUTES * 2
+            and len(piece[tag:].split(None, _MOST_ATTRIBUTES)) > _MOST_ATTRIBUTES
+        ):
             return True
     return False

@@ -13,7 +13,8 @@ class Limits:
     """What a message may hold at most; above it the rest is not read and a defect names the limit.
 
     `bytes` is the whole message (35 MB, what Exchange Online takes by default), `header_bytes` one header block, `header_length` one
-    field; `addresses` counts one address header, `parameters` one Content-Type or Content-Disposition.
+    field; `addresses` counts one address header, `parameters` one Content-Type or Content-Disposition.  `text` is what is read in place,
+    text and html of all parts together in bytes: a part that no longer fits is attached.
     """
 
     bytes: int = 35 * 1024 * 1024
@@ -24,6 +25,7 @@ class Limits:
     header_length: int = 64 * 1024
     addresses: int = 2_000
     parameters: int = 100
+    text: int = 8 * 1024 * 1024
 
 
 @dataclass(slots=True)

@@ -52,11 +52,16 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ReportedRecipient:
-    """One recipient of a delivery report; `status` is an enhanced code of RFC 3463, or empty."""
+    """One recipient of a delivery report; `status` is an enhanced code of RFC 3463, or empty.
+
+    `address` is the one that was written to where the report tells it, else the one that failed; `original` is what the report calls the
+    original recipient (RFC 3464 2.3.1), None when it tells none.
+    """
 
     address: str
     status: str
     permanent: bool
+    original: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

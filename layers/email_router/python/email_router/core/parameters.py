@@ -11,6 +11,7 @@ from email_router.core.limits import Defects, Limits
 
 _MAIN = re.compile(r"[^\s;]*")
 _PARAMETER = re.compile(r'[;\s]*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))', re.DOTALL)
+_BETWEEN = re.compile(r"[;\s]*+")
 _ESCAPED = re.compile(r'\\(["\\])')
 _SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,4}))?(\*)?")
 
@@ -28,7 +29,8 @@ def parse(value: str, limits: Limits, defects: Defects) -> tuple[str, dict[str, 
     while position < len(value):
         found = _PARAMETER.match(value, position)
         if not found:
-            following = value.find(";", position + 1)
+            between = _BETWEEN.match(value, position)  # of many separators in a row each would be tried
+            following = value.find(";", max(position + 1, between.end() if between else 0))
             if following < 0:
                 break
             position = following

@@ -9,6 +9,7 @@ from email_router.core import (
     automatic,
     bodies,
     dates,
+    delivered_to,
     delivery_report,
     encoded_words,
     headers,
@@ -40,11 +41,12 @@ _A_MAIL_HAS = frozenset(
         "content-type",
     }
 )
-_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
 _ONCE = ("subject", "date", "message-id", "sender", "in-reply-to", "references", "content-type")
 _LEVELS = {"low": Importance.LOW, "non-urgent": Importance.LOW, "high": Importance.HIGH, "urgent": Importance.HIGH}
 _LEVELS |= {"1": Importance.HIGH, "2": Importance.HIGH, "4": Importance.LOW, "5": Importance.LOW}
 _LEVELS |= {"normal": Importance.NORMAL, "3": Importance.NORMAL}
+_MOST_DATES = 10
+_FEW_BYTES = 80
 _DEFAULT_LIMITS = Limits()
 
 
@@ -84,11 +86,15 @@ def _read(raw: bytes, limits: Limits, defects: Defects) -> Message:
 
 
 def _line_ends(raw: bytes, defects: Defects) -> bytes:
-    """Return the bytes with LF where a system wrote nothing but CR."""
-    if b"\n" in raw or b"\r" not in raw:
+    """Return the bytes with LF where a system wrote nothing but CR; the line end that POP3 adds at the end changes nothing."""
+    first = raw.find(b"\n")
+    if first >= 0 and raw[first : first + _FEW_BYTES].strip(b"\r\n"):  # of nearly every mail no copy is made
+        return raw
+    told = raw.rstrip(b"\r\n")
+    if b"\n" in told or b"\r" not in told:
         return raw
     defects.add("lines end in a bare CR")
-    return raw.replace(b"\r", b"\n")
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects: Defects) -> Message:
@@ -114,7 +120,7 @@ def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects
         to=people("to", "To"),
         cc=people("cc", "Cc"),
         bcc=people("bcc", "Bcc"),
-        delivered_to=tuple(one.address for field in _DELIVERED_TO for one in people(field, field)),
+        delivered_to=delivered_to.delivered_to(head, limits, defects),
         text=contents.text,
         html=contents.html,
         attachments=contents.attachments,
@@ -139,10 +145,11 @@ def _note_repeats(head: Head, defects: Defects) -> None:
 
 
 def _date(head: Head, defects: Defects) -> datetime | None:
-    value = head.get("date")
-    found = dates.instant(value)
+    """Return the date of the first field that can be read, as a broken one says nothing."""
+    values = head.all("date")
+    found = next((moment for value in values[:_MOST_DATES] if (moment := dates.instant(value))), None)
     if found is None:
-        defects.add("Date: not readable" if value else "Date: missing")
+        defects.add("Date: not readable" if any(values) else "Date: missing")
     return found
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from email_router.core import headers, parameters, signed_mail, transfer
+from email_router.core import delimiters, headers, parameters, signed_mail, transfer
 from email_router.core.headers import Head
 from email_router.core.limits import Defects, Limits
 
 _TYPE = re.compile(r"[!#-'*+.0-9A-Z^-~-]+/[!#-'*+.0-9A-Z^-~-]+")
 _SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_LF, _CR = 10, 13
+_ENCRYPTED = frozenset({"application/pgp-encrypted"})
+# Each multipart is searched for its delimiters to the end of the one around it, and what is wrapped is copied: so nested ones may cost
+# this many times the longest message in all.
+_SEARCHED, _COPYING = 6, 3
 _GUESSED = re.compile(rb"^--([!-~]{1,70})[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
 
 
@@ -27,6 +29,8 @@ class Part:
     disposition_parameters: dict[str, str]
     content: bytes
     within: str
+    broken_off: bool = False
+    """The mail ends inside this part, before the delimiter that closes it, or it is a multipart that cannot be cut into parts."""
 
     @property
     def declared_name(self) -> str:
@@ -43,6 +47,7 @@ class _Node:
     end: int
     depth: int
     within: str
+    open_end: bool = False
 
 
 def leaves(raw: bytes, head: Head, limits: Limits, defects: Defects) -> list[Part]:
@@ -53,24 +58,37 @@ def leaves(raw: bytes, head: Head, limits: Limits, defects: Defects) -> list[Par
     found: list[Part] = []
     stack = [_Node(raw, head, len(raw), 0, "")]
     seen = 0
+    searchable = _SEARCHED * limits.bytes
     while stack:
         node = stack.pop()
         media_type, own = _content_type(node, limits, defects)
         if media_type.startswith("multipart/"):
+            searchable -= node.end - node.head.body_at
             if node.depth >= limits.depth:
+                node = replace(node, open_end=False)  # stays one attachment, whole
                 defects.over(f"parts nested more than {limits.depth} deep")
+            elif searchable < 0:
+                defects.over(
+                    f"parts nested in one another that hold more than {_SEARCHED * limits.bytes} bytes together"
+                )
             else:
                 inner = _inner(node, media_type, own, limits, defects, limits.parts - seen)
                 seen += len(inner)
+                searchable -= _COPYING * len(inner[0].raw) if inner and inner[0].raw is not node.raw else 0
                 if inner:
                     stack.extend(reversed(inner))
                     continue
-                media_type = "text/plain"
+                node = replace(node, open_end=True)
         leaf = _leaf(node, media_type, own, limits, defects)
         found.append(leaf)
-        inside = signed_mail.content(leaf.content) if media_type in _SIGNED and node.depth < limits.depth else None
+        sealed = media_type in _SIGNED or leaf.declared_name.lower().endswith(".p7m")
+        openable = sealed and node.depth < limits.depth and searchable >= 0
+        inside = signed_mail.content(leaf.content) if openable else None
+        if (sealed and not inside and signed_mail.is_encrypted(leaf.content)) or media_type in _ENCRYPTED:
+            defects.add("encrypted content: not readable here, kept as attachment")
         if inside and seen < limits.parts:
             seen += 1
+            searchable -= _COPYING * len(inside)
             defects.add("signed content: the signature is not checked")
             head = headers.split(inside, 0, len(inside), limits, defects)
             stack.append(_Node(inside, head, len(inside), node.depth + 1, media_type))
@@ -95,7 +113,8 @@ def _leaf(node: _Node, media_type: str, own: dict[str, str], limits: Limits, def
     disposition, described = parameters.parse(value, limits, defects) if value else ("", {})
     encoding = node.head.get("content-transfer-encoding") or ""
     content = transfer.decode(node.raw[node.head.body_at : node.end], encoding, defects)
-    return Part(node.head, media_type, own, disposition, described, content, node.within)
+    shown = "text/plain" if node.open_end and media_type.startswith("multipart/") else media_type
+    return Part(node.head, shown, own, disposition, described, content, node.within, node.open_end)
 
 
 def _inner(
@@ -104,15 +123,15 @@ def _inner(
     """Return the parts of a multipart, or none when no delimiter is found in it."""
     raw, start, end = node.raw, node.head.body_at, node.end
     boundary = own.get("boundary", "").rstrip().encode("utf-8", "surrogatepass")
-    sections = list(_sections(raw, start, end, boundary, defects, room)) if boundary else []
+    sections = list(delimiters.sections(raw, start, end, boundary, defects, room)) if boundary else []
     if not sections:
         encoding = node.head.get("content-transfer-encoding") or ""
         decoded = transfer.decode(raw[start:end], encoding, Defects())
         guessed = _GUESSED.search(decoded, 0, limits.header_bytes)
-        if boundary and boundary in decoded:
-            raw, sections = decoded, list(_sections(decoded, 0, len(decoded), boundary, defects, room))
-        elif guessed:
-            raw, sections = decoded, list(_sections(decoded, 0, len(decoded), guessed[1], defects, room))
+        for likely in (boundary, guessed[1] if guessed else b""):
+            if likely and not sections and likely in decoded:
+                raw = decoded
+                sections = list(delimiters.sections(raw, 0, len(raw), likely, defects, room))
         defects.add("a multipart without its boundary")
     if len(sections) > room:
         defects.over(f"more than {limits.parts} parts")
@@ -120,44 +139,5 @@ def _inner(
     nodes = []
     for first, last in sections:
         head = headers.split(raw, first, last, limits, defects)
-        nodes.append(_Node(raw, head, last, node.depth + 1, media_type))
+        nodes.append(_Node(raw, head, last, node.depth + 1, media_type, last == len(raw)))
     return nodes
-
-
-def _sections(
-    raw: bytes, start: int, end: int, boundary: bytes, defects: Defects, room: int
-) -> Iterator[tuple[int, int]]:
-    """Yield the extents between delimiter lines, one more than there is room for.
-
-    Parts after the closing delimiter are read too: what another reader shows, ours must not hide.
-    """
-    marker = b"--" + boundary
-    opened = -1
-    closed = False
-    count = 0
-    at = raw.find(marker, start, end)
-    while at >= 0 and count <= room:
-        after = at + len(marker)
-        if at == start or raw[at - 1] == _LF:
-            line_end = raw.find(b"\n", after, end) + 1 or end
-            rest = raw[after:line_end].strip()
-            if rest in (b"", b"--"):
-                if opened >= 0:
-                    count += 1
-                    yield opened, _before_newline(raw, opened, at)
-                elif closed and not rest:
-                    defects.add("parts after the closing boundary")
-                closed = bool(rest)
-                opened = -1 if closed else line_end
-                after = line_end
-        at = raw.find(marker, after, end)
-    if opened >= 0 and count <= room:
-        if opened < end:
-            yield opened, end
-        defects.add("a multipart without its closing boundary")
-
-
-def _before_newline(raw: bytes, first: int, at: int) -> int:
-    """Return where a part ends whose delimiter begins at `at`: the line end before it belongs to the delimiter."""
-    last = at - 1 if at > first and raw[at - 1] == _LF else at
-    return last - 1 if last > first and raw[last - 1] == _CR else last

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # OID 1.2.840.113549.1.7.2
+_ENVELOPED_DATA = bytes.fromhex("06092a864886f70d010703")  # OID 1.2.840.113549.1.7.3
+_AUTHENTICATED = bytes.fromhex("060b2a864886f70d0109100117")  # OID 1.2.840.113549.1.9.16.1.23
 _SEQUENCE, _SET, _INTEGER, _OID, _ZERO = 0x30, 0x31, 0x02, 0x06, 0xA0
 _OCTETS, _OCTETS_IN_PIECES = 0x04, 0x24
 _LONG, _MOST_LENGTH_BYTES = 0x80, 4
@@ -51,6 +53,16 @@ class _Walk:
             pieces.append(self.data[self.at : end])
             self.at = len(self.data) if end is None else end
         return b"".join(pieces)
+
+
+def is_encrypted(message: bytes) -> bool:
+    """Tell whether the bytes are CMS data that only its recipient's key opens (RFC 5652 6, RFC 5083).  Never raises."""
+    walk = _Walk(message)
+    try:
+        walk.enter(_SEQUENCE)
+    except (ValueError, IndexError):
+        return False
+    return message.startswith((_ENVELOPED_DATA, _AUTHENTICATED), walk.at)
 
 
 def content(signature: bytes) -> bytes | None:

@@ -20,11 +20,12 @@ _ASCII = bytes(range(128)) + b"?" * 128
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\d.:@-])([45])\d\d[ -]")
 _PLACES = (
-    re.compile(r"^[\s>*-]{0,8}<([^\s<>@]+@[^\s<>@]+)>"),
+    re.compile(r"^[\s>*-]{0,8}(?:\"[^\"]{0,100}\" )?<([^\s<>@]+@[^\s<>@]+)>"),
     re.compile(r"^[\s>*-]{0,8}([^\s<>@:;,()\"]+@[^\s<>@:;,()\"]+):?(?:\s|$)"),
+    re.compile(r"^[45]\d\d[ -](?:[45]\.\d{1,3}\.\d{1,3} )?<([^\s<>@]+@[^\s<>@]+)>\.\.\."),
     re.compile(r"RCPT TO:\s{0,4}<?([^\s<>@]+@[^\s<>@]+?)>?(?:\s|$)", re.IGNORECASE),
     re.compile(
-        r"(?:deliver(?:ed)? to|recipient|user|address|to|for)[ :]{1,4}[<\"']?([^\s<>@\"']+@[^\s<>@\"',;]+)",
+        r"(?:deliver(?:ed)? to|recipient|user|address|to|for|errors?)[ :]{1,4}[<\"']?([^\s<>@\"']+@[^\s<>@\"',;]+)",
         re.IGNORECASE,
     ),
 )
@@ -32,6 +33,15 @@ _COPY_BEGINS = re.compile(
     r"^(?:received:|return-path:|message-id:|-{2,}.{0,40}(?:original|copy|returned|unsent|header|undelivered))",
     re.IGNORECASE,
 )
+# What a mail server says at the top of a report, right before the addresses.
+_OPENING = re.compile(
+    r"could not (?:be delivered to|deliver (?:the |your )?(?:message|e-?mail) to)|^-{2,} ?(?:failed recipients|non-?delivery report)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OPENS_WITHIN, _ADDRESS_WITHIN = 400, 300
+_COPY_TO = re.compile(r"^[> \t]{0,8}(?:to|cc)[ \t]{0,4}:(.{0,600})", re.IGNORECASE | re.MULTILINE)
+_ANY_ADDRESS = re.compile(r"[^\s<>@:;,()\"']+@[^\s<>@:;,()\"']+")
+_COPY_TYPES = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers"})
 _NOT_YET = re.compile(
     r"delay|deferred|warning|not yet been|will (?:keep|continue|be retried)|still (?:being )?tr|keep trying|temporar|"
     r"do not need to resend",
@@ -43,12 +53,39 @@ def failures(raw: bytes, leaves: list[Part], subject: str) -> tuple[ReportedReci
     """Return the recipients whom a bounce tells of; none when its words are unknown.  Never raises."""
     text = _first_text(leaves)
     later = bool(_NOT_YET.search(subject))
-    temporary, permanent = _known_words(raw)
+    temporary, permanent = _said(text, *_known_words(raw))
     if temporary or permanent:
         found = [_recipient(one, text, permanent=True) for one in sorted(permanent)]
         found += [_recipient(one, text, permanent=False) for one in sorted(temporary - permanent)]
         return tuple(found)
     return tuple(_recipient(one, text, permanent=not later) for one in _usual_places(text))
+
+
+def opens_as_report(leaves: list[Part]) -> bool:
+    """Tell whether a mail begins as a server's report does: the sentence that it could not deliver, and an address right after it."""
+    text = _first_text(leaves)
+    opening = _OPENING.search(text, 0, _OPENS_WITHIN)
+    if opening is None or any(line.startswith(">") for line in text[: opening.start()].splitlines()):
+        return False
+    return bool(_usual_places(text[opening.start() : opening.end() + _ADDRESS_WITHIN]))
+
+
+def returned_to(leaves: list[Part]) -> tuple[ReportedRecipient, ...]:
+    """Return the only recipient of the mail that came back, for a bounce that names nobody; why it failed stays open."""
+    copy = next((decode(part.content[:_READ_AT_MOST]) for part in leaves if part.media_type in _COPY_TYPES), "")
+    if not copy:
+        text = _decoded_text(leaves)
+        copy = text[len(_first_text(leaves)) :]
+    header = copy.lstrip().partition("\n\n")[0] if not copy.lstrip().startswith("-") else copy
+    found = {one for line in _COPY_TO.findall(header) for one in _ANY_ADDRESS.findall(line)}
+    return tuple(ReportedRecipient(one, "", permanent=False) for one in found) if len(found) == 1 else ()
+
+
+def _said(text: str, temporary: set[str], permanent: set[str]) -> tuple[set[str], set[str]]:
+    """Leave out what stands in the copy of the mail only, where the server's own words name somebody."""
+    lowered = text.lower()
+    told = {one for one in temporary | permanent if one.lower() in lowered}
+    return (temporary & told, permanent & told) if told else (temporary, permanent)
 
 
 def _known_words(raw: bytes) -> tuple[set[str], set[str]]:
@@ -81,15 +118,19 @@ def _addresses(found: frozenset[bytes]) -> set[str]:
 
 def _first_text(leaves: list[Part]) -> str:
     """Return what the server says, without the copy of the mail below it."""
-    part = next((one for one in leaves if one.media_type.startswith("text/")), None)
-    if part is None:
-        return ""
     said: list[str] = []
-    for line in decode(part.content[:_READ_AT_MOST], part.parameters.get("charset")).splitlines():
+    for line in _decoded_text(leaves).split("\n"):
         if _COPY_BEGINS.match(line):
             break
         said.append(line[:_LONGEST_LINE])
     return "\n".join(said)
+
+
+def _decoded_text(leaves: list[Part]) -> str:
+    part = next((one for one in leaves if one.media_type.startswith("text/")), None)
+    if part is None:
+        return ""
+    return decode(part.content[:_READ_AT_MOST], part.parameters.get("charset")).replace("\r\n", "\n")
 
 
 def _usual_places(text: str) -> list[str]:
@@ -108,6 +149,9 @@ def _recipient(address: str, text: str, *, permanent: bool) -> ReportedRecipient
     told = _STATUS.search(text, at, at + 2_000)
     reply = _REPLY.search(text, at, at + 2_000)
     status = told[1] if told and told[1].startswith("5" if permanent else "4") else ""
-    if permanent and not status and reply and reply[1] == "4" and told and told[1].startswith("4"):
+    sure = (reply and reply[1] == "4") or (
+        told and text.startswith("(#", told.start() - 2)
+    )  # qmail puts its verdict in (#...)
+    if permanent and not status and sure and told and told[1].startswith("4"):
         return ReportedRecipient(address, told[1], permanent=False)
     return ReportedRecipient(address, status, permanent)

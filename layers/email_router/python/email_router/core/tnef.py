@@ -9,12 +9,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from email_router.core import compressed_rtf, rtf
 from email_router.core.charset import decode
 
 _SIGNATURE = 0x223E9F78
 _ATTACHMENT_BEGINS, _ATTACHMENT_TITLE, _ATTACHMENT_DATA, _ATTACHMENT_PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
 _MESSAGE_PROPERTIES, _BODY, _CODE_PAGE = 0x9003, 0x800C, 0x9007
-_PR_BODY, _PR_HTML, _PR_DATA, _PR_SHORT_NAME, _PR_LONG_NAME = 0x1000, 0x1013, 0x3701, 0x3704, 0x3707
+_PR_BODY, _PR_RTF, _PR_HTML, _PR_DATA, _PR_SHORT_NAME, _PR_LONG_NAME = 0x1000, 0x1009, 0x1013, 0x3701, 0x3704, 0x3707
 _PR_MIME_TAG, _PR_CONTENT_ID, _PR_CODE_PAGE = 0x370E, 0x3712, 0x3FDE
 _FIXED = {0x02: 4, 0x03: 4, 0x04: 4, 0x0A: 4, 0x0B: 4, 0x05: 8, 0x06: 8, 0x07: 8, 0x14: 8, 0x40: 8, 0x48: 16}
 _VARIABLE = frozenset({0x0D, 0x1E, 0x1F, 0x102})
@@ -35,11 +36,12 @@ class TnefAttachment:
 
 @dataclass(slots=True)
 class Tnef:
-    """What a winmail.dat holds: text and html are empty where it keeps its text as RTF only."""
+    """What a winmail.dat holds: its text as it stands there, or taken out of its RTF where it has nothing else."""
 
     text: str = field(default="", repr=False)
     html: str = field(default="", repr=False)
     attachments: list[TnefAttachment] = field(default_factory=list)
+    has_rtf: bool = False
 
 
 def unpack(content: bytes) -> Tnef | None:
@@ -82,6 +84,10 @@ def _read_message(found: Tnef, properties: dict[int, tuple[int, bytes]], code_pa
         found.text = _text(properties[_PR_BODY][1], properties[_PR_BODY][0], code_page)
     if _PR_HTML in properties:
         found.html = _text(properties[_PR_HTML][1], properties[_PR_HTML][0], internet)
+    if _PR_RTF in properties and not found.has_rtf and not found.text.strip() and not found.html.strip():
+        found.has_rtf = True  # once: it is the costliest of all
+        told, is_html = rtf.to_text(compressed_rtf.unpack(properties[_PR_RTF][1]))
+        found.text, found.html = ("", told) if is_html else (told, "")
 
 
 def _read_attachment(attachment: TnefAttachment, name: int, value: bytes, code_page: str) -> None:

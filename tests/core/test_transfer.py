@@ -1,0 +1,53 @@
+"""Encoded content is decoded in pieces as it was made, unless the pieces are made to be slow."""
+
+from __future__ import annotations
+
+import base64
+import random
+
+import pytest
+
+from email_router.core import transfer
+from email_router.core.limits import Defects
+
+
+def _decoded(content: bytes, encoding: str = "base64") -> tuple[bytes, tuple[str, ...]]:
+    defects = Defects()
+    return transfer.decode(content, encoding, defects), defects.as_tuple()
+
+
+@pytest.mark.parametrize("size", [55, 1_000, 4_096])
+def test_a_file_encoded_piece_by_piece_comes_out_whole(size: int) -> None:
+    content = random.Random(size).randbytes(300_000)
+    pieces = [base64.b64encode(content[at : at + size]) for at in range(0, len(content), size)]
+
+    assert _decoded(b"\r\n".join(pieces)) == (content, ("base64 goes on after its padding",))
+
+
+def test_crumbs_of_base64_are_read_as_far_as_the_bound() -> None:
+    decoded, defects = _decoded(b"QQ==" * 50_000)
+
+    assert set(decoded) == {ord("A")}
+    assert 1_000 < len(decoded) < 50_000
+    assert "over limit: base64 in pieces of less than 32 characters" in defects
+
+
+def test_base64_soiled_with_anything_gives_what_it_holds() -> None:
+    content = random.Random(1).randbytes(6_000)
+    soiled = base64.encodebytes(content).rstrip(b"=\n")[:-1].replace(b"\n", b"\x00*\xff\n")
+
+    decoded, defects = _decoded(soiled)
+
+    assert content.startswith(decoded)
+    assert len(decoded) >= len(content) - 3
+    assert set(defects) <= {"broken base64"}
+
+
+def test_uuencoded_lines_are_read_whatever_ends_them() -> None:
+    for end in (b"\n", b"\r\n", b"\r"):
+        assert (
+            _decoded(
+                b"begin 644 a" + end + b"#0V%T" + end + end + b"#0V%T" + end + b"`" + end + b"end" + end, "x-uuencode"
+            )[0]
+            == b"CatCat"
+        )
