@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_router.core.activity import CorrelationMethod, Record
-from email_router.core.case import Case, Match, Question, Verdict
+from email_router.core.case import Case, Match, Passed, Question, Verdict
 from email_router.core.fetched import Wrapper
 from email_router.core.ledger import Claim, Outcome, Receipt
-from email_router.core.mailbox import Accept, AutomaticMail, DeliveryReports, Mailbox
+from email_router.core.mailbox import Accept, AutomaticMail, DeliveryReports, Mailbox, MailboxKind
 from email_router.core.message import Address, DeliveryReport, Message
 from email_router.core.screening import ACCEPTANCE, ENTRY, screen
+from email_router.core.settings import Tracking
 from tests.core.cases import ANN, BOB, CUSTOMER, NOW, ROUTER, SALES, accepting, case, known, mail, people, wrapped
 
 REASONS = {
@@ -52,7 +53,7 @@ def refusal(one: Case) -> tuple[str, str] | None:
 
 def test_the_questions_stand_in_this_order() -> None:
     before = "untrusted_wrapper already_delivered unreadable too_old not_approved loop delivery_report auto_reply bulk"
-    after = "no_recipient_match accept_all correlation_match sender_match invalid_sender no_correlation_match"
+    after = "internal_email no_recipient_match accept_all correlation_match sender_match invalid_sender no_correlation_match"
 
     assert " ".join(question.name for question in ENTRY) == before
     assert " ".join(question.name for question in ACCEPTANCE) == after
@@ -212,9 +213,7 @@ def test_mail_from_one_mailbox_of_the_organisation_to_another_is_no_loop() -> No
 
 def test_mail_that_a_user_wrote_in_outlook_is_no_loop_in_the_own_mailbox() -> None:
     written = mail(author=Address("", ANN.address), cc=people(ANN.address))
-    delivered_elsewhere = Claim("k", "a1", SALES.key, "i1", "c1")
 
-    assert entry(replace(case(written, mailbox=ANN), own=known("a1"), claim=delivered_elsewhere)) is None
     assert entry(case(written, mailbox=ANN)) is None
 
 
@@ -227,15 +226,41 @@ def test_the_mark_of_another_organisation_says_nothing(mark: str) -> None:
 
 def test_an_automatic_mail_that_answers_an_automatic_mail_is_a_loop_even_where_automatic_mail_is_wanted() -> None:
     wanting = replace(SALES, auto_reply=AutomaticMail.DELIVER)
-
-    assert refusal(case(mail(auto_submitted=True, headers=OWN), mailbox=wanting)) == ("ignored", "loop")
-    twice = mail(auto_submitted=True, subject="Automatic reply: Out of Office: Order")
-    assert refusal(case(twice, mailbox=wanting)) == ("ignored", "loop")
-    without_mark = case(mail(auto_submitted=True, author=Address("", ANN.address)), mailbox=wanting)
-    assert entry(replace(without_mark, own=OUT)) is None
     once = mail(auto_submitted=True, subject="Automatic reply: Order")
+    twice = mail(auto_submitted=True, subject="Automatic reply: Out of Office: Order")
+
+    assert refusal(replace(case(once, mailbox=wanting), quoted="out")) == ("ignored", "loop")
+    assert refusal(case(twice, mailbox=wanting)) == ("ignored", "loop")
     assert entry(case(once, mailbox=wanting)) is None
     assert entry(case(replace(twice, auto_submitted=False))) is None
+    assert entry(replace(case(replace(once, auto_submitted=False)), quoted="out")) is None
+
+
+def test_the_marks_of_automatic_answers_count_only_at_the_beginning_of_a_subject() -> None:
+    wanting = replace(SALES, auto_reply=AutomaticMail.DELIVER)
+    second_ends_at = {at: f"Automatic reply: {'x' * (at - 17 - 14)}Out of Office:" for at in (255, 256)}
+
+    assert [len(subject) for subject in second_ends_at.values()] == [255, 256]
+    assert refusal(case(mail(auto_submitted=True, subject=second_ends_at[255]), mailbox=wanting)) == ("ignored", "loop")
+    assert entry(case(mail(auto_submitted=True, subject=second_ends_at[256]), mailbox=wanting)) is None
+
+
+def test_an_automatic_mail_of_ours_to_another_mailbox_of_ours_is_no_loop() -> None:
+    ours = mail(auto_submitted=True, author=Address("", ANN.address), headers=OWN)
+    wanting = replace(SALES, auto_reply=AutomaticMail.DELIVER)
+
+    assert entry(replace(case(ours, mailbox=wanting), own=OUT)) is None
+
+
+@pytest.mark.parametrize(("quick", "held"), [(0, False), (9, False), (10, True), (11, True)])
+def test_a_dialogue_that_is_too_fast_for_people_waits_for_a_person(quick: int, held: bool) -> None:
+    assert refusal(replace(case(), quick=quick)) == (("quarantined", "loop") if held else None)
+
+
+def test_a_report_about_a_fast_dialogue_goes_its_own_way() -> None:
+    report = replace(case(mail(delivery_report=REPORT)), quick=10, reported=OUT)
+
+    assert refusal(report) == ("attached", "delivery_report")
 
 
 def test_a_report_about_a_known_email_is_attached_to_it() -> None:
@@ -405,13 +430,17 @@ MAILS = st.builds(
     delivered_to=st.lists(ADDRESSES, max_size=2).map(tuple),
     subject=st.text(max_size=40),
     in_reply_to=st.none() | st.text(max_size=10),
+    references=st.lists(st.text(max_size=10), max_size=2).map(tuple),
     date=INSTANTS,
     auto_submitted=st.booleans(),
     bulk=st.booleans(),
     unreadable=st.booleans(),
     delivery_report=st.none() | st.just(REPORT),
     headers=st.lists(
-        st.tuples(st.sampled_from(["received", "x-emailrouter", "list-id", "auto-submitted"]), st.text(max_size=20)),
+        st.tuples(
+            st.sampled_from(["received", "x-emailrouter", "list-id", "auto-submitted"]),
+            st.text(max_size=20) | st.just("contoso;out"),
+        ),
         max_size=60,
     ).map(tuple),
 )
@@ -423,7 +452,19 @@ BOXES = st.builds(
     bulk=st.sampled_from(AutomaticMail),
     delivery_report=st.sampled_from(DeliveryReports),
     approved=st.booleans(),
+    kind=st.sampled_from(MailboxKind),
 )
+SETTINGS = st.builds(
+    Tracking,
+    acceptance=st.sampled_from(["any-recipient", "syncing-mailbox"]),
+    internal_email=st.sampled_from(["track", "ignore"]),
+    internal_email_to_queues=st.booleans(),
+    internal_email_from_queues=st.booleans(),
+    ambiguous_sender=st.sampled_from(["first", "unresolved"]),
+)
+RECORDS = st.lists(
+    st.builds(Record, st.sampled_from(["contact", "user", "queue", "x"]), st.just("1")), max_size=3
+) | st.just([CONTACT] * 101)
 
 
 @st.composite
@@ -445,10 +486,12 @@ def cases(draw: st.DrawFn) -> Case:
             st.none() | st.builds(Receipt, st.just("k"), st.just(SALES.key), st.sampled_from(Outcome), st.just("loop"))
         ),
         identity=draw(st.sampled_from(["", "i1", "i2"])),
-        sender_records=draw(
-            st.lists(st.builds(Record, st.sampled_from(["contact", "user", "x"]), st.just("1")), max_size=2).map(tuple)
-        ),
+        sender_records=tuple(draw(RECORDS)),
         match=draw(st.none() | st.just(MATCH)),
+        quick=draw(st.integers(0, 20)),
+        quoted=draw(st.sampled_from(["", "out"])),
+        unmatched=draw(st.sampled_from(["", 'bulk = "deliver-unmatched"'])),
+        configuration=replace(one.configuration, tracking=draw(SETTINGS)),
     )
 
 
@@ -486,3 +529,36 @@ def test_the_verdict_does_not_depend_on_the_order_of_the_recipients(one: Case) -
     turned = replace(one, message=replace(one.message, to=one.message.to[::-1]))
 
     assert accept(one) == accept(turned)
+
+
+@given(cases())
+def test_the_first_question_that_answers_has_the_last_word(one: Case) -> None:
+    questions: Sequence[Question] = (*ENTRY, *ACCEPTANCE)
+    alone = [(question.name, question.ask(one)) for question in questions]
+
+    screened = screen(one, questions)
+
+    first = next((name, said) for name, said in alone if isinstance(said, Verdict))
+    assert (screened.question, screened.verdict) == first
+
+
+@given(cases())
+def test_a_question_that_passes_a_mail_on_says_what_it_saw_or_nothing(one: Case) -> None:
+    questions: Sequence[Question] = (*ENTRY, *ACCEPTANCE)
+
+    passed = [answer for answer in screen(one, questions).answers if answer.answer == "passes"]
+
+    said = {question.name: question.ask(one) for question in questions}
+    assert [answer.evidence for answer in passed] == [
+        saying.evidence if isinstance(saying := said[answer.question], Passed) else "" for answer in passed
+    ]
+
+
+@given(cases())
+def test_where_only_the_fetched_mailbox_counts_no_other_one_lets_a_mail_in(one: Case) -> None:
+    alone = replace(one, configuration=replace(one.configuration, tracking=Tracking(acceptance="syncing-mailbox")))
+
+    verdict = screen(alone, ACCEPTANCE).verdict
+
+    assert verdict is not None
+    assert verdict.outcome is not Outcome.DELIVERED or f"{one.mailbox.address} accepts" in verdict.evidence

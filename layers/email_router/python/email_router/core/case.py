@@ -33,12 +33,13 @@ class Lookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The e-mail that a message continues."""
+    """The e-mail that a message continues.  `subject_changed` tells that the message's subject is about something else."""
 
     email: KnownEmail
     method: CorrelationMethod
     evidence: str
     rule: str = ""
+    subject_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,12 @@ class Case:
     """One message in one mailbox, with everything that a screening question may look at.
 
     `mailbox` is the one on whose behalf the message is judged (a forward mailbox's user), `receiving` the one it was fetched from.
-    `sender_records` are the CRM records of From, `known_ids` the e-mails known by Message-ID, `reported` the e-mail that a delivery report
-    is about.  `match` is None until matching has been done; `claim` and `receipt` are what the ledger holds for the message.
+    `sender_records` are all CRM records of From, however many; `own` is the e-mail that the router sent and of which this is a copy,
+    `reported` the one that a delivery report is about, `quoted` the one that we sent and whose mark an automatic mail of somebody else
+    bears.  `match` is None until matching has been done; `claim` and `receipt` are what the ledger holds for the message.
+
+    `quick` counts how often in a row the conversation was answered from here faster than people write (see core/quick.py).  `unmatched`
+    says in words by which policy the message continues nothing; `match` is then the e-mail that it would have continued.
     """
 
     message: Message
@@ -80,6 +85,16 @@ class Case:
     sender_records: tuple[Record, ...] = ()
     match: Match | None = None
     identity: str = ""
+    quick: int = 0
+    quoted: str = ""
+    unmatched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A screening question's answer that the message goes on to the next one, where something was seen that a person may ask about."""
+
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +107,10 @@ class Verdict:
 
 
 class Question(NamedTuple):
-    """A screening question: its name, and the function that answers or passes on (None)."""
+    """A screening question: its name, and the function that answers or passes on (None when there was nothing to see)."""
 
     name: str
-    ask: Callable[[Case], Verdict | None]
+    ask: Callable[[Case], Verdict | Passed | None]
 
 
 @dataclass(frozen=True, slots=True)

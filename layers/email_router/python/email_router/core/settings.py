@@ -77,11 +77,13 @@ class Configuration:
         return {(profile.direction.value, profile.name): profile for profile in self.profiles}
 
     def mailbox(self, address: str) -> Mailbox | None:
-        """Return the mailbox with this address or alias, or None; plus addressing (ann+x@) finds ann@."""
+        """Return the mailbox with this address or alias, or None; plus addressing (ann+x@) finds ann@, the longest address first."""
         wanted = address.strip().casefold()
+        local, _, domain = wanted.rpartition("@")
         found = self._by_address.get(wanted)
-        if found is None and "+" in (local := wanted.partition("@")[0]):
-            found = self._by_address.get(f"{local.partition('+')[0]}@{wanted.partition('@')[2]}")
+        while found is None and "+" in local:
+            local = local.rpartition("+")[0]
+            found = self._by_address.get(f"{local}@{domain}")
         return found
 
     def profile(self, name: str | None, direction: Direction) -> Profile | None:

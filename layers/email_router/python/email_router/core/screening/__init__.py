@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from email_router.core.case import Case, Question, Screened
+from email_router.core.case import Case, Question, Screened, Verdict
 from email_router.core.ledger import Answer
 from email_router.core.screening.accept_all import ask_accept_all
 from email_router.core.screening.already_delivered import ask_already_delivered
@@ -12,6 +12,7 @@ from email_router.core.screening.auto_reply import ask_auto_reply
 from email_router.core.screening.bulk import ask_bulk
 from email_router.core.screening.correlation_match import ask_correlation_match
 from email_router.core.screening.delivery_report import ask_delivery_report
+from email_router.core.screening.internal_email import ask_internal_email
 from email_router.core.screening.invalid_sender import ask_invalid_sender
 from email_router.core.screening.loop import ask_loop
 from email_router.core.screening.no_correlation_match import ask_no_correlation_match
@@ -36,6 +37,7 @@ ENTRY: tuple[Question, ...] = (
 """Asked before matching."""
 
 ACCEPTANCE: tuple[Question, ...] = (
+    Question("internal_email", ask_internal_email),  # first: it may say no, whoever would accept
     Question("no_recipient_match", ask_no_recipient_match),
     Question("accept_all", ask_accept_all),
     Question("correlation_match", ask_correlation_match),
@@ -50,9 +52,9 @@ def screen(case: Case, questions: Sequence[Question]) -> Screened:
     """Ask the questions in order until one answers; every question asked leaves its answer for the trace."""
     answers: list[Answer] = []
     for question in questions:
-        verdict = question.ask(case)
-        if verdict:
-            answers.append(Answer(question.name, verdict.outcome.value, f"{verdict.reason}: {verdict.evidence}"))
-            return Screened(verdict, question.name, tuple(answers))
-        answers.append(Answer(question.name, "passes"))
+        said = question.ask(case)
+        if isinstance(said, Verdict):
+            answers.append(Answer(question.name, said.outcome.value, f"{said.reason}: {said.evidence}"))
+            return Screened(said, question.name, tuple(answers))
+        answers.append(Answer(question.name, "passes", said.evidence if said else ""))
     return Screened(None, answers=tuple(answers))

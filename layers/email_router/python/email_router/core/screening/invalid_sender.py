@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from email_router.core.acceptance import deciding_mailboxes
+from email_router.core.acceptance import deciding_mailboxes, sender_doubt
 from email_router.core.case import Case, Verdict
 from email_router.core.ledger import Outcome
 from email_router.core.mailbox import Accept
@@ -22,7 +22,9 @@ def ask_invalid_sender(case: Case) -> Verdict | None:
     by_sender = deciding_mailboxes(case, Accept.CONTACTS, Accept.RECORDS)
     if not by_sender:
         return None
-    seen = "a record of another kind" if case.sender_records else "unknown"
+    seen = sender_doubt(case) or ("it is a record of another kind" if case.sender_records else "it is unknown")
     return Verdict(
-        Outcome.IGNORED, "invalid_sender", f"{by_sender[0].address} accepts {by_sender[0].accept}; the sender is {seen}"
+        Outcome.IGNORED,
+        "invalid_sender",
+        f"{by_sender[0].address} accepts {by_sender[0].accept}; of the sender: {seen}",
     )

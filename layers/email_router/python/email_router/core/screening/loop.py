@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from email_router.core.case import Case, Verdict
-from email_router.core.compose import LOOP_MARK, read_loop_mark
+from email_router.core.automatic_policy import is_automatic_answer
+from email_router.core.case import Case, Passed, Verdict
 from email_router.core.ledger import Outcome
-from email_router.core.message import Message
+from email_router.core.own_mail import own_mark
+from email_router.core.quick import MOST_QUICK
 
 _MOST_HOPS = 50  # hopcount_limit of Postfix
 _AUTOMATIC = re.compile(
@@ -18,45 +19,38 @@ _AUTOMATIC = re.compile(
 _READ = 255
 
 
-def ask_loop(case: Case) -> Verdict | None:
-    """Ignore mail that would go on for ever: too many hops, our own mail back at its sender, robots alone."""
+def ask_loop(case: Case) -> Verdict | Passed | None:
+    """Ignore mail that would go on for ever: too many hops, our own mail back at its sender, robots alone.
+
+    A dialogue that is too fast for people is set aside for one: whether it is a loop cannot be known for certain.
+    """
     hops = len(case.message.header_all("Received"))
     if hops > _MOST_HOPS:
         return Verdict(Outcome.IGNORED, "loop", f"{hops} Received fields, more than {_MOST_HOPS}")
-    own = _own_mark(case)
-    evidence = (_came_back(case, own) if own else None) or _robots(case.message, own)
-    return Verdict(Outcome.IGNORED, "loop", evidence) if evidence else None
+    own = own_mark(case)
+    evidence = _came_back(case, own) or _robots(case)
+    if evidence:
+        return Verdict(Outcome.IGNORED, "loop", evidence)
+    if case.quick >= MOST_QUICK and case.message.delivery_report is None:
+        return Verdict(Outcome.QUARANTINED, "loop", f"{case.quick} answers in a row followed within two minutes")
+    return Passed(f"{own}, but {case.mailbox.address} did not send it") if own else None
 
 
-def _own_mark(case: Case) -> str | None:
-    """Return by what the router knows its own mail, or None.
-
-    The mark counts only with this organisation's name: another router's mail is mail.  An id known from an INCOMING
-    mail has a claim on the same activity; it was fetched from another mailbox, not sent by us.
-    """
-    for mark in map(read_loop_mark, case.message.header_all(LOOP_MARK)):
-        if mark and mark[0] == case.configuration.organisation:
-            return f"{LOOP_MARK} names activity {mark[1][:64]}"
-    if case.own and not (case.claim and case.claim.activity == case.own.activity):
-        return f"its Message-ID is that of activity {case.own.activity}, which the router sent"
-    return None
-
-
-def _came_back(case: Case, own: str) -> str | None:
+def _came_back(case: Case, own: str) -> str:
     """Tell that the mailbox itself sent this; what one mailbox of the organisation sends to another is no loop."""
     sender = case.message.author or case.message.sender
-    box = case.configuration.mailbox(sender.address) if sender else None
-    return f"{own}, and {box.address} sent it" if box and box.key == case.mailbox.key else None
+    box = case.configuration.mailbox(sender.address) if own and sender else None
+    return f"{own}, and {box.address} sent it" if box and box.key == case.mailbox.key else ""
 
 
-def _robots(message: Message, own: str | None) -> str | None:
-    """Tell that an automatic mail answers an automatic mail (RFC 3834 2), by our mark in it or by its subject.
+def _robots(case: Case) -> str:
+    """Tell that an automatic mail answers an automatic mail (RFC 3834 2), by our mark that it repeats or by its subject.
 
     A delivery report answers nothing, though it may quote the fields of the mail it is about.
     """
-    if not message.auto_submitted or message.delivery_report:
-        return None
-    if own and message.header(LOOP_MARK):
-        return f"automatic, and {own}"
-    marks = len(_AUTOMATIC.findall(message.subject[:_READ]))
-    return f"automatic, and its subject bears {marks} marks of automatic answers" if marks > 1 else None
+    if not is_automatic_answer(case.message):
+        return ""
+    if case.quoted:
+        return f"automatic, and it repeats our mark of activity {case.quoted[:64]}"
+    marks = len(_AUTOMATIC.findall(case.message.subject[:_READ]))
+    return f"automatic, and its subject bears {marks} marks of automatic answers" if marks > 1 else ""

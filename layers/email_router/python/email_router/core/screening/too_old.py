@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from email_router.core.case import Case, Verdict
+from email_router.core.case import Case, Passed, Verdict
 from email_router.core.ledger import Outcome
 
 
-def ask_too_old(case: Case) -> Verdict | None:
+def ask_too_old(case: Case) -> Verdict | Passed | None:
     """Ignore what came before `process_received_after`.
 
     The server's time counts, or the Date where it tells none (POP3).  A message without any time passes.
     """
     bound = case.profile.process_received_after
     came = case.fetched.received or case.message.date
-    if bound is None or came is None or _utc(came) >= _utc(bound):
+    if bound is None:
         return None
+    if came is None:
+        return Passed("neither the server nor the mail tells when it came")
     told = "received" if case.fetched.received else "dated"
-    return Verdict(
-        Outcome.IGNORED,
-        "too_old",
-        f"{told} {_utc(came):%Y-%m-%dT%H:%M:%SZ}, wanted from {_utc(bound):%Y-%m-%dT%H:%M:%SZ} on",
-    )
+    seen = f"{told} {_utc(came):%Y-%m-%dT%H:%M:%SZ}, wanted from {_utc(bound):%Y-%m-%dT%H:%M:%SZ} on"
+    return Passed(seen) if _utc(came) >= _utc(bound) else Verdict(Outcome.IGNORED, "too_old", seen)
 
 
 def _utc(instant: datetime) -> datetime:

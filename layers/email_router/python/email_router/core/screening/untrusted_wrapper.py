@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from email_router.core.case import Case, Verdict
+from email_router.core.case import Case, Passed, Verdict
 from email_router.core.ledger import Outcome
 from email_router.core.mailbox import MailboxKind
 
 
-def ask_untrusted_wrapper(case: Case) -> Verdict | None:
+def ask_untrusted_wrapper(case: Case) -> Verdict | Passed | None:
     """Quarantine mail of a forward mailbox unless a user or queue of the organisation wrapped it, and that is proven.
 
     Anybody could mail a forged wrapper, and with it a mail from anybody to anybody.
@@ -25,4 +25,6 @@ def ask_untrusted_wrapper(case: Case) -> Verdict | None:
         doubt = (
             "" if wrapper.authenticated else f"the wrapper of {wrapper.sender} is not authenticated: {wrapper.evidence}"
         )
-    return Verdict(Outcome.QUARANTINED, "untrusted_wrapper", doubt) if doubt else None
+    if doubt:
+        return Verdict(Outcome.QUARANTINED, "untrusted_wrapper", doubt)
+    return Passed(f"{wrapper.sender} wrapped it: {wrapper.evidence}") if wrapper else None
