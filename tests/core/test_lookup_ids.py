@@ -4,16 +4,42 @@ from __future__ import annotations
 
 import pytest
 
-from email_router.core.lookup_ids import id_forms, lookup_ids, own_ids, reported_ids
+from email_router.core.lookup_ids import answered_ids, id_forms, lookup_ids, own_ids, reported_ids, stored_forms
 from email_router.core.message import DeliveryReport
 from tests.core.cases import mail
 
 SES_ID = "0100018f-aaaa-4bbb-8ccc-000000000000-000000"
 
 
-@pytest.mark.parametrize("domain", ["email.amazonses.com", "eu-central-1.amazonses.com", "AmazonSES.com"])
+@pytest.mark.parametrize("domain", ["email.amazonses.com", "eu-central-1.amazonses.com"])
 def test_an_id_made_by_ses_is_looked_up_by_its_local_part_too(domain: str) -> None:
     assert id_forms(f"<{SES_ID}@{domain}>") == (f"<{SES_ID}@{domain}>", SES_ID)
+
+
+def test_the_domain_of_an_id_is_looked_up_in_small_letters_too() -> None:
+    assert id_forms("<Aa@Mail.B.EXAMPLE>") == ("<Aa@Mail.B.EXAMPLE>", "<Aa@mail.b.example>")
+    assert id_forms(f"<{SES_ID}@AmazonSES.com>") == (f"<{SES_ID}@AmazonSES.com>", f"<{SES_ID}@amazonses.com>", SES_ID)
+
+
+def test_a_mail_is_written_down_under_its_id_as_written_and_with_the_domain_in_small_letters() -> None:
+    assert stored_forms("<Aa@B.EXAMPLE>") == ("<Aa@B.EXAMPLE>", "<Aa@b.example>")
+    assert stored_forms("<Aa@b.example>") == ("<Aa@b.example>",)
+    assert stored_forms("<x>") == ("<x>",)
+    assert stored_forms(None) == ()
+
+
+def test_of_several_ids_in_in_reply_to_the_first_four_are_looked_up() -> None:
+    value = "Your message of Monday <a@x> <b@x> <c@x> <d@x> <e@x>"
+    message = mail(in_reply_to="<a@x>", headers=(("in-reply-to", value),), references=("<r@x>",))
+
+    assert answered_ids(message) == ("<a@x>", "<b@x>", "<c@x>", "<d@x>")
+    assert lookup_ids(message) == ("<a@x>", "<b@x>", "<c@x>", "<d@x>", "<r@x>")
+
+
+def test_a_mail_is_no_answer_to_itself_under_another_spelling_of_its_domain() -> None:
+    assert lookup_ids(mail(message_id="<m@X.example>", references=("<m@x.example>", "<M@x.example>"))) == (
+        "<M@x.example>",
+    )
 
 
 @pytest.mark.parametrize(

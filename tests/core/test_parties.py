@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,15 @@ from hypothesis import strategies as st
 
 from email_router.core.activity import Record, Role
 from email_router.core.mailbox import Mailbox
-from email_router.core.parties import SENDER_ORDER, choose_sender, mailbox_owner_of, owner_of, parties_of
-from email_router.core.settings import Configuration
+from email_router.core.parties import (
+    SENDER_ORDER,
+    choose_sender,
+    in_doubt,
+    mailbox_owner_of,
+    owner_of,
+    parties_of,
+)
+from email_router.core.settings import Configuration, Tracking
 from tests.core.cases import ANN, BOB, CUSTOMER, ROUTER, SALES, mail, people
 
 CONFIGURATION = Configuration(organisation="contoso", mailboxes=(SALES, ANN, BOB, ROUTER))
@@ -68,6 +76,55 @@ def test_a_sender_is_one_of_the_records_and_of_the_best_kind_among_the_owned(rec
         ranks = {kind: rank for rank, kind in enumerate([*SENDER_ORDER, "custom"])}
         assert chosen in rivals
         assert ranks[chosen.kind] == min(ranks[record.kind] for record in rivals)
+
+
+@given(RECORDS, st.sampled_from(["", ANN.address]), st.randoms(use_true_random=False))
+def test_a_sender_of_a_kind_of_its_own_is_the_same_in_whatever_order_the_records_come(
+    records: list[Record], owner: str, chance: Random
+) -> None:
+    one_of_each = list({record.kind: record for record in records}.values())
+    shuffled = list(one_of_each)
+    chance.shuffle(shuffled)
+
+    assert choose_sender(shuffled, owner) == choose_sender(one_of_each, owner)
+
+
+@given(RECORDS, st.sampled_from(["", ANN.address]))
+def test_with_unresolved_a_sender_is_the_only_record_or_nobody_and_then_in_doubt(
+    records: list[Record], owner: str
+) -> None:
+    strict = Tracking(ambiguous_sender="unresolved")
+
+    chosen = choose_sender(records, owner, strict)
+
+    assert chosen == (records[0] if len(records) == 1 else None)
+    assert in_doubt(mail(), {CUSTOMER: records}, strict) == (len(records) > 1)
+    assert not in_doubt(mail(author=None), {CUSTOMER: records}, strict)
+
+
+@pytest.mark.parametrize("several", ["first", "unresolved"])
+def test_more_than_a_hundred_are_in_doubt_whatever_is_configured(several: str) -> None:
+    crowd = tuple(Record("contact", str(number)) for number in range(101))
+    tracking = Tracking(ambiguous_sender=several)
+
+    assert in_doubt(mail(), {CUSTOMER: crowd}, tracking)
+    assert not in_doubt(mail(), {CUSTOMER: crowd[:1]}, tracking)
+    assert not in_doubt(mail(), {}, tracking)
+
+
+@given(st.dictionaries(st.sampled_from([SALES.address, "a@x.example", "b@x.example"]), RECORDS))
+def test_with_unresolved_each_recipient_is_one_party_with_its_only_record_or_none(
+    records: dict[str, list[Record]],
+) -> None:
+    message = mail(to=people(SALES.address, "a@x.example"), cc=people("b@x.example"))
+
+    parties = parties_of(message, records, "", Tracking(ambiguous_recipients="unresolved"))
+
+    found = [(party.address, party.record) for party in parties if party.role is not Role.FROM]
+    assert found == [
+        (address, records[address][0] if len(records.get(address, [])) == 1 else None)
+        for address in (SALES.address, "a@x.example", "b@x.example")
+    ]
 
 
 def test_from_is_one_record_and_to_cc_bcc_are_all_with_the_address() -> None:
@@ -159,3 +216,29 @@ def test_a_mail_by_bcc_belongs_to_the_mailbox_it_came_to() -> None:
 
 def test_forward_mailboxes_own_nothing() -> None:
     assert owner_of(mail(to=people(ROUTER.address, BOB.address)), CONFIGURATION, ANN) == BOB.address
+
+
+BOXES = (SALES, ANN, BOB, ROUTER, replace(SALES, address="lost@contoso.example", owner="", aliases=()))
+ADDRESSES = st.sampled_from(
+    [box.address for box in BOXES] + ["info@contoso.example", "Bob+x@contoso.example", "x@else.example"]
+)
+OWNERS = st.sampled_from(["", ANN.address, BOB.address.upper(), "eve@contoso.example"])
+SENDERS = st.none() | st.builds(Record, st.sampled_from([*SENDER_ORDER, "custom"]), st.just("r"), owner=OWNERS)
+
+
+@given(st.lists(ADDRESSES, max_size=4), st.lists(ADDRESSES, max_size=3), SENDERS, OWNERS, st.sampled_from(BOXES))
+def test_the_owner_is_the_first_of_the_three_who_is_a_recipient_else_the_mailboxs(
+    to: list[str], cc: list[str], sender: Record | None, correlated: str, mailbox: Mailbox
+) -> None:
+    configuration = Configuration(organisation="contoso", mailboxes=BOXES)
+    owned = {"sales": ANN.address, "info": ANN.address, "ann": ANN.address, "bob": BOB.address, "Bob+x": BOB.address}
+    eligible = [owned[local] for one in (*to, *cc) if (local := one.partition("@")[0]) in owned]
+    people_kind = sender is not None and sender.kind in ("contact", "account", "lead")
+    wishes = [correlated.lower(), sender.owner.lower() if sender and people_kind else ""]
+
+    owner = owner_of(
+        mail(to=people(*to), cc=people(*cc)), configuration, mailbox, sender=sender, correlated_owner=correlated
+    )
+
+    expected = [wish for wish in wishes if wish in eligible] + eligible + [mailbox_owner_of(mailbox)]
+    assert owner == expected[0]

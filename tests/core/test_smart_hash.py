@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_router.core.settings import Tracking
-from email_router.core.smart_hash import address_hash, participants, subject_hash, subject_words
+from email_router.core.smart_hash import (
+    address_hash,
+    near_keys,
+    near_words,
+    participants,
+    subject_hash,
+    subject_words,
+)
 from tests.core.cases import mail, people
 
 DEFAULT = Tracking()
@@ -88,3 +95,47 @@ def test_no_subject_and_no_pattern_raises(subject: str, pattern: str) -> None:
     found = subject_hash(subject, Tracking(hash_filter_keywords=pattern))
 
     assert found is None or len(found) == 32
+
+
+NEAR = [Tracking(hash_delta_subject_count=delta) for delta in (1, 2)]
+WORDS = st.frozensets(st.text(string.ascii_lowercase, min_size=1, max_size=6), min_size=1, max_size=8)
+
+
+def test_without_a_difference_there_are_no_keys_of_words() -> None:
+    assert near_keys("Order pedals", DEFAULT) == ()
+    assert near_words("Order pedals", DEFAULT) == frozenset()
+
+
+def test_the_longest_words_are_the_keys_one_more_than_may_differ() -> None:
+    assert near_keys("a bb ccc dddd", NEAR[0]) == (*near_keys("dddd", NEAR[0]), *near_keys("ccc", NEAR[0]))
+    assert len(near_keys("a bb ccc dddd", NEAR[1])) == 3
+    assert len(near_keys("a", NEAR[1])) == 1
+    assert all(len(key) == 32 for key in near_keys("a bb ccc", NEAR[1]))
+    assert subject_hash("dddd", NEAR[0]) not in near_keys("dddd", NEAR[0])
+
+
+def test_words_are_compared_without_a_tracking_token() -> None:
+    assert near_words("Re: Order pedals CRM:0001001", NEAR[0]) == near_words("pedals ORDER", NEAR[0])
+    assert near_keys("Re: Order pedals CRM:0001001", NEAR[0]) == near_keys("Order pedals", NEAR[0])
+    assert all(len(word) == 16 for word in near_words("Order pedals", NEAR[0]))
+
+
+@given(WORDS, WORDS, st.sampled_from(NEAR))
+def test_subjects_that_differ_in_no_more_than_allowed_share_a_key(
+    one: frozenset[str], other: frozenset[str], tracking: Tracking
+) -> None:
+    near = len(one ^ other) <= tracking.hash_delta_subject_count and one & other
+    keys = [set(near_keys(" ".join(sorted(words)), tracking)) for words in (one, other)]
+
+    assert keys[0] & keys[1] or not near
+
+
+@given(WORDS, st.data(), st.sampled_from(NEAR))
+def test_a_word_left_out_or_put_in_leaves_a_key_in_common(
+    words: frozenset[str], data: st.DataObject, tracking: Tracking
+) -> None:
+    gone = data.draw(st.sampled_from(sorted(words)))
+    more = words | {"zz" + gone}
+
+    for other in ({*words} - {gone} or words, more):
+        assert set(near_keys(" ".join(words), tracking)) & set(near_keys(" ".join(other), tracking))

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from email_router.core.dedupe import normalised_id
+from email_router.core.identifiers import message_ids
 from email_router.core.message import Message
 
 NEAREST_REFERENCES = 8
 """How many of the last References are looked up: it bounds a page, and further back stand ancestors at best."""
 
+_ANSWERED = 4  # ids of In-Reply-To that are looked up: RFC 5322 allows several, and a list of many is none
+
 
 def id_forms(message_id: str | None) -> tuple[str, ...]:
-    """Return the ids under which a store row may hold this Message-ID: as written, and bare where Amazon SES made it.
+    """Return the ids under which a store row may hold this Message-ID: as written, its domain in small letters, bare.
 
-    SES replaces the Message-ID by `<its id@region.amazonses.com>` and tells the sender only the bare id, which is
-    what was stored.
+    Servers spell domains as they like.  SES replaces the Message-ID by `<its id@region.amazonses.com>` and tells the
+    sender only the bare id, which is what was stored.
     """
     if not message_id:
         return ()
     local, _, domain = message_id.strip("<>").rpartition("@")
     host = domain.casefold()
+    forms = [message_id, normalised_id(message_id) or message_id]
     if local and (host == "amazonses.com" or host.endswith(".amazonses.com")):
-        return message_id, local
-    return (message_id,)
+        forms.append(local)
+    return tuple(dict.fromkeys(forms))
+
+
+def stored_forms(message_id: str | None) -> tuple[str, ...]:
+    """Return the ids under which a mail with this Message-ID is written down, so that one of `id_forms` finds it."""
+    forms = (message_id, normalised_id(message_id)) if message_id else ()
+    return tuple(dict.fromkeys(one for one in forms if one))
+
+
+def answered_ids(message: Message) -> tuple[str, ...]:
+    """Return the ids of In-Reply-To, the first four at most."""
+    several = message_ids(message.header("in-reply-to"))[:_ANSWERED]
+    return tuple(dict.fromkeys(one for one in (message.in_reply_to, *several) if one))
 
 
 def lookup_ids(message: Message) -> tuple[str, ...]:
@@ -30,7 +47,8 @@ def lookup_ids(message: Message) -> tuple[str, ...]:
     Ids stand in all their forms (see `id_forms`), each once.
     """
     nearest = reversed(message.references[-NEAREST_REFERENCES:])
-    answered = [one for one in (message.in_reply_to, *nearest) if one and one != message.message_id]
+    own = set(own_ids(message))
+    answered = [one for one in (*answered_ids(message), *nearest) if own.isdisjoint(id_forms(one))]
     return tuple(dict.fromkeys(form for one in answered for form in id_forms(one)))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from email_router.core.message import Message
 from email_router.core.noise import without_noise
 from email_router.core.settings import Tracking
+from email_router.core.tracking_token import without_tokens
 
 _READ = 255  # characters of a subject that count: no mail server keeps more
 _WORD = re.compile(r"\w+")
@@ -40,11 +41,44 @@ def subject_words(subject: str, tracking: Tracking) -> tuple[str, ...]:
 def subject_hash(subject: str, tracking: Tracking) -> str | None:
     """Return 32 hexadecimal digits that subjects of the same words share in any order, or None when no words remain.
 
-    It is the hash of the sorted set of word hashes, so that one look-up finds them; a HashDeltaSubjectCount over 0
-    cannot be had so.
+    It is the hash of the sorted set of word hashes, so that one look-up finds them all.
     """
     words = subject_words(subject, tracking)
     if not words:
         return None
-    hashes = sorted({hashlib.sha256(word.encode("utf-8", "surrogatepass")).hexdigest()[:16] for word in words})
-    return hashlib.sha256(" ".join(hashes).encode("ascii")).hexdigest()[:32]
+    hashes = sorted({_word_hash(word) for word in words})
+    return _key(" ".join(hashes))
+
+
+def near_words(subject: str, tracking: Tracking) -> frozenset[str]:
+    """Return the word hashes (16 hexadecimal digits each) by which subjects that differ in some words are compared.
+
+    A tracking token does not count here: an answer that lost or gained one would differ by two words.  Empty when
+    HashDeltaSubjectCount lets nothing differ.
+    """
+    if tracking.hash_delta_subject_count <= 0:
+        return frozenset()
+    return frozenset(_word_hash(word) for word in subject_words(without_tokens(subject, tracking), tracking))
+
+
+def near_keys(subject: str, tracking: Tracking) -> tuple[str, ...]:
+    """Return the keys of the subject's d+1 rarest words, d being HashDeltaSubjectCount; none when d is 0.
+
+    Two sets of words of which at most d stand in only one of them, and that share a word at all, share one among the
+    first d+1 of each in any one order of all words (prefix filtering).  The order is: longest first, as long words
+    are rare, then by hash.  Each key is 32 hexadecimal digits, never a subject hash.
+    """
+    allowed = tracking.hash_delta_subject_count
+    if allowed <= 0:
+        return ()
+    words = {*subject_words(without_tokens(subject, tracking), tracking)}
+    ordered = sorted((-len(word), _word_hash(word)) for word in words)
+    return tuple(_key(f"word {hashed}") for _, hashed in ordered[: allowed + 1])
+
+
+def _word_hash(word: str) -> str:
+    return hashlib.sha256(word.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]

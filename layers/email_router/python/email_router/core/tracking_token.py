@@ -63,6 +63,21 @@ def place_token(subject: str, token: str, maximum: int) -> tuple[str, bool]:
     return (f"{kept} {token}" if kept else token), True
 
 
+def without_tokens(subject: str, tracking: Tracking) -> str:
+    """Return the subject without its tracking tokens, and without one at its end that a client has cut off."""
+    for pattern in _leftovers(tracking.prefix, tracking.earlier_prefixes):
+        subject = pattern.sub("", subject)
+    return subject.strip()
+
+
+@lru_cache(maxsize=256)
+def _leftovers(prefix: str, earlier: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    """Return what is taken out for each prefix: whole tokens, and at the end of the subject the beginning of one."""
+    prefixes = dict.fromkeys(one for one in (prefix, *earlier) if one)
+    digits = rf"(?:[0-9]{{{_FEWEST},{_MOST}}}+(?![0-9])|[0-9]{{0,{_FEWEST - 1}}}+\Z)"
+    return tuple(re.compile(_start(one) + re.escape(one) + digits, re.IGNORECASE) for one in prefixes)
+
+
 @lru_cache(maxsize=256)
 def _patterns(prefix: str, earlier: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return a pattern for each prefix.  Each is searched alone, so that none hides a token of another."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from email_router.core.ledger import Claim, Found, KnownEmail, Link, LinkKind, Receipt
+from email_router.core.ledger import Claim, Found, KnownEmail, Link, LinkKind, Receipt, Wanted
+from email_router.core.ports import Ledger
 
 
 class PageLookup:
@@ -94,3 +96,38 @@ class OthersOnly:
             self.met_itself = True
             return None
         return found
+
+
+class LedgerToday:
+    """Answer single look-ups from what the ledger knows today, each value once.  For asking again; a page asks in batches."""
+
+    def __init__(self, ledger: Ledger, since: datetime) -> None:
+        self._ledger = ledger
+        self._since = since
+        self._known: dict[tuple[LinkKind, str], KnownEmail | None] = {}
+        self._subjects: dict[str, Sequence[KnownEmail]] = {}
+
+    def by_message_id(self, message_id: str) -> KnownEmail | None:
+        """Return the e-mail with this Message-ID."""
+        return self._one(LinkKind.MESSAGE_ID, message_id, Wanted(message_ids=(message_id,)))
+
+    def by_token(self, token: str) -> KnownEmail | None:
+        """Return the newest e-mail with this token."""
+        return self._one(LinkKind.TOKEN, token, Wanted(tokens=(token,)))
+
+    def by_thread(self, thread: str) -> KnownEmail | None:
+        """Return the newest e-mail of this conversation index."""
+        return self._one(LinkKind.THREAD, thread, Wanted(threads=(thread,)))
+
+    def by_subject(self, subject_hash: str) -> Sequence[KnownEmail]:
+        """Return the e-mails of the last days with this subject hash."""
+        if subject_hash not in self._subjects:
+            self._subjects[subject_hash] = self._ledger.by_subject(subject_hash, self._since)
+        return self._subjects[subject_hash]
+
+    def _one(self, kind: LinkKind, value: str, wanted: Wanted) -> KnownEmail | None:
+        if (kind, value) not in self._known:
+            found = self._ledger.find(wanted)
+            answers = {**found.message_ids, **found.tokens, **found.threads}
+            self._known[kind, value] = answers.get(value)
+        return self._known[kind, value]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from email_router.core.case import Lookup, Match
-from email_router.core.conversation_index import thread_hash
 from email_router.core.flows.incoming import Draft, received
-from email_router.core.ledger import KnownEmail, Link, LinkKind
+from email_router.core.ledger import Answer, KnownEmail, Link, LinkKind
+from email_router.core.lookup_ids import stored_forms
+from email_router.core.matching import MARKED, NEW_TOPIC
 from email_router.core.settings import Tracking
-from email_router.core.smart_hash import participants, subject_hash
+from email_router.core.smart_hash import near_keys, near_words, participants, subject_hash
+from email_router.core.topic import thread_keys, topic
 
 TOKEN_LIVES = timedelta(days=90)
 """A conversation without an e-mail for so long may lose its token to another one."""
@@ -27,17 +31,39 @@ def token_of(match: Match | None, lookup: Lookup, at: datetime) -> str | None:
     return token if holder and holder.activity == match.email.activity else None
 
 
-def links_of(draft: Draft, activity: str, token: str | None, tracking: Tracking, now: datetime) -> tuple[Link, ...]:
-    """Return the ways back to the message's activity."""
-    message = draft.message
-    known = KnownEmail(activity=activity, participants=participants(message), at=received(draft, now), token=token)
-    links = [Link(LinkKind.MESSAGE_ID, message.message_id, known)] if message.message_id else []
+def links_of(
+    draft: Draft, activity: str, token: str | None, tracking: Tracking, now: datetime, answers: Sequence[Answer] = ()
+) -> tuple[Link, ...]:
+    """Return the ways back to the message's activity; `answers` are those of the matching rules.
+
+    Where the conversation index led to an e-mail that the message was not linked to, the conversation stays that
+    e-mail's: nobody becomes part of it, or leads it elsewhere, by copying its index.
+    """
+    message, at = draft.message, received(draft, now)
+    about = topic(message.subject, tracking)
+    known = KnownEmail(activity=activity, participants=participants(message), at=at, token=token, topic=about)
+    links = [Link(LinkKind.MESSAGE_ID, one, known) for one in stored_forms(message.message_id)]
     if token:
         links.append(Link(LinkKind.TOKEN, token, known))
-    thread = thread_hash(message.conversation_index) if message.conversation_index else None
-    if thread and tracking.correlation:
-        links.append(Link(LinkKind.THREAD, thread, known))
-    subject = subject_hash(message.subject, tracking) if tracking.smart_matching else None
-    if subject:
-        links.append(Link(LinkKind.SUBJECT, subject, known))
-    return tuple(links)
+    if tracking.correlation:
+        threads = thread_keys(message.conversation_index, message.subject, tracking)
+        refused = next((one.answer for one in answers if one.question == "conversation_index"), "")
+        links += [Link(LinkKind.THREAD, one, known) for one in _own_threads(threads, refused)]
+    return (*links, *subject_links(known, (message.subject,), tracking))
+
+
+def subject_links(known: KnownEmail, subjects: Sequence[str], tracking: Tracking) -> tuple[Link, ...]:
+    """Return the ways back from the words of an e-mail's subjects (as written, and as sent with its token)."""
+    if not tracking.smart_matching:
+        return ()
+    exact = dict.fromkeys(filter(None, (subject_hash(one, tracking) for one in subjects)))
+    near = {key: near_words(one, tracking) for one in subjects for key in near_keys(one, tracking)}
+    links = [Link(LinkKind.SUBJECT, key, known) for key in exact]
+    return (*links, *(Link(LinkKind.SUBJECT, key, replace(known, words=words)) for key, words in near.items()))
+
+
+def _own_threads(threads: tuple[str, ...], refused: str) -> tuple[str, ...]:
+    """Return the keys of the conversation index that lead to the message from now on; the last one is that of all topics."""
+    if refused == MARKED:
+        return ()
+    return threads[:-1] if refused == NEW_TOPIC else threads

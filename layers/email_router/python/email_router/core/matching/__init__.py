@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from email_router.core.case import Lookup, Match, Matched, Rule
-from email_router.core.conversation_index import thread_hash
-from email_router.core.ledger import Answer, Wanted
+from email_router.core.ledger import Answer, KnownEmail, Wanted
 from email_router.core.lookup_ids import lookup_ids, own_ids, reported_ids
 from email_router.core.matching.conversation_index import by_conversation_index
 from email_router.core.matching.in_reply_to import by_in_reply_to
@@ -16,6 +15,7 @@ from email_router.core.matching.tracking_token import by_tracking_token
 from email_router.core.message import Message
 from email_router.core.settings import Tracking
 from email_router.core.smart_hash import address_hash
+from email_router.core.topic import is_new, thread_keys
 from email_router.core.tracking_token import find_tokens
 
 RULES: tuple[Rule, ...] = (
@@ -28,44 +28,41 @@ RULES: tuple[Rule, ...] = (
 MARKED = "marked for review"
 """The answer of a rule whose find was not linked, because the sender took no part in that conversation."""
 
+NEW_TOPIC = "new topic"
+"""The answer of a header rule whose find was not linked, because the message's subject is about something else."""
+
 # Smart matching asks the store once for each message; the others' look-ups came with the page and cost nothing.
 _COSTLY = frozenset({"smart_matching"})
+# Header fields go along when somebody answers an old mail to begin something new; a token or the same words do not.
+_BY_HEADER = frozenset({"in_reply_to", "conversation_index"})
 
 
 def match(message: Message, lookup: Lookup, tracking: Tracking) -> Matched:
     """Return the first rule's match, what every rule answered, and the e-mails that lost, with the reason.
 
     With `unknown_sender = "mark"` the find of a sender outside the conversation links nothing and is listed for
-    review; with "follow" it links, and the evidence says who it was.  Rules asked after the match only name losing
-    candidates.
+    review; with "follow" it links, and the evidence says who it was.  With `changed_subject = "new"` a find by header
+    fields links nothing when the subject is about something else; with "follow" it links, and the evidence says so.
+    Rules asked after the match only name losing candidates.
     """
     winner: Match | None = None
     answers: list[Answer] = []
     candidates: list[str] = []
     for rule in RULES:
-        if not _is_on(rule, tracking):
-            answers.append(Answer(rule.name, "off"))
-            continue
-        if winner and rule.name in _COSTLY:
-            answers.append(Answer(rule.name, "not asked", f"{winner.rule} had answered"))
-            continue
-        found = rule.find(message, lookup, tracking)
+        idle = _not_asked(rule, tracking, winner)
+        found = None if idle else rule.find(message, lookup, tracking)
         if found is None:
-            answers.append(Answer(rule.name, "no match"))
+            answers.append(idle or Answer(rule.name, "no match"))
             continue
-        stranger = _is_stranger(message, found)
-        evidence = found.evidence + ("; the sender took no part in that e-mail" if stranger else "")
-        if stranger and tracking.unknown_sender == "mark":
-            answers.append(Answer(rule.name, MARKED, evidence))
-            candidates.append(f"{found.email.activity}: {MARKED} ({rule.name}: {evidence})")
-        elif winner is None:
-            winner = replace(found, rule=rule.name, evidence=evidence)
-            answers.append(Answer(rule.name, "match", evidence))
-        else:
-            agrees = found.email.activity == winner.email.activity
-            answers.append(Answer(rule.name, "same e-mail" if agrees else "lost", evidence))
-            if not agrees:
-                candidates.append(f"{found.email.activity}: lost, {winner.rule} had answered ({rule.name}: {evidence})")
+        stranger = _is_stranger(message, found.email, lookup)
+        seen = _remarked(replace(found, rule=rule.name), message, tracking, stranger=stranger)
+        answer = _answer(seen, winner, tracking, stranger=stranger)
+        answers.append(Answer(rule.name, answer, seen.evidence))
+        if answer == "match":
+            winner = seen
+        elif answer != "same e-mail":
+            reason = f"lost, {winner.rule} had answered" if winner and answer == "lost" else answer
+            candidates.append(f"{seen.email.activity}: {reason} ({rule.name}: {seen.evidence})")
     return Matched(winner, tuple(answers), tuple(candidates))
 
 
@@ -82,12 +79,20 @@ def wanted(messages: Iterable[Message], keys: Sequence[str], mailboxes: Sequence
         ids.update(dict.fromkeys((*own_ids(message), *reported_ids(message))))
         if tracking.correlation:
             ids.update(dict.fromkeys(lookup_ids(message)))
-            thread = thread_hash(message.conversation_index or b"")
-            threads.update({thread: None} if thread else {})
+            threads.update(dict.fromkeys(thread_keys(message.conversation_index, message.subject, tracking)))
         if tracking.tokens:
             tokens.update(dict.fromkeys(find_tokens(message.subject, tracking)))
     unique_keys, unique_mailboxes = tuple(dict.fromkeys(keys)), tuple(dict.fromkeys(mailboxes))
     return Wanted(unique_keys, unique_mailboxes, tuple(ids), tuple(tokens), tuple(threads))
+
+
+def _not_asked(rule: Rule, tracking: Tracking, winner: Match | None) -> Answer | None:
+    """Return the answer of a rule that is not asked, or None when it is."""
+    if not _is_on(rule, tracking):
+        return Answer(rule.name, "off")
+    if winner and rule.name in _COSTLY:
+        return Answer(rule.name, "not asked", f"{winner.rule} had answered")
+    return None
 
 
 def _is_on(rule: Rule, tracking: Tracking) -> bool:
@@ -96,6 +101,34 @@ def _is_on(rule: Rule, tracking: Tracking) -> bool:
     return switches.get(rule.name, tracking.correlation)
 
 
-def _is_stranger(message: Message, found: Match) -> bool:
-    """Tell whether the sender was neither sender nor recipient of the e-mail found.  A From in doubt is a stranger."""
-    return message.author is None or address_hash(message.author.address) not in found.email.participants
+def _remarked(found: Match, message: Message, tracking: Tracking, *, stranger: bool) -> Match:
+    """Return the find with what a person should know of it."""
+    changed = is_new(message.subject, found.email.topic, tracking)
+    evidence = found.evidence + ("; its subject is new" if changed else "")
+    evidence += "; the sender took no part in that e-mail" if stranger else ""
+    return replace(found, evidence=evidence, subject_changed=changed)
+
+
+def _answer(found: Match, winner: Match | None, tracking: Tracking, *, stranger: bool) -> str:
+    """Return in a word what becomes of a rule's find."""
+    if found.subject_changed and found.rule in _BY_HEADER and tracking.changed_subject == "new":
+        return NEW_TOPIC
+    if stranger and tracking.unknown_sender == "mark":
+        return MARKED
+    if winner is None:
+        return "match"
+    return "same e-mail" if found.email.activity == winner.email.activity else "lost"
+
+
+def _is_stranger(message: Message, found: KnownEmail, lookup: Lookup) -> bool:
+    """Tell whether the sender takes no part in the conversation.  A From in doubt is a stranger.
+
+    Those take part who sent or got the e-mail found, or another one with its tracking token that the page's look-ups
+    brought along: an e-mail that the message names, and the newest with the token.  Nothing is read for it.
+    """
+    if message.author is None:
+        return True
+    named = (lookup.by_message_id(one) for one in lookup_ids(message))
+    akin = [one for one in (*named, lookup.by_token(found.token)) if one] if found.token else []
+    own = address_hash(message.author.address)
+    return not any(own in one.participants for one in (found, *akin) if one is found or one.token == found.token)

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from email_router.core.activity import CorrelationMethod
 from email_router.core.case import Lookup, Match
+from email_router.core.ledger import KnownEmail
 from email_router.core.message import Message
 from email_router.core.settings import Tracking
-from email_router.core.smart_hash import participants, subject_hash
+from email_router.core.smart_hash import near_keys, near_words, participants, subject_hash
 
 
 def by_smart_matching(message: Message, lookup: Lookup, tracking: Tracking) -> Match | None:
     """Match by the newest e-mail with the same subject words and `hash_min_address_count` participants in common.
 
-    The look-up keeps to the last days (smart_window_days): by the store's time, since a Date header can say anything.
+    With `hash_delta_subject_count` over 0 so many words may stand in only one of both subjects.  The look-up keeps to
+    the last days (smart_window_days): by the store's time, since a Date header can say anything.
     """
-    subject = subject_hash(message.subject, tracking)
-    if subject is None:
-        return None
     people = participants(message)
-    for email in lookup.by_subject(subject):
+    found = {email.activity: (email, differ) for email, differ in _candidates(message, lookup, tracking)}
+    for email, differ in sorted(found.values(), key=lambda one: one[0].at, reverse=True):
         common = len(people & email.participants)
         if common >= tracking.hash_min_address_count:
-            return Match(
-                email, CorrelationMethod.SMART_MATCHING, f"same subject words, {common} participants in common"
-            )
+            words = f"subject with {differ} words of difference" if differ else "same subject words"
+            return Match(email, CorrelationMethod.SMART_MATCHING, f"{words}, {common} participants in common")
     return None
+
+
+def _candidates(message: Message, lookup: Lookup, tracking: Tracking) -> Iterator[tuple[KnownEmail, int]]:
+    """Yield e-mails, and how many words stand in only one of both subjects; those of the same words come last."""
+    subject = subject_hash(message.subject, tracking)
+    if subject is None:
+        return
+    words = near_words(message.subject, tracking)
+    for key in near_keys(message.subject, tracking):
+        for email in lookup.by_subject(key):
+            differ = len(words ^ email.words)
+            if words & email.words and differ <= tracking.hash_delta_subject_count:
+                yield email, differ
+    yield from ((email, 0) for email in lookup.by_subject(subject))
