@@ -178,7 +178,7 @@ class DovecotServer:
         self._process = subprocess.Popen(
             ["/usr/sbin/dovecot", "-F", "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        _wait_for((self.pop3, self.pop3s, self.auth), self.folder / "dovecot.log")
+        _wait_for((self.pop3, self.pop3s, self.imap, self.imaps, self.auth), self.folder / "dovecot.log")
 
     def put(self, address: str, raw: bytes) -> None:
         """Put a message into the mailbox, as an MTA would."""

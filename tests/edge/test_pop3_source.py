@@ -18,7 +18,7 @@ from email_router.core.mailbox import AfterDelivery, Authentication, Direction, 
 from email_router.core.ports import Reach
 from email_router.edge.sources.pop3 import Pop3Source
 from tests.simulators.certificates import Authority, self_signed
-from tests.simulators.pop3 import PASSWORD, Faults, Pop3Process, Pop3Server
+from tests.simulators.pop3 import PASSWORD, TOKEN, Faults, Pop3Process, Pop3Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,8 +156,71 @@ def test_the_password_of_the_mailbox_is_found_in_a_table(server: Pop3Server) -> 
         assert not source.has_news(Position())
 
 
+class Tokens:
+    """Stands for the login host, which has tests of its own: hands out the tokens one by one."""
+
+    def __init__(self, *texts: str) -> None:
+        self.left = list(texts)
+
+    def token(self) -> str:
+        return self.left[0]
+
+    def forget(self, text: str) -> None:
+        self.left = [one for one in self.left if one != text] or [text]
+
+
+def with_tokens(server: Pop3Server, monkeypatch: pytest.MonkeyPatch, *texts: str, user: str = "") -> Pop3Source:
+    wanted = replace(profile(server), authentication=Authentication.OAUTH, username=user)
+    source = Pop3Source(wanted, Mailbox(address=ADDRESS), "a secret", LOCAL)
+    tokens = Tokens(*texts)
+    monkeypatch.setattr(source, "_bearer", lambda: tokens)  # no login host is asked here
+    return source
+
+
+def test_a_token_is_the_login_and_one_that_is_refused_is_renewed_once(
+    server: Pop3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put(ADDRESS, b"Subject: x\r\n\r\n")
+
+    fetched, _ = a_pass(with_tokens(server, monkeypatch, "stale", TOKEN))
+
+    assert [each.raw for each in fetched] == [b"Subject: x\r\n\r\n"]
+    logins = [line for line in server.store.commands() if line.startswith(("AUTH", "challenge"))]
+    assert logins == ["AUTH XOAUTH2", "challenge answered: ", "AUTH XOAUTH2"]
+
+
+def test_a_token_that_stays_refused_blocks_the_mailbox_without_being_told(
+    server: Pop3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(with_tokens(server, monkeypatch, "wrong-token")) as source, pytest.raises(MailboxBlocked) as caught:
+        source.has_news(Position())
+
+    assert caught.value.kind == "login_refused"
+    assert "POP3 for this mailbox" in caught.value.mend
+    assert "wrong-token" not in str(caught.value)
+
+
+def test_a_server_that_takes_no_tokens_is_told_as_a_refused_login(
+    server: Pop3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.store.set_faults(Faults(answers={"AUTH": "-ERR unknown command"}))
+
+    with closing(with_tokens(server, monkeypatch, TOKEN)) as source, pytest.raises(MailboxBlocked, match="unknown"):
+        source.has_news(Position())
+
+
+def test_no_command_is_hidden_in_the_user_of_a_token(server: Pop3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = with_tokens(server, monkeypatch, TOKEN, user="x\r\nDELE 1")
+
+    with closing(source), pytest.raises(MailboxBlocked) as caught:
+        source.has_news(Position())
+
+    assert caught.value.kind == "credentials"
+    assert server.store.commands() == []
+
+
 def test_a_profile_that_wants_another_login_is_a_configuration_error(server: Pop3Server) -> None:
-    wanted = replace(profile(server), authentication=Authentication.OAUTH)
+    wanted = replace(profile(server), authentication=Authentication.WINDOWS)
 
     with pytest.raises(ConfigurationError, match=r"pop3-in.*clear-text"):
         Pop3Source(wanted, Mailbox(address=ADDRESS), PASSWORD, LOCAL)

@@ -7,6 +7,7 @@ Everything lies in the folder, so that a test, the demo and the server need no o
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import socket
@@ -23,6 +24,7 @@ from typing import BinaryIO
 from tests.simulators.process import start_process, stop_process
 
 PASSWORD = "pop3-password"
+TOKEN = "pop3-token"
 
 
 @dataclass
@@ -168,7 +170,9 @@ class Session:
             return scripted != "" and self.say(scripted)
         verb, _, argument = line.partition(" ")
         method = getattr(self, f"do_{verb.lower()}", None)
-        if method is None or (self.listed is None and verb.upper() not in {"CAPA", "STLS", "USER", "PASS", "QUIT"}):
+        if method is None or (
+            self.listed is None and verb.upper() not in {"CAPA", "STLS", "USER", "PASS", "AUTH", "QUIT"}
+        ):
             return self.say("-ERR unknown command")
         return bool(method(argument))
 
@@ -209,6 +213,20 @@ class Session:
         self.server.locked.add(self.user)
         self.listed = self.store.messages(self.user)
         return self.say("+OK Logged in.")
+
+    def do_auth(self, argument: str) -> bool:
+        """RFC 5034 4, with Google's and Microsoft's XOAUTH2: the token on a line of its own, a challenge when it is refused."""
+        if argument.upper() != "XOAUTH2":
+            return self.say("-ERR [AUTH] Protocol error.")
+        self.say("+ ")
+        said = base64.b64decode(self.reader.readline().strip()).decode()
+        user, _, token = said.partition("\1auth=Bearer ")
+        if token.rstrip("\1") != self.server.token:
+            self.say("+ " + base64.b64encode(b'{"status":"400"}').decode())
+            self.store.log(b"challenge answered: " + self.reader.readline().strip())
+            return self.say("-ERR [AUTH] token refused")
+        self.user = user.removeprefix("user=").casefold()
+        return self.do_pass(self.server.password)
 
     def do_stat(self, _argument: str) -> bool:
         """RFC 1939 5."""
@@ -283,6 +301,7 @@ class Pop3Server:
         """Listen at once, on free ports of this machine."""
         self.store = Store(folder)
         self.password = password
+        self.token = TOKEN
         self.locked: set[str] = set()
         self.lock_seconds = 2.0
         self.sessions = 0

@@ -1,4 +1,4 @@
-"""Hold one line to a mail server: a socket with a buffer, read by lines and by dot-terminated blocks."""
+"""Hold one line to a mail server: a socket with a buffer, read by lines, by dot-terminated blocks and by counted bytes."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ class Line:
         except OSError as problem:
             raise self._lost(problem) from problem
 
-    def read_line(self) -> bytes:
-        """Return the next line without its CRLF; the whole line has `seconds` to arrive."""
+    def read_line(self, longest: int = _LONGEST_LINE) -> bytes:
+        """Return the next line without its CRLF; the whole line has `seconds` to arrive, and at most about `longest` bytes."""
         end = self._buffer.find(b"\n", self._at)
         if end < 0:
-            end = self._await_line()
+            end = self._await_line(longest)
         line = self._buffer[self._at : end]
         self._at = end + 1
         return bytes(line.removesuffix(b"\r"))
@@ -121,6 +121,36 @@ class Line:
         self._at = end + len(_END)
         return (body, True) if len(body) <= limit else (_header_of(body), False)
 
+    def read_exactly(self, count: int, keep: int) -> bytes:
+        """Read `count` bytes and return the first `keep` of them; memory is taken as they arrive, never as a server claims."""
+        end = self._at + count
+        if end <= len(self._buffer):
+            data = self._slice(self._at, min(end, self._at + keep))
+            self._at = end
+            return data
+        kept, room = [], keep
+        for piece in self.exactly(count):
+            if room:
+                kept.append(piece[:room])
+                room -= len(kept[-1])
+        return b"".join(kept)
+
+    def exactly(self, count: int) -> Iterator[bytes]:
+        """Yield `count` bytes in pieces, holding only one of them at a time."""
+        left = count
+        while left:
+            if self._at < len(self._buffer):
+                data = self._slice(self._at, min(len(self._buffer), self._at + left))
+                self._at += len(data)
+            elif left >= _CHUNK:  # what is long need not go through the buffer
+                data = self._receive(self.seconds, _CHUNK)
+            else:
+                self._compact()
+                self._fill(self.seconds)
+                continue
+            left -= len(data)
+            yield data
+
     def pieces(self) -> Iterator[bytes]:
         """Yield a dot-terminated block unstuffed in pieces, holding only one of them at a time."""
         at_start = True
@@ -143,7 +173,7 @@ class Line:
         self.open = False
         self._socket.close()
 
-    def _await_line(self) -> int:
+    def _await_line(self, longest: int) -> int:
         """Read on until a line has its end; return where that is."""
         self._compact()
         left, deadline = self.seconds, 0.0
@@ -154,7 +184,7 @@ class Line:
             end = self._buffer.find(b"\n", seen)
             if end >= 0:
                 return end
-            if len(self._buffer) - self._at > _LONGEST_LINE:
+            if len(self._buffer) - self._at > longest:
                 raise self._lost(OSError("an answer line without end"))
             left = deadline - monotonic()
 
@@ -181,16 +211,19 @@ class Line:
             self._at = 0
 
     def _fill(self, seconds: float) -> None:
+        self._buffer += self._receive(seconds, _CHUNK)
+
+    def _receive(self, seconds: float, most: int) -> bytes:
         try:
             if seconds <= 0:
                 raise TimeoutError
             self._wait(seconds)
-            data = self._socket.recv(_CHUNK)
+            data = self._socket.recv(most)
         except OSError as problem:
             raise self._lost(problem) from problem
         if not data:
             raise self._lost(EOFError("closed by the server"))
-        self._buffer += data
+        return data
 
     def _wait(self, seconds: float) -> None:
         """Bound every send and receive from now on.

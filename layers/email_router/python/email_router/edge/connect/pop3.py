@@ -1,8 +1,9 @@
-"""Speak POP3 (RFC 1939, 2449, 2595, 3206): log in, list, retrieve in a pipeline, delete."""
+"""Speak POP3 (RFC 1939, 2449, 2595, 3206, 5034): log in, list, retrieve in a pipeline, delete."""
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from operator import itemgetter
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 from email_router.core.mailbox import Security
 from email_router.edge.connect.line import READ_SECONDS, Line, words
+from email_router.edge.connect.sasl import xoauth2
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from email_router.core.mailbox import Profile
     from email_router.core.ports import Reach
+    from email_router.edge.connect.bearer import Bearer
 
 POP3_PORT, POP3S_PORT = 110, 995
 WINDOW = 128
@@ -31,6 +34,10 @@ _LATER = {"IN-USE": "in_use", "LOGIN-DELAY": "login_delay", "SYS/TEMP": "server_
 _LATER_WORDS = re.compile(
     r"(maildrop|mailbox)\b.*\block|lock busy|in use|try again|temporar|too many (connections|sessions)", re.IGNORECASE
 )
+_MEND_LOGIN = (
+    "Check user name and password (the profile's credentials), publish, and see that POP3 is enabled for the mailbox."
+)
+_MEND_TOKEN = "See that the application may use POP3 for this mailbox, and that POP3 is enabled for it."  # noqa: S105 - no token
 _CODE = re.compile(r"-ERR\s+\[([A-Z/-]+)\]", re.IGNORECASE)
 _FORBIDDEN = re.compile("[\r\n\0]")
 
@@ -73,17 +80,30 @@ class Pop3Session:
     def login(self, user: str, password: str) -> None:
         """Log in with USER and PASS.  Raises MailboxBlocked "login_refused", TryLater (shared) when the server says: not now."""
         if _FORBIDDEN.search(user + password):
-            raise MailboxBlocked(
-                f"{self._line.name}: user name or password holds a line break or NUL",
-                kind="credentials",
-                mend="Set the user name and the password again, without line breaks.",
-            )
+            raise self._line_break()
         answer = self._ask(b"USER " + user.encode())
         if answer.startswith(b"+OK"):
             answer = self._ask(b"PASS " + password.encode())
         if not answer.startswith(b"+OK"):
             secret = password.encode()
             raise self._login_refused(answer.replace(secret, b"***") if secret else answer)
+
+    def login_with_token(self, user: str, bearer: Bearer) -> None:
+        """Log in with XOAUTH2; where the server refuses the token, once more with a new one.  Raises as login() does.
+
+        The token goes on a line of its own: Exchange Online takes no initial response.
+        """
+        if _FORBIDDEN.search(user):
+            raise self._line_break()
+        token = bearer.token()
+        answer = self._present(xoauth2(user, token))
+        if not answer.startswith(b"+OK"):
+            bearer.forget(token)
+            renewed = bearer.token()
+            if renewed != token and self._line.open:
+                token, answer = renewed, self._present(xoauth2(user, renewed))
+        if not answer.startswith(b"+OK"):
+            raise self._login_refused(answer.replace(token.encode(), b"***"), _MEND_TOKEN)
 
     def capabilities(self) -> frozenset[str]:
         """Return the words of CAPA in capitals; none when the server does not know CAPA.  Asked once, after any STLS."""
@@ -237,14 +257,30 @@ class Pop3Session:
             mend="Use a POP3 server with UIDL (RFC 1939, section 7), or a forward mailbox.",
         )
 
-    def _login_refused(self, answer: bytes) -> RouterError:
+    def _present(self, response: bytes) -> bytes:
+        """Offer a token; a challenge after it tells what is wrong, and is answered by an empty line (RFC 5034 4, XOAUTH2)."""
+        answer = self._ask(b"AUTH XOAUTH2")
+        for reply in (b64encode(response), b"", b"*"):
+            if not answer.startswith(b"+ ") and answer != b"+":
+                return answer
+            answer = self._ask(reply)
+        return answer
+
+    def _line_break(self) -> MailboxBlocked:
+        return MailboxBlocked(
+            f"{self._line.name}: user name or password holds a line break or NUL",
+            kind="credentials",
+            mend="Set the user name and the password again, without line breaks.",
+        )
+
+    def _login_refused(self, answer: bytes, mend: str = _MEND_LOGIN) -> RouterError:
         kind = self._kind_of(answer)
         if kind:
             return TryLater(f"{self._line.name}: the server says: not now: {words(answer)}", kind=kind, shared=True)
         return MailboxBlocked(
             f"{self._line.name}: the login was refused: {words(answer)}",
             kind="login_refused",
-            mend="Check user name and password (the profile's credentials), publish, and see that POP3 is enabled for the mailbox.",
+            mend=mend,
         )
 
     def _kind_of(self, refusal: bytes) -> str:

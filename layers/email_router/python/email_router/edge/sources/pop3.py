@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from email_router.core.mailbox import Mailbox, Profile
     from email_router.core.ports import Reach
+    from email_router.edge.connect.bearer import Bearer
 
 _Listing = dict[str, tuple[int, int | None]]
 """Number and size (None where the server tells none) of each message of a session, by name."""
@@ -39,14 +40,14 @@ class Pop3Source:
 
     def __init__(self, profile: Profile, mailbox: Mailbox, secret: str, reach: Reach) -> None:
         """Take what is needed to log in; nothing is opened before it is asked for."""
-        if profile.authentication is not Authentication.CLEAR_TEXT:
+        if profile.authentication not in {Authentication.CLEAR_TEXT, Authentication.OAUTH}:
             raise ConfigurationError(
-                f'profile {profile.name}: authentication: POP3 logs in by "clear-text", not "{profile.authentication.value}"'
+                f'profile {profile.name}: authentication: POP3 logs in by "clear-text" or "oauth", not "{profile.authentication.value}"'
             )
         self._profile = profile
         self._address = mailbox.address
         self._user = profile.username or mailbox.address
-        self._password = password_for(secret, mailbox.address)
+        self._secret = secret
         self._reach = reach
         self._session: Pop3Session | None = None
         self._listing: _Listing | None = None
@@ -131,7 +132,9 @@ class Pop3Source:
         if self._session is not None and self._session.idle:
             return self._session
         self._forget()
-        if not self._password:
+        bearer = self._bearer()
+        password = "" if bearer else password_for(self._secret, self._address)
+        if not bearer and not password:
             raise MailboxBlocked(
                 f"{self._address}: profile {self._profile.name} holds no password for the mailbox",
                 kind="credentials",
@@ -139,12 +142,22 @@ class Pop3Source:
             )
         session = Pop3Session.to(self._profile, self._reach, self._address)
         try:
-            session.login(self._user, self._password)
+            if bearer:
+                session.login_with_token(self._user, bearer)
+            else:
+                session.login(self._user, password)
         except RouterError:
             session.drop()
             raise
         self._session = session
         return session
+
+    def _bearer(self) -> Bearer | None:
+        if self._profile.authentication is not Authentication.OAUTH:
+            return None
+        from email_router.edge.connect.bearer import Bearer  # noqa: PLC0415 - HTTPS, which no other POP3 mailbox needs
+
+        return Bearer(self._profile, self._user, self._secret, self._reach, self._address)
 
     def _forget(self) -> None:
         if self._session is not None:
