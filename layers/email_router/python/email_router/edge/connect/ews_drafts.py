@@ -1,0 +1,92 @@
+"""Make, find and send drafts by EWS; each bears the e-mail that it is of, in a property that nobody sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exchangelib.util import TNS  # type: ignore[import-untyped]
+
+from email_router.edge.connect.ews_errors import GONE, EwsError
+from email_router.edge.connect.ews_items import get_item
+from email_router.edge.connect.ews_wire import child_text, element, encoded
+
+if TYPE_CHECKING:
+    from email_router.core.sending import Envelope
+    from email_router.edge.connect.ews import EwsClient
+
+_OURS = {"DistinguishedPropertySetId": "PublicStrings", "PropertyName": "EmailRouterActivity", "PropertyType": "String"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail of ours in the mailbox: its id, the key of its version, and whether it still waits to be sent."""
+
+    id: str
+    key: str
+    waiting: bool
+
+
+def mark_of(envelope: Envelope) -> str:
+    """Return what our property holds."""
+    return f"{envelope.organisation}/{envelope.activity}"
+
+
+def make_draft(client: EwsClient, envelope: Envelope, mail: bytes) -> Draft:
+    """Make the draft.  Raises EwsError."""
+    extended = element(
+        "t:ExtendedProperty", element("t:ExtendedFieldURI", **_OURS), element("t:Value", text=mark_of(envelope))
+    )
+    message = element("t:Message", element("t:MimeContent", text=encoded(mail), CharacterSet="UTF-8"), extended)
+    where = element("m:SavedItemFolderId", client.folder("drafts"))
+    payload = element("m:CreateItem", where, element("m:Items", message), MessageDisposition="SaveOnly")
+    (answer,) = client.call(payload, repeatable=False)
+    return _draft(answer, waiting=True)
+
+
+def find(client: EwsClient, envelope: Envelope, folder: str, *, waiting: bool) -> list[Draft]:
+    """Return the mails of this e-mail in a folder.  Raises EwsError."""
+    constant = element("t:FieldURIOrConstant", element("t:Constant", Value=mark_of(envelope)))
+    payload = element(
+        "m:FindItem",
+        element("m:ItemShape", element("t:BaseShape", text="IdOnly")),
+        element("m:Restriction", element("t:IsEqualTo", element("t:ExtendedFieldURI", **_OURS), constant)),
+        element("m:ParentFolderIds", client.folder(folder)),
+        Traversal="Shallow",
+    )
+    (answer,) = client.call(payload)
+    return [Draft(one.get("Id"), one.get("ChangeKey", ""), waiting) for one in answer.iter(f"{{{TNS}}}ItemId")]
+
+
+def look_at(client: EwsClient, item_id: str) -> Draft | None:
+    """Return what an id leads to now, or None when it is gone.  Raises EwsError."""
+    (row,) = client.rows(get_item([item_id], element("t:FieldURI", FieldURI="item:IsDraft")))
+    if isinstance(row, EwsError):
+        if row.code in GONE:
+            return None
+        raise row
+    return _draft(row, waiting=child_text(row, "IsDraft") == "true")
+
+
+def send_draft(client: EwsClient, draft: Draft) -> None:
+    """Send the draft and keep it in Sent Items.  Raises EwsError, and AnswerLost when nobody knows."""
+    payload = element(
+        "m:SendItem",
+        element("m:ItemIds", element("t:ItemId", Id=draft.id, ChangeKey=draft.key)),
+        element("m:SavedItemFolderId", client.folder("sentitems")),
+        SaveItemToFolder="true",
+    )
+    client.call(payload, repeatable=False)
+
+
+def remove(client: EwsClient, ids: list[str]) -> None:
+    """Delete drafts for good; one that is gone is no error.  Raises EwsError."""
+    items = element("m:ItemIds", *(element("t:ItemId", Id=one) for one in ids))
+    for row in client.rows(element("m:DeleteItem", items, DeleteType="HardDelete")):
+        if isinstance(row, EwsError) and row.code not in GONE:
+            raise row
+
+
+def _draft(answer: Any, *, waiting: bool) -> Draft:  # noqa: ANN401 - lxml has no types
+    found = answer.find(f".//{{{TNS}}}ItemId")
+    return Draft(found.get("Id"), found.get("ChangeKey", ""), waiting)

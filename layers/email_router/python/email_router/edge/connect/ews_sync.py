@@ -1,0 +1,115 @@
+"""Read what is new in a folder by SyncFolderItems, and keep where that has led."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from exchangelib.util import MNS, TNS  # type: ignore[import-untyped]
+
+from email_router.core.fetched import Position
+from email_router.edge.connect.ews_errors import STALE_STATE, EwsError
+from email_router.edge.connect.ews_wire import child_text, element
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from email_router.edge.connect.ews import EwsClient
+
+MOST_CHANGES = 512
+"""MaxChangesReturned goes from 1 to this (SyncFolderItems operation)."""
+
+_LONGEST_MARK = 4000
+_MAIL = frozenset(
+    {"Item", "Message", "MeetingMessage", "MeetingRequest", "MeetingResponse", "MeetingCancellation", "PostItem"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The sync state of each folder by the name under which it is read; a folder that is absent was never read."""
+
+    states: Mapping[str, str] = field(default_factory=dict)
+
+    def position(self) -> Position:
+        """Write the cursor; states that are short stand in the mark too, so that the mark alone finds news."""
+        text = json.dumps({"ews": dict(self.states)})
+        return Position(text.encode(), text if len(text) <= _LONGEST_MARK else "long")
+
+    @classmethod
+    def of(cls, position: Position) -> Cursor:
+        """Read a position, or its mark where the cursor was not loaded; what another kind of source wrote begins anew."""
+        try:
+            states = json.loads(position.cursor or position.mark)["ews"]
+            return cls({str(name): str(state) for name, state in states.items()})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+    def after(self, folder: str, state: str) -> Cursor:
+        """Return the cursor once a folder was read to `state`."""
+        return Cursor({**self.states, folder: state})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message as a sync lists it: its id and the key of its version, both of which end when it is moved."""
+
+    id: str
+    key: str
+    size: int | None
+    received: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One answer: the messages that came, oldest first, the state after it, and whether it was the last."""
+
+    rows: tuple[Row, ...]
+    state: str
+    last: bool
+
+
+def read_changes(client: EwsClient, folder: Any, state: str, most: int) -> Changes:  # noqa: ANN401 - lxml has no types
+    """Ask for at most `most` changes after the state (empty: from the first message on).
+
+    A state that the server has lost begins anew: what comes twice, the ledger absorbs.
+    """
+    try:
+        (answer,) = client.call(_payload(folder, state, min(most, MOST_CHANGES)))
+    except EwsError as error:
+        if error.code == STALE_STATE and state:
+            return read_changes(client, folder, "", most)
+        raise client.failed(error) from error
+    rows = [_row(item) for create in answer.iter(f"{{{TNS}}}Create") for item in create if _kind(item) in _MAIL]
+    rows.sort(key=lambda row: row.received or datetime.min.replace(tzinfo=UTC))
+    last = answer.findtext(f"{{{MNS}}}IncludesLastItemInRange", "true").lower() in {"true", "1"}
+    return Changes(tuple(rows), answer.findtext(f"{{{MNS}}}SyncState") or "", last)
+
+
+def _payload(folder: Any, state: str, most: int) -> Any:  # noqa: ANN401 - as above
+    fields = [element("t:FieldURI", FieldURI=name) for name in ("item:DateTimeReceived", "item:Size")]
+    shape = element("m:ItemShape", element("t:BaseShape", text="IdOnly"), element("t:AdditionalProperties", *fields))
+    return element(
+        "m:SyncFolderItems",
+        shape,
+        element("m:SyncFolderId", folder),
+        element("m:SyncState", text=state) if state else None,
+        element("m:MaxChangesReturned", text=str(most)),
+        element("m:SyncScope", text="NormalItems"),
+    )
+
+
+def _kind(item: Any) -> str:  # noqa: ANN401 - as above
+    return str(item.tag).rpartition("}")[2]
+
+
+def _row(item: Any) -> Row:  # noqa: ANN401 - as above
+    found = item.find(f"{{{TNS}}}ItemId")
+    size, received = child_text(item, "Size"), child_text(item, "DateTimeReceived")
+    try:
+        instant = datetime.fromisoformat(received) if received else None
+    except ValueError:
+        instant = None
+    return Row(found.get("Id"), found.get("ChangeKey", ""), int(size) if size.isdigit() else None, instant)

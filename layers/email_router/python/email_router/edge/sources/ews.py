@@ -1,0 +1,165 @@
+"""Read one mailbox on an Exchange server (or, until it ends there, in Exchange Online) by Exchange Web Services."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from email_router.core.errors import MessageRefused
+from email_router.core.fetched import Fetched, Listed, Page, Position
+from email_router.core.mailbox import AfterDelivery
+from email_router.edge.connect.ews import EwsClient
+from email_router.edge.connect.ews_errors import GONE, UNREADABLE, EwsError
+from email_router.edge.connect.ews_folders import ARCHIVE, UNDELIVERABLE, made, need
+from email_router.edge.connect.ews_items import dispose, header_of, move
+from email_router.edge.connect.ews_sync import Changes, Cursor, Row, read_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.ports import Reach
+
+_FEW = 50
+_MOST_AT_ONCE = 100
+_HEADER_END = b"\r\n\r\n"
+
+
+class EwsSource:
+    """The folders of a mailbox.
+
+    The position holds a sync state for each folder.  Reading is repeatable: the same state lists the same messages again.  Disposal is
+    repeatable too, message by message.  A source id is the item id, which ends when the message is moved.
+    """
+
+    kind = "ews"
+
+    def __init__(self, profile: Profile, mailbox: Mailbox, secret: str, reach: Reach) -> None:
+        """Take what is needed to log in; nothing is opened before it is asked for."""
+        self._client = EwsClient(profile, mailbox, secret, reach)
+        since = profile.process_received_after
+        self._since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+        self._names = tuple(dict.fromkeys(profile.folders)) or ("inbox",)
+        self._ids: dict[str, Any] = {}
+        self._rows: dict[str, Row] = {}
+        self._learned: Position | None = None
+
+    def has_news(self, position: Position) -> bool:
+        """Ask each folder for a few changes after its state: one small request, no message is read."""
+        cursor = newer = Cursor.of(position)
+        if any(name not in cursor.states for name in self._names):
+            return True
+        for name in self._names:
+            changes = self._changes(name, cursor.states[name], _FEW)
+            if changes.rows or not changes.last:
+                return True
+            newer = newer.after(name, changes.state)
+        learned = newer.position()
+        self._learned = learned if learned.mark != position.mark else None
+        return False
+
+    def pages(self, position: Position, page_size: int) -> Iterator[Page]:
+        """List folder after folder what came; each message once, pages without a message left out but for the last."""
+        found = Cursor.of(position)
+        cursor = Cursor({name: state for name, state in found.states.items() if name in self._names})
+        told = set[str]()
+        for name in self._names:
+            last = False
+            while not last:
+                changes = self._changes(name, cursor.states.get(name, ""), page_size)
+                cursor, last = cursor.after(name, changes.state), changes.last
+                rows = [row for row in changes.rows if row.id not in told]
+                told.update(row.id for row in rows)
+                self._rows = {row.id: row for row in rows}
+                ended = last and name == self._names[-1]
+                if rows or ended:
+                    yield Page(tuple(Listed(row.id, row.size) for row in rows), cursor.position(), ended)
+
+    def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
+        """Read one message at a time; one whose size is known to be over the limit comes as its header, its MIME unasked."""
+        for one in listed:
+            try:
+                raw, complete = self._read(one, limit)
+            except EwsError as error:
+                if error.code not in GONE:
+                    raise self._client.failed(error) from error
+                yield Fetched(source_id=one.source_id, raw=b"", size=one.size or 0, vanished=True)
+                continue
+            row = self._rows.get(one.source_id)
+            size = len(raw) if complete else max(one.size or 0, len(raw))
+            received = row.received if row else None
+            yield Fetched(source_id=one.source_id, raw=raw, size=size, complete=complete, received=received)
+
+    def stream(self, source_id: str) -> Iterator[bytes]:
+        """Yield one message in pieces.  Raises MessageRefused "vanished", or "unreadable" when Exchange cannot render it."""
+        try:
+            yield from self._client.mime(source_id)
+        except EwsError as error:
+            if error.code in GONE:
+                mend = "It was moved or deleted in the meantime."
+                raise MessageRefused("the message is gone", kind="vanished", mend=mend) from error
+            if error.code in UNREADABLE:
+                raise MessageRefused(
+                    f"Exchange cannot render this message ({error.code})", kind="unreadable"
+                ) from error
+            raise self._client.failed(error) from error
+
+    def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
+        """Mark as read, move to the folder "Archive" (made where it is missing), or delete (into Deleted Items)."""
+        wanted = list(dict.fromkeys(source_ids))
+        if how is AfterDelivery.LEAVE or not wanted:
+            return
+        archive = self._made(ARCHIVE) if how is AfterDelivery.MOVE else None
+        for start in range(0, len(wanted), _MOST_AT_ONCE):
+            dispose(self._client, wanted[start : start + _MOST_AT_ONCE], how, archive)
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        """Move messages into the folder "Undeliverable", made where it is missing; one that is gone already is no error.  Repeatable."""
+        if source_ids:
+            move(self._client, list(dict.fromkeys(source_ids)), self._made(UNDELIVERABLE))
+
+    def position(self) -> Position | None:
+        """Return the states that has_news() learned when nothing was new."""
+        return self._learned
+
+    def close(self) -> None:
+        """Hang up; never raises."""
+        self._client.close()
+
+    def _changes(self, name: str, state: str, most: int) -> Changes:
+        if name not in self._ids:
+            self._ids[name] = need(self._client, name)
+        changes = read_changes(self._client, self._ids[name], state, most)
+        if self._since is None:
+            return changes
+        rows = tuple(row for row in changes.rows if row.received is None or row.received >= self._since)
+        return Changes(rows, changes.state, changes.last)
+
+    def _made(self, name: str) -> Any:  # noqa: ANN401 - lxml has no types
+        key = f"/{name}"
+        if key not in self._ids:
+            self._ids[key] = made(self._client, name)
+        return self._ids[key]
+
+    def _read(self, one: Listed, limit: int) -> tuple[bytes, bool]:
+        """Return a message and whether it is whole.  The size that Exchange lists is not exactly that of the MIME."""
+        if one.size is not None and one.size > limit:
+            header = header_of(self._client, one.source_id)
+            if header:
+                return header, False
+        try:
+            return self._mime(one, limit)
+        except EwsError as error:
+            if error.code not in UNREADABLE:
+                raise
+            return header_of(self._client, one.source_id), False
+
+    def _mime(self, one: Listed, limit: int) -> tuple[bytes, bool]:
+        raw = bytearray()
+        pieces = self._client.mime(one.source_id)
+        for piece in pieces:
+            raw += piece
+            if len(raw) > limit:
+                pieces.close()  # type: ignore[attr-defined]  # a generator: hangs up
+                return bytes(raw.partition(_HEADER_END)[0] + _HEADER_END), False
+        return bytes(raw), True

@@ -1,0 +1,53 @@
+"""Give the tests of EWS a simulated Exchange server, and hold every word of theirs to Microsoft's schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from lxml import etree  # type: ignore[import-untyped]
+
+from email_router.edge.connect import ews_soap
+from tests.shared import SHARED
+from tests.simulators.ews.process import EwsProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.simulators.certificates import Authority
+
+BODY = "{http://schemas.xmlsoap.org/soap/envelope/}Body"
+
+
+@pytest.fixture(scope="session")
+def ews_process(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EwsProcess]:
+    """A simulator for the session."""
+    with EwsProcess(tmp_path_factory.mktemp("ews"), authority) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ews_schema() -> etree.XMLSchema | None:
+    """Microsoft's schema of EWS, where it lies beside the checkout."""
+    path = SHARED / "contracts" / "ews-full-v2018" / "messages.xsd"
+    return etree.XMLSchema(etree.parse(path)) if path.exists() else None
+
+
+@pytest.fixture
+def server(ews_process: EwsProcess, ews_schema: etree.XMLSchema | None) -> Iterator[EwsProcess]:
+    """The simulator without faults; in the end each request and each answer is validated."""
+    ews_process.control("clear", {})
+    ews_process.control("settings", {"schema": "Exchange2016"})
+    ews_soap.schemas.clear()
+    yield ews_process
+    if ews_schema is not None:
+        for row in ews_process.requests():
+            for side in ("request", "answer"):
+                validate(ews_schema, row[side])
+
+
+def validate(schema: etree.XMLSchema, text: str) -> None:
+    """Hold the body of a SOAP envelope to the schema; faults are of SOAP's own."""
+    inside = etree.fromstring(text.encode()).find(BODY)[0]
+    if not inside.tag.endswith("}Fault"):
+        schema.assertValid(etree.fromstring(etree.tostring(inside)))

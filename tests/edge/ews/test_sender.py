@@ -1,0 +1,180 @@
+"""The EWS sender beside what every sender promises: one draft for ever, and what became of a send that was not answered."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from email_router.core.errors import MailboxBlocked, TryLater
+from email_router.core.mailbox import Direction, Mailbox
+from email_router.core.ports import DraftingSender, Reach
+from email_router.core.sending import Envelope, SendOutcome
+from email_router.edge.connect.https import AnswerLost
+from email_router.edge.senders.ews import SETTLES_AFTER, EwsSender
+from tests.simulators.ews.process import PASSWORD, EwsProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NUMBERS = itertools.count(1)
+RECIPIENT = "ann@fabrikam.example"
+
+
+@pytest.fixture
+def address(server: EwsProcess) -> str:
+    """A new mailbox that mail is sent from."""
+    found = f"sender{next(_NUMBERS)}@contoso.example"
+    server.control("mailbox", {"address": found})
+    return found
+
+
+@pytest.fixture
+def envelope(address: str) -> Envelope:
+    """An e-mail to RECIPIENT."""
+    number = next(_NUMBERS)
+    return Envelope(
+        organisation="contoso",
+        activity=f"activity-{number}",
+        sender=address,
+        recipients=(RECIPIENT,),
+        message_id=f"<{number}@contoso.example>",
+    )
+
+
+@pytest.fixture
+def sender(server: EwsProcess, address: str) -> Iterator[EwsSender]:
+    """The way out of the mailbox."""
+    with closing(opened(server, address)) as found:
+        yield found
+
+
+def opened(server: EwsProcess, address: str) -> EwsSender:
+    """Open it, as a worker would that knows nothing of another's."""
+    profile = server.profile(direction=Direction.OUTGOING)
+    return EwsSender(profile, Mailbox(address=address), PASSWORD, Reach(loopback=True))
+
+
+def mail(envelope: Envelope) -> bytes:
+    """A mail of the envelope."""
+    head = f"From: {envelope.sender}\r\nTo: {RECIPIENT}\r\nSubject: x\r\nMessage-ID: {envelope.message_id}\r\n"
+    return head.encode() + b"\r\nhello\r\n"
+
+
+def left(server: EwsProcess, envelope: Envelope) -> int:
+    """How often the e-mail left."""
+    return sum(envelope.message_id.encode() in raw for raw in server.outside(RECIPIENT))
+
+
+def test_it_is_a_sender_that_drafts(sender: EwsSender) -> None:
+    drafting: DraftingSender = sender
+
+    assert callable(drafting.draft)
+
+
+def test_a_draft_bears_its_email_and_is_sent_into_sent_items(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    draft = sender.draft(envelope, mail(envelope))
+    (waiting,) = server.messages(envelope.sender)
+    assert (waiting["folder"], waiting["is_draft"]) == ("drafts", True)
+    assert waiting["properties"] == {"EmailRouterActivity": f"contoso/{envelope.activity}"}
+    assert left(server, envelope) == 0
+
+    result = sender.send(replace(envelope, draft=draft), mail(envelope))
+
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert left(server, envelope) == 1
+    assert [one["folder"] for one in server.messages(envelope.sender)] == ["sentitems"]
+
+
+def test_a_send_without_an_answer_is_found_in_sent_items_and_not_made_twice(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    kept = replace(envelope, draft=sender.draft(envelope, mail(envelope)))
+    server.fault("<m:SendItem", "lose_answer")
+
+    unknown = sender.send(kept, mail(envelope))
+    settled = opened(server, envelope.sender).send(replace(kept, attempt=2), mail(envelope))
+
+    assert (unknown.outcome, unknown.after) == (SendOutcome.UNKNOWN, SETTLES_AFTER)
+    assert settled.outcome is SendOutcome.ACCEPTED
+    assert left(server, envelope) == 1
+
+
+def test_a_draft_that_still_waits_is_sent(server: EwsProcess, sender: EwsSender, envelope: Envelope) -> None:
+    kept = replace(envelope, draft=sender.draft(envelope, mail(envelope)))
+    server.fault("<m:SendItem", "close")
+    assert sender.send(kept, mail(envelope)).outcome is SendOutcome.UNKNOWN
+    assert left(server, envelope) == 0
+
+    result = opened(server, envelope.sender).send(replace(kept, attempt=2), mail(envelope))
+
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert left(server, envelope) == 1
+
+
+def test_a_draft_that_somebody_deleted_is_never_sent_again(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    draft = sender.draft(envelope, mail(envelope))
+    server.control("move", {"mailbox": envelope.sender, "id": draft, "folder": "deleteditems"})
+
+    result = opened(server, envelope.sender).send(replace(envelope, draft=draft), mail(envelope))
+
+    assert (result.outcome, result.after) == (SendOutcome.UNKNOWN, 0)
+    assert left(server, envelope) == 0
+
+
+def test_a_draft_whose_answer_was_lost_is_removed_by_the_next_attempt(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    server.fault("<m:CreateItem", "lose_answer")
+    with pytest.raises(AnswerLost):
+        sender.draft(envelope, mail(envelope))
+    assert len(server.messages(envelope.sender, "drafts")) == 1
+
+    again = replace(envelope, attempt=2)
+    result = sender.send(replace(again, draft=sender.draft(again, mail(envelope))), mail(envelope))
+
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert left(server, envelope) == 1
+    assert server.messages(envelope.sender, "drafts") == []
+
+
+@pytest.mark.parametrize("code", ["ErrorInvalidRecipients", "ErrorMessageSizeExceeded"])
+def test_a_mail_that_the_server_refuses_is_refused(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope, code: str
+) -> None:
+    server.fault("<m:SendItem", "code", code=code)
+
+    result = sender.send(envelope, mail(envelope))
+
+    assert result.outcome is SendOutcome.REFUSED
+    assert code in result.evidence
+
+
+def test_trouble_that_is_certain_to_have_sent_nothing_is_raised(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    server.fault("<m:SendItem", "code", code="ErrorServerBusy", values={"BackOffMilliseconds": "5000"})
+    with pytest.raises(TryLater) as later:
+        sender.send(envelope, mail(envelope))
+    server.fault("<m:SendItem", "code", code="ErrorSendAsDenied")
+    with pytest.raises(MailboxBlocked) as blocked:
+        sender.send(envelope, mail(envelope))
+
+    assert later.value.after == 5
+    assert blocked.value.kind == "access_denied"
+    assert left(server, envelope) == 0
+
+
+def test_an_internal_error_after_a_send_is_no_promise(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    server.fault("<m:SendItem", "status", status=504)
+
+    assert sender.send(envelope, mail(envelope)).outcome is SendOutcome.UNKNOWN
