@@ -122,6 +122,9 @@ def _settings(service: Service, request: Request) -> Json:
     world, wanted = service.world, request.json()
     world.filter_limit = wanted.get("filter_limit", world.filter_limit)
     world.token_seconds = wanted.get("token_seconds", world.token_seconds)
+    world.sends_a_minute = wanted.get("sends_a_minute", world.sends_a_minute)
+    if "sends_a_minute" in wanted:
+        world.sends.clear()
     world.quirks = set(wanted.get("quirks", world.quirks))
     if wanted.get("revoke_tokens"):
         world.tokens.clear()
@@ -129,6 +132,10 @@ def _settings(service: Service, request: Request) -> Json:
         world.sync_round += 1
         world.sync_floor = world.sync_round
     return {}
+
+
+def _outside(service: Service, request: Request) -> Json:
+    return {"mails": service.world.outside}
 
 
 def _plant(service: Service, request: Request) -> Json:
@@ -164,6 +171,7 @@ CALLS = {
     "POST folders": _folder,
     "POST applications": _register,
     "POST settings": _settings,
+    "GET outside": _outside,
     "POST faults": _plant,
     "DELETE faults": _clear_faults,
     "GET requests": _requests,

@@ -103,6 +103,11 @@ class GraphProcess:
         rows: list[Json] = self.control("GET", f"messages?{urlencode({'mailbox': mailbox})}")["messages"]
         return [{**row, "raw": base64.b64decode(row["raw"])} for row in rows]
 
+    def outside(self, address: str) -> list[bytes]:
+        """Return the mails that left for an address that has no mailbox here."""
+        rows = self.control("GET", "outside")["mails"]
+        return [base64.b64decode(row["raw"]) for row in rows if row["to"] == address.lower()]
+
     def remove_message(self, mailbox: str, item_id: str) -> None:
         """Remove a message for good."""
         self.control("DELETE", f"messages?{urlencode({'mailbox': mailbox, 'id': item_id})}")

@@ -7,7 +7,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 
-from tests.simulators.graph import delta, entra, messages
+from tests.simulators.graph import delta, drafts, entra, messages, uploads
 from tests.simulators.graph.faults import Fault, Faults
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route, answer, parse_target
 from tests.simulators.graph.world import World
@@ -16,7 +16,7 @@ _MOST_IN_BATCH = 20
 _KEPT = 5000
 _LONGEST_BODY = 256 * 1024
 
-API_ROUTES: list[Route] = [*delta.ROUTES, *messages.ROUTES]
+API_ROUTES: list[Route] = [*delta.ROUTES, *messages.ROUTES, *drafts.ROUTES, *uploads.ROUTES]
 """Routes that ask for a bearer token.  Further modules of the simulator add theirs here."""
 
 
@@ -42,7 +42,7 @@ class Service:
 
     def _answer(self, request: Request) -> Reply:
         if not request.path.lower().startswith("/v1.0"):
-            return answer(self.world, entra.ROUTES, request)
+            return answer(self.world, [*entra.ROUTES, *uploads.OPEN_ROUTES], request)
         try:
             entra.authorise(self.world, request)
             if request.method == "POST" and request.path.lower() == "/v1.0/$batch":

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import cached_property
+from typing import Any
 
 from tests.simulators.graph.http import GraphFailure
 
@@ -73,6 +74,8 @@ class Item:
     is_draft: bool = False
     moves: int = 0
     extended: dict[str, str] = field(default_factory=dict)
+    written: dict[str, Any] = field(default_factory=dict)
+    attachments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -85,6 +88,11 @@ class Item:
     @cached_property
     def message(self) -> EmailMessage:
         return message_from_bytes(self.raw, policy=policy.default)
+
+    def rewrite(self, raw: bytes) -> None:
+        """Replace the message's bytes."""
+        self.raw = raw
+        self.__dict__.pop("message", None)
 
 
 @dataclass(frozen=True)
@@ -196,6 +204,11 @@ class World:
         """Delta tokens of rounds numbered lower have expired."""
         self.sync_round = 0
         self.filter_limit = 5000
+        self.sends_a_minute = 30
+        self.sends: dict[str, list[float]] = {}
+        self.outside: list[dict[str, Any]] = []
+        """What left for addresses that have no mailbox here."""
+        self.uploads: dict[str, dict[str, Any]] = {}
         self.quirks: set[str] = set()
 
     def open(self, address: str) -> Mailbox:

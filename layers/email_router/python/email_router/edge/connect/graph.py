@@ -50,6 +50,17 @@ class GraphClient:
         self._base = urlsplit(self._root).path
         self._place = Place.of(self._root, self._account.reach, profile.ca_pem)
 
+    @property
+    def host(self) -> str:
+        """The host that Graph is spoken to at."""
+        return self._place.host
+
+    def beside(self, url: str) -> Place:
+        """Return where another https address leads, under the same limits.  Raises ConfigurationError for what is none."""
+        return Place.of(
+            url, self._account.reach, self._place.ca_pem if urlsplit(url).hostname == self._place.host else ""
+        )
+
     def open(
         self,
         method: str,

@@ -50,7 +50,9 @@ class Cursor:
         """Read a position, or its mark where the cursor was not loaded; what cannot be read begins anew."""
         if not position.cursor:
             link = position.mark.removeprefix(_FILTERED)
-            return cls(whole=True) if link == _WHOLE else cls(link, filtered=link != position.mark)
+            if link == _WHOLE:
+                return cls(whole=True)
+            return cls(link, filtered=link != position.mark) if link.startswith(("https://", "/")) else cls()
         try:
             found = json.loads(position.cursor)
             link, seen = str(found["link"]), int(found["seen"])
