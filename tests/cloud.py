@@ -18,6 +18,7 @@ from email_router.cli.embedded.ministack import ACCOUNT, REGION, MiniStack
 from email_router.core.activity import Record
 from email_router.edge.crm.builtin import BuiltinCrm
 from email_router.edge.crm.builtin_records import AddressedRecord
+from email_router.edge.stores.alerts import DynamoAlerts
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.edge.stores.ledger import DynamoLedger
 from email_router.edge.stores.mailbox_states import DynamoMailboxStates
@@ -28,6 +29,7 @@ from email_router.edge.stores.s3 import S3BlobStore
 from email_router.edge.stores.schedule import DynamoSchedule
 from email_router.edge.stores.secrets import SecretsManagerSecrets
 from tests.fakes import (
+    MemoryAlerts,
     MemoryBlobs,
     MemoryConfigurations,
     MemoryCrm,
@@ -105,6 +107,7 @@ class Stores:
     secrets: Any
     queues: Any
     crm: Any
+    alerts: Any
     place: Place | None = None
 
     def know(self, address: str, record: Record) -> None:
@@ -157,6 +160,7 @@ def aws_stores(place: Place, organisation: str = "contoso", given: Clients | Non
         SecretsManagerSecrets(own.secrets, place.prefix),
         SqsWorkQueues(own.sqs, place.mailbox_queue, place.outgoing_queue),
         BuiltinCrm(dynamodb, place.crm, router, organisation, blobs),
+        DynamoAlerts(dynamodb, router, organisation),
         place,
     )
 
@@ -178,6 +182,7 @@ def memory_stores(organisation: str = "contoso") -> Stores:
         MemorySecrets(),
         MemoryQueues(),
         MemoryCrm(ledger, states),
+        MemoryAlerts(),
     )
 
 

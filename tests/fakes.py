@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.memory.alerts import MemoryAlerts
 from tests.memory.crm import MemoryCrm
 from tests.memory.ledger import MemoryLedger, MemoryQuarantine
 from tests.memory.outgoing import MemoryOutgoingStates
@@ -25,6 +26,7 @@ from tests.memory.states import MemorySchedule, MemoryStates
 __all__ = [
     "CountingMeters",
     "FixedClock",
+    "MemoryAlerts",
     "MemoryBlobs",
     "MemoryConfigurations",
     "MemoryCrm",

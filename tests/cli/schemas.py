@@ -131,6 +131,7 @@ EMAIL = exactly(
     html=TEXT,
     attachments=many(ATTACHMENT),
     receipts=many(ADDRESS),
+    flags=many(TEXT),
 )
 EMAILS = exactly(emails=many(EMAIL))
 EXPLANATION = exactly(

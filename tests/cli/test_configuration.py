@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from email_router.core.errors import ConfigurationError
 from email_router.core.mailbox import Accept, AfterDelivery, Direction, MailboxKind, Security
+from email_router.wiring import configuration_exchange
 from email_router.wiring.configuration import Loaded, load
 from tests.cli.example import EXAMPLE, VARIABLES, certificate, write_example
 
@@ -129,9 +130,12 @@ def test_all_that_is_wrong_is_told_at_once_in_the_order_of_lines(tmp_path: Path)
         ('address = "sales@contoso.example"', 'address = "sales"', "expected one e-mail address"),
         ('incoming = "pop3-in"', 'incoming = "pop3"', "which is not in [[profiles]]; incoming profiles: pop3-in, online"),
         ('incoming = "pop3-in"', 'incoming = "smtp-out"', "whose direction is outgoing"),
-        ('server = "pop3"', 'server = "imap"', "not available yet for incoming mail; available are exchange-online, pop3"),
+        ('server = "pop3"', 'server = "exchange"\nprotocol = "graph"', "a exchange server is not reached by Graph"),
+        ('server = "pop3"', 'server = "pop3"\nprotocol = "ews"', "a pop3 server does not speak it"),
+        ('server = "pop3"', 'server = "imap"\nfolders = [""]', "at least 1 character"),
+        ('authentication = "clear-text"', 'authentication = "oauth"\ntenant_id = "t"', "`client_id` is missing"),
+        ('authentication = "clear-text"', 'authentication = "windows"', "not available yet for pop3"),
         ('server = "pop3"', 'server = "smtp"', "which is no incoming server"),
-        ('protocol = "graph"', 'protocol = "ews"', "`protocol` is 'ews': not available yet"),
         ('kind = "builtin"', 'kind = "dataverse"', "`kind` is 'dataverse': not available yet; available is builtin"),
         ('host = "mail.contoso.example"\n', "", "`host` is missing: a pop3 profile needs the server's name"),
         ('security = "tls"', 'security = "none"', 'allowed only for a loopback host or with network = "private"'),
@@ -207,6 +211,36 @@ def test_a_warning_is_given_when_no_answer_could_find_its_email(tmp_path: Path) 
     assert "tokens, correlation and smart_matching are all off" in warnings[0]
 
 
+def test_exchange_online_by_ews_is_accepted_with_a_warning_until_its_last_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = EXAMPLE.replace('protocol = "graph"', 'protocol = "ews"')
+    monkeypatch.setattr(configuration_exchange, "today", lambda: date(2027, 3, 31))
+
+    (warning,) = [one for one in loaded(tmp_path, text).warnings if "EWSAllowedAppIDs" in one]
+
+    for word in ("2026-10-01", "2027-04-01", "EWSAllowedAppIDs", 'protocol = "graph"'):
+        assert word in warning
+    monkeypatch.setattr(configuration_exchange, "today", lambda: date(2027, 4, 1))
+    assert "Exchange Online ended EWS on 2027-04-01" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('authentication = "oauth"', "`tenant_id` is missing"),
+        ('authentication = "anonymous"', "not available yet for exchange"),
+        ('security = "starttls"', 'EWS is spoken over "tls" only'),
+        ("", "`host` is missing"),
+        ('host = "mail.contoso.example"', "`credentials` is missing"),
+    ],
+)
+def test_an_exchange_profile_names_what_it_lacks(tmp_path: Path, more: str, told: str) -> None:
+    profile = f'\n[[profiles]]\nname = "server"\ndirection = "incoming"\nserver = "exchange"\n{more}\n'
+
+    assert told in refusal(tmp_path, EXAMPLE + profile)
+
+
 def test_a_missing_secret_of_an_unused_profile_is_only_a_warning(tmp_path: Path) -> None:
     path = write_example(tmp_path)
 
@@ -234,3 +268,32 @@ def test_a_text_that_is_no_toml_is_told_with_its_place() -> None:
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be opened: No such file or directory"):
         load(tmp_path / "gone.toml")
+
+
+def test_a_profile_of_ews_is_told_that_the_stack_lacks_its_layer(tmp_path: Path) -> None:
+    text = MINIMAL_EXCHANGE
+
+    (warning,) = loaded(tmp_path, text).warnings
+
+    assert "layers/exchange/requirements.txt" in warning
+    assert "route-mailbox and send-email" in warning
+
+
+MINIMAL_EXCHANGE = """
+[organisation]
+name = "contoso"
+
+[[profiles]]
+name = "exchange-in"
+direction = "incoming"
+server = "exchange"
+host = "mail.contoso.example"
+authentication = "windows"
+username = "CONTOSO\\\\router"
+credentials = { env = "POP3_PASSWORD" }
+
+[[mailboxes]]
+address = "sales@contoso.example"
+kind = "queue"
+incoming = "exchange-in"
+"""

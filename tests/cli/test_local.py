@@ -217,15 +217,23 @@ def test_outgoing_lists_what_was_sent(house: House, second: Ran) -> None:
     assert [one["status"] for one in told["outgoing"]] == ["sent"]
 
 
+def alerts_of(house: House, kind: str) -> list[dict[str, str]]:
+    return [one for one in house.run("alerts", "--json").json["alerts"] if one["kind"] == kind]
+
+
 def test_a_quarantined_message_is_listed_exported_and_tried_again(house: House, second: Ran) -> None:
     assert second.out
     (entry,) = house.run("undeliverable", "list", "--json").json["undeliverable"]
+    (alert,) = alerts_of(house, "quarantined")
+    assert alert["about"] == entry["id"]
+    assert house.run("alerts", "--settle", alert["id"]).code == 2  # it ends with the message
 
     assert house.run("undeliverable", "show", entry["id"], "--json").json == entry
     assert house.run("undeliverable", "export", entry["id"], "--to", "raw.eml").code == 0
     assert (house.folder / "raw.eml").read_bytes().strip() == b"\x00\x01\x02 this is no mail at all"
     assert house.run("undeliverable", "retry", entry["id"]).code == 0
     assert house.run("undeliverable", "list", "--json").json == {"undeliverable": []}
+    assert alerts_of(house, "quarantined") == []
     assert house.run("undeliverable", "show", entry["id"]).code == 2
 
 

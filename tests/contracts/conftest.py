@@ -1,5 +1,24 @@
 """Give the contract tests their stores."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
 from tests.cloud import ministack, ministack_clients, ministack_place, moto_clients, moto_place, stores
+from tests.simulators.ews.process import EwsProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.simulators.certificates import Authority
 
 __all__ = ["ministack", "ministack_clients", "ministack_place", "moto_clients", "moto_place", "stores"]
+
+
+@pytest.fixture(scope="session")
+def ews_server(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EwsProcess]:
+    """A simulated Exchange server for the whole session; each test takes mailboxes of its own."""
+    with EwsProcess(tmp_path_factory.mktemp("ews"), authority) as server:
+        yield server

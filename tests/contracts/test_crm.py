@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from email_router.core.activity import EmailStatus, Party, Record, Role, StoredAttachment
-from email_router.core.errors import StaleWorker
+from email_router.core.activity import About, EmailStatus, NewPerson, Party, Record, Role, StoredAttachment
+from email_router.core.errors import ConfigurationError, StaleWorker
 from email_router.core.ledger import Delivery, LinkKind, Wanted
 from email_router.core.ports import Lease
+from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
 from tests.cloud import Stores
 from tests.deliveries import ANN, CONTACT, NOW, SALES, delivery, later, linked, outgoing
 
@@ -168,12 +169,194 @@ class TestRecords:
         }
 
     def test_what_emails_are_about_is_told_in_one_batch(self, stores: Stores, lease: Lease) -> None:
-        about, nothing = delivery(1), delivery(2, regarding=None)
+        about, nothing = delivery(1, owner=ANN), delivery(2, regarding=None)
         stores.crm.deliver([about, nothing], lease)
 
-        found = stores.crm.regarding([about.activity.id, nothing.activity.id, "gone"])
+        found = stores.crm.about([about.activity.id, nothing.activity.id, "gone"])
 
-        assert found == {about.activity.id: about.activity.regarding, nothing.activity.id: None}
+        assert found == {
+            about.activity.id: About(about.activity.regarding, ANN),
+            nothing.activity.id: About(None, ""),
+        }
+        assert stores.crm.about([]) == {}
+
+    def test_of_an_address_with_more_than_a_hundred_records_more_than_a_hundred_are_returned(
+        self, stores: Stores
+    ) -> None:
+        for number in range(103):
+            stores.know("info@x.example", Record("contact", f"c{number:03d}"))
+
+        assert len(stores.crm.resolve(["info@x.example"])["info@x.example"]) > 100
+
+    def test_a_record_with_several_addresses_answers_for_each(self, stores: Stores) -> None:
+        rows = [AddressedRecord(address, CONTACT) for address in ("erin@fabrikam.example", "Erin@home.example")]
+
+        assert stores.crm.import_records(rows) == 1
+
+        found = stores.crm.resolve(["erin@fabrikam.example", "erin@home.example"])
+        assert found == {"erin@fabrikam.example": (CONTACT,), "erin@home.example": (CONTACT,)}
+
+    def test_the_owner_of_a_long_email_is_told_too(self, stores: Stores, lease: Lease) -> None:
+        text = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(9000))
+        mail = delivery(1, text=text, owner=ANN)
+        stores.crm.deliver([mail], lease)
+
+        assert stores.crm.about([mail.activity.id]) == {mail.activity.id: About(mail.activity.regarding, ANN)}
+        assert stores.crm.email(mail.activity.id).owner == ANN
+
+
+class TestCreatePeople:
+    def test_an_unknown_sender_becomes_a_record_that_answers_for_the_address(self, stores: Stores) -> None:
+        made = stores.crm.create_people([NewPerson("Zoe@New.example", "lead", "Zoe", ANN)])
+
+        (record,) = made["zoe@new.example"]
+        assert (record.kind, record.name, record.owner) == ("lead", "Zoe", ANN)
+        assert stores.crm.resolve(["zoe@new.example"]) == made
+
+    def test_a_record_is_made_once_however_often_it_is_asked_for(self, stores: Stores) -> None:
+        people = [NewPerson("zoe@new.example", "contact", "Zoe", ANN), NewPerson("ZOE@new.example", "lead", "Z", SALES)]
+        first = stores.crm.create_people(people)
+
+        again = stores.crm.create_people([people[1], NewPerson("yan@new.example", "contact", "Yan")])
+
+        assert [record.kind for record in first["zoe@new.example"]] == ["contact"]
+        assert again["zoe@new.example"] == first["zoe@new.example"]
+        assert sorted(one.record.name for one in stores.crm.records()) == ["Yan", "Zoe"]
+
+    def test_a_record_that_was_made_is_the_one_that_an_import_changes(self, stores: Stores) -> None:
+        stores.crm.create_people([NewPerson("zoe@new.example", "contact", "zoe@new.example")])
+
+        stores.crm.import_records([record_of_row("contoso", "contact", "Zoe@new.example", "Zoe Novak", ANN)])
+
+        assert [record.name for record in stores.crm.resolve(["zoe@new.example"])["zoe@new.example"]] == ["Zoe Novak"]
+
+    def test_an_address_that_has_records_gets_no_other(self, stores: Stores) -> None:
+        stores.know("erin@fabrikam.example", CONTACT)
+        stores.know("left@fabrikam.example", Record("contact", "c-2"))
+        stores.crm.deactivate("c-2")
+
+        made = stores.crm.create_people(
+            [NewPerson("erin@fabrikam.example", "lead", "E"), NewPerson("left@fabrikam.example", "lead", "L")]
+        )
+
+        assert made == {"erin@fabrikam.example": (CONTACT,)}
+        assert len(list(stores.crm.records())) == 2
+
+
+class TestStates:
+    def test_an_email_about_a_merged_record_is_about_its_master(self, stores: Stores, lease: Lease) -> None:
+        for name in ("c-1", "c-2", "c-3"):
+            stores.know(f"{name}@x.example", Record("contact", name, name))
+        mail = delivery(1, regarding=Record("contact", "c-1", "c-1"), owner=ANN)
+        stores.crm.deliver([mail], lease)
+
+        stores.crm.merge("c-1", "c-2")
+        stores.crm.merge("c-2", "c-3")
+
+        assert stores.crm.about([mail.activity.id]) == {
+            mail.activity.id: About(Record("contact", "c-3", "c-3"), ANN, inactive=False)
+        }
+        assert stores.crm.email(mail.activity.id).regarding == mail.activity.regarding
+
+    def test_the_addresses_of_a_merged_record_lead_to_its_master(self, stores: Stores) -> None:
+        shared = "shared@x.example"
+        for name in ("c-1", "c-2"):
+            stores.know(f"{name}@x.example", Record("contact", name))
+            stores.know(shared, Record("contact", name))
+
+        stores.crm.merge("c-1", "c-2")
+
+        master = (Record("contact", "c-2"),)
+        assert stores.crm.resolve(["c-1@x.example", "c-2@x.example", shared]) == {
+            "c-1@x.example": master,
+            "c-2@x.example": master,
+            shared: master,
+        }
+
+    def test_merging_again_changes_nothing_and_an_import_does_not_undo_it(self, stores: Stores) -> None:
+        for name in ("c-1", "c-2"):
+            stores.know(f"{name}@x.example", Record("contact", name))
+        merged = stores.crm.merge("c-1", "c-2")
+
+        assert stores.crm.merge("c-1", "c-2") == merged == (Record("contact", "c-1"), Record("contact", "c-2"))
+        stores.know("c-1@x.example", Record("contact", "c-1", "New name"))
+
+        assert stores.crm.resolve(["c-1@x.example"]) == {"c-1@x.example": (Record("contact", "c-2"),)}
+
+    @pytest.mark.parametrize(
+        ("loser", "winner"),
+        [("c-3", "c-3"), ("c-2", "c-1"), ("c-1", "c-3"), ("l-1", "c-1"), ("u-1", "u-2"), ("c-3", "c-4"), ("no", "c-1")],
+        ids=["itself", "a circle", "merged elsewhere", "another kind", "users", "into an inactive one", "nobody"],
+    )
+    def test_a_merge_that_makes_no_sense_is_refused_and_changes_nothing(
+        self, stores: Stores, loser: str, winner: str
+    ) -> None:
+        names = ("c-1", "c-2", "c-3", "c-4", "l-1", "u-1", "u-2")
+        for name in names:
+            kind = {"c": "contact", "l": "lead", "u": "user"}[name[0]]
+            stores.know(f"{name}@x.example", Record(kind, name))
+        stores.crm.merge("c-1", "c-2")
+        stores.crm.deactivate("c-4")
+        before = stores.crm.resolve([f"{name}@x.example" for name in names])
+
+        with pytest.raises(ConfigurationError):
+            stores.crm.merge(loser, winner)
+
+        assert stores.crm.resolve([f"{name}@x.example" for name in names]) == before
+
+    def test_a_chain_of_merges_is_followed_for_ten_hops_and_no_longer_one_is_made(
+        self, stores: Stores, lease: Lease
+    ) -> None:
+        for number in range(12):
+            stores.know(f"c{number}@x.example", Record("contact", f"c{number:02d}"))
+        mail = delivery(1, regarding=Record("contact", "c00"))
+        stores.crm.deliver([mail], lease)
+
+        for number in range(10):
+            stores.crm.merge(f"c{number:02d}", f"c{number + 1:02d}")
+
+        assert stores.crm.about([mail.activity.id])[mail.activity.id].regarding == Record("contact", "c10")
+        with pytest.raises(ConfigurationError):
+            stores.crm.merge("c10", "c11")
+        stores.crm.merge("c11", "c10")
+
+    def test_an_inactive_record_answers_for_no_address_and_is_still_what_its_emails_are_about(
+        self, stores: Stores, lease: Lease
+    ) -> None:
+        stores.know("erin@fabrikam.example", CONTACT)
+        stores.know("erin@fabrikam.example", Record("lead", "l-1"))
+        stores.know("erin@home.example", CONTACT)
+        mail = delivery(1, regarding=CONTACT, owner=ANN)
+        stores.crm.deliver([mail], lease)
+
+        assert [stores.crm.deactivate("c-1"), stores.crm.deactivate("c-1")] == [CONTACT, CONTACT]
+
+        found = stores.crm.resolve(["erin@fabrikam.example", "erin@home.example"])
+        assert found == {"erin@fabrikam.example": (Record("lead", "l-1"),)}
+        assert stores.crm.about([mail.activity.id]) == {mail.activity.id: About(CONTACT, ANN, inactive=True)}
+
+    def test_an_import_does_not_activate_a_record_and_activate_does(self, stores: Stores, lease: Lease) -> None:
+        stores.know("erin@fabrikam.example", CONTACT)
+        mail = delivery(1, regarding=CONTACT, owner=ANN)
+        stores.crm.deliver([mail], lease)
+        stores.crm.deactivate("c-1")
+
+        stores.know("erin@fabrikam.example", CONTACT)
+        assert stores.crm.resolve(["erin@fabrikam.example"]) == {}
+
+        stores.crm.activate("c-1")
+        assert stores.crm.resolve(["erin@fabrikam.example"]) == {"erin@fabrikam.example": (CONTACT,)}
+        assert stores.crm.about([mail.activity.id]) == {mail.activity.id: About(CONTACT, ANN)}
+
+    def test_a_merged_record_is_neither_activated_nor_deactivated(self, stores: Stores) -> None:
+        for name in ("c-1", "c-2"):
+            stores.know(f"{name}@x.example", Record("contact", name))
+        stores.crm.merge("c-1", "c-2")
+
+        with pytest.raises(ConfigurationError):
+            stores.crm.activate("c-1")
+        with pytest.raises(ConfigurationError):
+            stores.crm.deactivate("c-1")
 
 
 class TestEmails:

@@ -19,10 +19,13 @@ from email_router.core.mailbox import Authentication, Direction, Mailbox, Profil
 from email_router.core.message import Address
 from email_router.core.ports import MailSender, Reach
 from email_router.core.sending import Envelope, SendOutcome
+from email_router.edge.senders.ews import EwsSender
 from email_router.edge.senders.ses import SesSender
 from email_router.edge.senders.smtp import SmtpSender
 from tests.servers import PostfixServer
 from tests.simulators import smtp as simulator
+from tests.simulators.ews.process import PASSWORD as EWS_PASSWORD
+from tests.simulators.ews.process import EwsProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,11 +102,22 @@ def _ses(request: pytest.FixtureRequest) -> House:
     return House(open=lambda: SesSender(profile, Mailbox(address=SENDER), "", Reach(), client=client), got=got)
 
 
+def _ews(request: pytest.FixtureRequest) -> House:
+    server: EwsProcess = request.getfixturevalue("ews_server")
+    server.control("mailbox", {"address": SENDER})
+    profile = server.profile(direction=Direction.OUTGOING)
+    return House(
+        open=lambda: EwsSender(profile, Mailbox(address=SENDER), EWS_PASSWORD, Reach(loopback=True)),
+        got=server.outside,
+    )
+
+
 HOUSES: dict[str, Callable[[pytest.FixtureRequest], House]] = {
     "smtp, Postfix": lambda request: _postfix(request, Authentication.ANONYMOUS),
     "smtp, Postfix with a login": lambda request: _postfix(request, Authentication.CLEAR_TEXT),
     "smtp, simulator": _simulator,
     "ses, moto": _ses,
+    "ews, simulator": _ews,
 }
 
 
@@ -225,4 +239,4 @@ def test_closing_is_harmless_before_the_first_mail_and_twice(house: House) -> No
     opened.close()
     opened.close()
 
-    assert opened.kind in {"smtp", "ses"}
+    assert opened.kind in {"smtp", "ses", "ews"}

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from email_router.core.fetched import Listed, Page, Position
-from email_router.core.mailbox import AfterDelivery, Direction, Mailbox, Profile, Security
+from email_router.core.mailbox import AfterDelivery, Authentication, Direction, Mailbox, Profile, Security
 from email_router.core.ports import MailSource, Reach
+from email_router.edge.sources.ews import EwsSource
+from email_router.edge.sources.imap import ImapSource
 from email_router.edge.sources.pop3 import Pop3Source
 from tests.servers import DovecotServer
 from tests.simulators import pop3 as simulator
+from tests.simulators.ews.process import PASSWORD, EwsProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,10 +79,47 @@ def _simulator(request: pytest.FixtureRequest, *, pipelining: bool) -> House:
     return _pop3(place, request.getfixturevalue("authority").pem)
 
 
+def _imap(request: pytest.FixtureRequest, security: Security) -> House:
+    server: DovecotServer = request.getfixturevalue("dovecot")
+    box = Mailbox(address=f"box{next(_NUMBERS)}@contoso.example")
+    profile = Profile(
+        name="imap-in",
+        direction=Direction.INCOMING,
+        server="imap",
+        host="localhost",
+        port=server.imaps if security is Security.TLS else server.imap,
+        security=security,
+        ca_pem=request.getfixturevalue("authority").pem,
+    )
+    return House(
+        put=lambda raw: server.put(box.address, raw),
+        open=lambda: ImapSource(profile, box, server.password, Reach(loopback=True)),
+        count=lambda: server.count(box.address),
+    )
+
+
+def _ews(request: pytest.FixtureRequest, authentication: Authentication, access: str) -> House:
+    server: EwsProcess = request.getfixturevalue("ews_server")
+    box = Mailbox(address=f"box{next(_NUMBERS)}@contoso.example")
+    server.control("mailbox", {"address": box.address})
+    named = {} if access != "own" else {"username": ""}
+    profile = server.profile(authentication=authentication, access=access, **named)
+    return House(
+        put=lambda raw: server.put(box.address, raw),
+        open=lambda: EwsSource(profile, box, PASSWORD, Reach(loopback=True)),
+        count=lambda: len(server.messages(box.address, "inbox")),
+    )
+
+
 HOUSES: dict[str, Callable[[pytest.FixtureRequest], House]] = {
+    "ews, NTLM, impersonation": lambda request: _ews(request, Authentication.WINDOWS, "impersonation"),
+    "ews, basic, delegate": lambda request: _ews(request, Authentication.CLEAR_TEXT, "delegate"),
+    "ews, basic, own": lambda request: _ews(request, Authentication.CLEAR_TEXT, "own"),
     "pop3, Dovecot, TLS": lambda request: _dovecot(request, Security.TLS),
     "pop3, Dovecot, STARTTLS": lambda request: _dovecot(request, Security.STARTTLS),
     "pop3, simulator": lambda request: _simulator(request, pipelining=True),
+    "imap, Dovecot, TLS": lambda request: _imap(request, Security.TLS),
+    "imap, Dovecot, STARTTLS": lambda request: _imap(request, Security.STARTTLS),
     "pop3, simulator without pipelining": lambda request: _simulator(request, pipelining=False),
 }
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from email_router.core.activity import EmailStatus, Record
+from email_router.core.alerts import Alert
 from email_router.core.errors import ConfigurationError, StaleWorker
 from email_router.core.fetched import Position
 from email_router.core.ledger import (
     Answer,
+    Counted,
     KnownEmail,
     Link,
     LinkKind,
@@ -416,8 +418,8 @@ class TestLedger:
 
     def test_users_get_numbers_from_one_and_counters_of_their_own(self, stores: Stores) -> None:
         assert [stores.ledger.user_number(user) for user in (ANN, SALES, ANN.casefold())] == [1, 2, 1]
-        assert [stores.ledger.next_counts(ANN, 3), stores.ledger.next_counts(SALES, 1)] == [0, 0]
-        assert stores.ledger.next_counts(ANN.casefold(), 2) == 3
+        assert [stores.ledger.next_counts(user, 3) for user in (ANN, SALES)] == [Counted(0), Counted(0)]
+        assert stores.ledger.next_counts(ANN.casefold(), 2) == Counted(3)
 
 
 def entry(name: str, at: datetime = NOW) -> Quarantined:
@@ -726,3 +728,23 @@ class TestQueues:
 
     def test_no_work_is_no_call(self, stores: Stores) -> None:
         assert (stores.queues.put_mailboxes([]), stores.queues.put_outgoing([])) == (0, 0)
+
+
+class TestAlerts:
+    def test_one_alert_a_trouble_stays_open_until_it_is_settled(self, stores: Stores) -> None:
+        first = Alert(kind="token_digits", about=ANN, text="grown", mend="none", at=NOW)
+        other = replace(first, about=SALES, at=later(1))
+        for alert in (first, replace(first, text="again", at=later(9)), other):
+            stores.alerts.raise_alert(alert)
+
+        assert stores.alerts.all() == [other, first]
+        assert (stores.alerts.settle(first.id), stores.alerts.settle(first.id)) == (True, False)
+        assert stores.alerts.all() == [other]
+
+    def test_a_counter_s_digits_grow_and_never_shrink(self, stores: Stores) -> None:
+        stores.ledger.next_counts(ANN, 1)
+        stores.ledger.grow_digits(ANN, 5)
+        stores.ledger.grow_digits(ANN.casefold(), 4)
+
+        assert stores.ledger.next_counts(ANN, 1) == Counted(1, 5)
+        assert stores.ledger.next_counts(SALES, 1) == Counted(0)

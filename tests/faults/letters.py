@@ -9,9 +9,11 @@ from email_router.core.activity import EmailActivity, EmailStatus, Party, Role, 
 from email_router.core.ledger import KnownEmail
 from email_router.core.mailbox import Direction
 from email_router.core.sending import SendOutcome, SendResult
-from tests.faults.postroom import Postroom, Scene
+from email_router.core.settings import Tracking
+from tests.faults.postroom import CountingDrafts, Postroom, Scene
 from tests.flows.house import NOW, SALES
 from tests.flows.office import Office
+from tests.memory.sender import Lost
 
 _SES = SendResult(outcome=SendOutcome.ACCEPTED, evidence="ok", provider_id="ses-1")
 _LATER = SendResult(outcome=SendOutcome.DEFERRED, evidence="451 later")
@@ -29,6 +31,15 @@ def _one(*answers: SendResult, server: str = "smtp", **fields: object) -> Postro
 def _told_of(event: dict[str, object], answer: SendResult) -> Postroom:
     office = _one(answer, server="ses")
     office.tells = dict(event)
+    return office
+
+
+def _drafted(*losing: Lost) -> Postroom:
+    """An e-mail by a sender that drafts, whose first sends have no answer."""
+    office = Postroom("exchange-online")
+    office.write()
+    assert isinstance(office.counting, CountingDrafts)
+    office.counting.losing = list(losing)
     return office
 
 
@@ -51,6 +62,16 @@ def _late_answer() -> Postroom:
     office.crm.activities["p1"] = replace(office.crm.activities["p1"], received=NOW - timedelta(days=365))
     taken = KnownEmail(activity="other", at=NOW, token="CRM:0009009")
     office.ledger.reserve_token("CRM:0009009", taken, NOW - timedelta(days=90))
+    return office
+
+
+def _came_round() -> Postroom:
+    """A user's counter has one digit, and every token of it stands for a live conversation."""
+    office = Postroom(tracking=Tracking(counter_digits=1))
+    office.write()
+    for count in range(10):
+        token = f"CRM:0001{count}"
+        office.ledger.reserve_token(token, KnownEmail(activity=f"other{count}", at=NOW, token=token), NOW)
     return office
 
 
@@ -101,6 +122,7 @@ LETTERS = (
     Scene("an e-mail", _one),
     Scene("an answer", _answer),
     Scene("an answer after a year", _late_answer),
+    Scene("an e-mail of a user whose tokens are all in use", _came_round, same=False),
     Scene("an e-mail with an attachment", _attached),
     Scene("an e-mail that is put off, then sent", lambda: _one(_LATER), (*_SENT, due_again, Postroom.carry_out_all)),
     Scene("an e-mail that is refused for good", lambda: _one(_REFUSED)),
@@ -111,6 +133,13 @@ LETTERS = (
         "an e-mail by SES whose delivery settles it",
         lambda: _told_of(_ARRIVES, _UNKNOWN),
         (*_SENT, Postroom.take_in_events),
+    ),
+    Scene("an e-mail that is drafted first", _drafted),
+    Scene("one that left without an answer", lambda: _drafted(Lost.LEFT), (*_SENT, due_again, Postroom.carry_out_all)),
+    Scene(
+        "one that stayed a draft without an answer",
+        lambda: _drafted(Lost.STAYED, Lost.LEFT),
+        (*_SENT, due_again, Postroom.carry_out_all),
     ),
     Scene("three e-mails, one without an address", _three),
     Scene("two new conversations of one user", _two_of_a_user),

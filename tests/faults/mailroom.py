@@ -45,7 +45,7 @@ class Mailroom(House):
         plain, seam = super().incoming(), self.seam
         if seam is None:
             return plain
-        names = ("states", "ledger", "quarantine", "crm", "outgoing", "blobs", "queues")
+        names = ("states", "ledger", "quarantine", "crm", "outgoing", "blobs", "queues", "alerts")
         behind = {name: seam.port(name, getattr(plain, name)) for name in names}
 
         def opened(profile: Profile, mailbox: Mailbox) -> Any:
@@ -171,6 +171,8 @@ def account(house: Mailroom, came: dict[str, list[bytes | None]]) -> dict[str, o
     traces = house.traces()
     return {
         "activities": {one.id: (one.subject, one.flags, one.status.value) for one in house.crm.activities.values()},
+        "people": [one.record for one in house.crm.records()],
+        "parties": {one.id: one.parties for one in house.crm.activities.values()},
         "threads": {one.id: (one.correlated, one.tracking_token) for one in house.crm.activities.values()},
         "receipts": {place: (one.outcome.value, one.activity) for place, one in sorted(house.ledger.notes.items())},
         "fates": sorted((one.receiving or one.mailbox, one.source_id, one.outcome.value) for one in traces),

@@ -10,7 +10,7 @@ from email_router.core.activity import EmailActivity, EmailStatus
 from email_router.core.errors import MessageRefused
 from email_router.core.fetched import Fetched, Listed, Page, Position, Wrapper
 from email_router.core.ledger import Delivered, Delivery, KnownEmail, Link, LinkKind
-from email_router.core.mailbox import Accept, AfterDelivery, Direction, Mailbox, MailboxKind
+from email_router.core.mailbox import Accept, AfterDelivery, CreateSender, Direction, Mailbox, MailboxKind
 from email_router.core.message import Message
 from email_router.core.ports import Lease
 from email_router.core.sending import OutgoingState
@@ -339,6 +339,22 @@ def _being_served() -> Mailroom:
     return house
 
 
+def _strangers() -> Mailroom:
+    """Two mails of one stranger, one of them in two mailboxes that make records of strangers; and one of another stranger."""
+    both = mail(2, to=f"{SALES}, {ANN}")
+    house = _deleting(mail(1), both, mail(3, sender="Zoe <zoe@new.example>"))
+    boxes = {
+        SALES: {"create_sender": CreateSender.CONTACT, "owner": ANN},
+        ANN: {"create_sender": CreateSender.CONTACT, "accept": Accept.ALL},
+    }
+    house.configuration = replace(
+        house.configuration,
+        mailboxes=tuple(replace(box, **boxes[box.address]) for box in house.configuration.mailboxes),  # type: ignore[arg-type]  # fields by name
+    )
+    house.sources[ANN].put(both)
+    return house
+
+
 _AGAIN = (serve(),) + (later(400), serve()) * 4
 
 _MEET = frozenset({Fault.DOUBLED, Fault.OVERTAKEN})
@@ -398,5 +414,6 @@ SCENES = (
         spared=_MEET,
     ),
     Scene("a source that deletes page by page", _collecting, (serve(),)),
+    Scene("senders whom nobody knows", _strangers, (serve(), serve(ANN))),
     Scene("passes that run out of time", _slow, (serve(), serve(), serve())),
 )

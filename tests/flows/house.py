@@ -24,6 +24,7 @@ from tests.fakes import (
     MemoryQueues,
     MemoryStates,
 )
+from tests.memory.alerts import MemoryAlerts
 from tests.memory.source import MemorySource
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -62,6 +63,7 @@ class House:
         self.crm = MemoryCrm(self.ledger, self.states)
         self.quarantine = MemoryQuarantine(self.states)
         self.outgoing = MemoryOutgoingStates()
+        self.alerts = MemoryAlerts()
         self.queues = MemoryQueues()
         self.sources = {SALES: MemorySource(*messages), ANN: MemorySource()}
         self.profile = Profile(name="in", direction=Direction.INCOMING, server="memory")
@@ -112,6 +114,7 @@ class House:
             quarantine=self.quarantine,
             crm=self.crm,
             outgoing=self.outgoing,
+            alerts=self.alerts,
             blobs=self.blobs,
             queues=self.queues,
             open_source=self._open,

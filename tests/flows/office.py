@@ -16,6 +16,7 @@ from email_router.core.work import DeliveryEvent, OutgoingWork
 from tests.fakes import (
     CountingMeters,
     FixedClock,
+    MemoryAlerts,
     MemoryBlobs,
     MemoryCrm,
     MemoryLedger,
@@ -36,6 +37,7 @@ class Office:
         self.clock = FixedClock(NOW)
         self.meters = CountingMeters()
         self.blobs = MemoryBlobs()
+        self.alerts = MemoryAlerts()
         self.ledger = MemoryLedger(MemoryStates())
         self.crm = MemoryCrm(self.ledger)
         self.outgoing = MemoryOutgoingStates()
@@ -76,6 +78,7 @@ class Office:
             clock=self.clock,
             meters=self.meters,
             ledger=self.ledger,
+            alerts=self.alerts,
             crm=self.crm,
             outgoing=self.outgoing,
             blobs=self.blobs,
@@ -111,6 +114,11 @@ class Office:
         )
         road = self.road()
         recorder = RecordDelivery(
-            clock=self.clock, meters=self.meters, ledger=road.ledger, crm=road.crm, outgoing=road.outgoing
+            clock=self.clock,
+            meters=self.meters,
+            ledger=road.ledger,
+            crm=road.crm,
+            outgoing=road.outgoing,
+            tracking=self.configuration.tracking,
         )
         return recorder.record(replace(event, **fields))  # type: ignore[arg-type]  # fields by name

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from email_router.core.activity import EmailActivity, EmailStatus, Record, Role
+from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record, Role
+from email_router.core.errors import ConfigurationError
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.ports import Lease
-from email_router.edge.crm.builtin_records import ORDER, AddressedRecord
+from email_router.edge.crm.builtin_records import ORDER, AddressedRecord, record_of_row
 from tests.memory.ledger import MemoryLedger
 from tests.memory.states import MemoryStates
+
+Ident = tuple[str, str]
 
 _WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
 _TO_COLLECT = (*_WAITING, EmailStatus.SENDING)
@@ -25,26 +28,58 @@ class MemoryCrm:
         self._ledger = ledger or MemoryLedger(states)
         self._states = states or self._ledger.states
         self.activities: dict[str, EmailActivity] = {}
-        self._records: dict[str, list[Record]] = {}
+        self._records: dict[Ident, Record] = {}
+        self._addresses: dict[str, list[Ident]] = {}
+        self._inactive: set[Ident] = set()
+        self._masters: dict[Ident, Ident] = {}
         self._due: dict[str, datetime] = {}
 
     def add_record(self, address: str, record: Record) -> None:
         """Let the address resolve to this record too."""
-        known = [
-            known
-            for known in self._records.get(address.casefold(), [])
-            if (known.kind, known.id) != (record.kind, record.id)
-        ]
-        self._records[address.casefold()] = sorted([*known, record], key=lambda one: ORDER.index(one.kind))
+        ident = (record.kind, record.id)
+        self._records[ident] = record
+        known = self._addresses.setdefault(address.casefold(), [])
+        if ident not in known and ident not in self._masters:
+            known.append(ident)
 
     def resolve(self, addresses: Sequence[str]) -> Mapping[str, tuple[Record, ...]]:
-        """Return the records of each address."""
+        """Return the active records of each address."""
         wanted = {address.casefold() for address in addresses}
-        return {address: tuple(self._records[address]) for address in wanted if address in self._records}
+        return {address: active for address in wanted if (active := self._active(address))}
 
-    def regarding(self, activities: Sequence[str]) -> Mapping[str, Record | None]:
-        """Return what each of these e-mails is about."""
-        return {one: self.activities[one].regarding for one in activities if one in self.activities}
+    def about(self, activities: Sequence[str]) -> Mapping[str, About]:
+        """Return what each of these e-mails is about, as its record is now, and who owns it."""
+        return {one: self._about(self.activities[one]) for one in activities if one in self.activities}
+
+    def create_people(self, people: Sequence[NewPerson]) -> Mapping[str, tuple[Record, ...]]:
+        """Make a record for each address that no record has."""
+        for one in people:
+            if not self._addresses.get(one.address.casefold()):
+                made = record_of_row("contoso", one.kind, one.address, one.name, one.owner)
+                self.add_record(made.address, made.record)
+        return self.resolve([one.address for one in people])
+
+    def merge(self, loser: str, winner: str) -> tuple[Record, Record]:
+        """Merge a record into another, both named by id."""
+        low, high = self._named(loser), self._end(self._named(winner))
+        if self._masters.get(low) and self._end(low) == high:
+            return self._records[low], self._records[high]
+        if self._masters.get(low) or low == high or low[0] != high[0] or high in self._inactive:
+            raise ConfigurationError(f"{loser} cannot be merged into {winner}")
+        if low[0] not in ("contact", "account", "lead") or self._depth(low) == 10:
+            raise ConfigurationError(f"{loser} cannot be merged into {winner}")
+        self._masters[low] = high
+        for address, known in self._addresses.items():
+            self._addresses[address] = list(dict.fromkeys(high if one == low else one for one in known))
+        return self._records[low], self._records[high]
+
+    def deactivate(self, record: str) -> Record:
+        """Let a record answer for no address any more."""
+        return self._unmerged(record, self._inactive.add)
+
+    def activate(self, record: str) -> Record:
+        """Let a record answer for its addresses again."""
+        return self._unmerged(record, self._inactive.discard)
 
     def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
         """Create the activities, each exactly once."""
@@ -128,7 +163,44 @@ class MemoryCrm:
         given = list(rows)
         for row in given:
             self.add_record(row.address, row.record)
-        return len(given)
+        return len({(row.record.kind, row.record.id) for row in given})
+
+    def records(self) -> Iterator[AddressedRecord]:
+        """Yield all records that an address leads to, by kind and id."""
+        by_ident = {ident: address for address, known in self._addresses.items() for ident in known}
+        yield from (AddressedRecord(by_ident[ident], self._records[ident]) for ident in sorted(by_ident))
+
+    def _active(self, address: str) -> tuple[Record, ...]:
+        found = [self._records[one] for one in self._addresses.get(address, []) if one not in self._inactive]
+        return tuple(sorted(found, key=lambda one: (ORDER.index(one.kind), one.id)))
+
+    def _about(self, email: EmailActivity) -> About:
+        if email.regarding is None:
+            return About(None, email.owner)
+        ident = (email.regarding.kind, email.regarding.id)
+        end = self._end(ident)
+        return About(email.regarding if end == ident else self._records[end], email.owner, end in self._inactive)
+
+    def _end(self, ident: Ident) -> Ident:
+        while ident in self._masters:
+            ident = self._masters[ident]
+        return ident
+
+    def _depth(self, ident: Ident) -> int:
+        return max((1 + self._depth(low) for low, high in self._masters.items() if high == ident), default=0)
+
+    def _named(self, name: str) -> Ident:
+        found = [ident for ident in self._records if ident[1] == name]
+        if len(found) != 1:
+            raise ConfigurationError(f"{name}: no such record")
+        return found[0]
+
+    def _unmerged(self, name: str, change: Callable[[Ident], None]) -> Record:
+        ident = self._named(name)
+        if ident in self._masters:
+            raise ConfigurationError(f"{name} was merged")
+        change(ident)
+        return self._records[ident]
 
     def _deliver(self, delivery: Delivery) -> Delivered:
         key = delivery.claim.key

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from email_router.core.ledger import (
     Claim,
+    Counted,
     Delivery,
     Found,
     KnownEmail,
@@ -35,6 +36,7 @@ class MemoryLedger:
         self._subjects: dict[str, dict[str, KnownEmail]] = {}
         self._numbers: dict[str, int] = {}
         self._counts: dict[str, int] = {}
+        self._digits: dict[str, int] = {}
 
     def find(self, wanted: Wanted) -> Found:
         """Answer all questions of a page."""
@@ -81,11 +83,15 @@ class MemoryLedger:
         """Return the user's number."""
         return self._numbers.setdefault(user.casefold(), len(self._numbers) + 1)
 
-    def next_counts(self, user: str, count: int) -> int:
-        """Add to the user's counter; return its value before."""
+    def next_counts(self, user: str, count: int) -> Counted:
+        """Add to the user's counter; return its value before, and its digits."""
         before = self._counts.get(user.casefold(), 0)
         self._counts[user.casefold()] = before + count
-        return before
+        return Counted(before, self._digits.get(user.casefold(), 0))
+
+    def grow_digits(self, user: str, digits: int) -> None:
+        """Let the user's counter have so many digits from now on."""
+        self._digits[user.casefold()] = max(digits, self._digits.get(user.casefold(), 0))
 
     def claim(self, key: str) -> Claim | None:
         """Return the claim of a message key."""

@@ -60,6 +60,14 @@ class MemoryOutgoingStates:
         self._note(settled, HistoryEntry(now, status, evidence))
         return True
 
+    def keep_draft(self, state: OutgoingState, draft: str) -> bool:
+        """Keep the draft's id, unless the state has moved on."""
+        stands = self._states.get(state.activity)
+        if stands is None or stands.token != state.token:
+            return False
+        self._states[state.activity] = replace(stands, draft=draft)
+        return True
+
     def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
         """Note what was learned afterwards."""
         state = self._states.get(activity)

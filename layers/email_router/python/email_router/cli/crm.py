@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from email_router.cli.backend import opened_for_change
+from email_router.cli.crm_rows import read_rows
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import console, print_json, tell
+from email_router.cli.shapes import named_record
+from email_router.core.activity import Record
 from email_router.core.errors import ConfigurationError
 
 commands = typer.Typer(help="Records of the built-in CRM.", no_args_is_help=True)
-HEADER = ["kind", "address", "name", "owner"]
-KINDS = ("contact", "lead", "account", "user", "queue")
+Named = Annotated[str, typer.Argument(metavar="RECORD", help="The record's id, or kind:address as it was imported.")]
 
 
 @commands.command("import")
 def imported(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8 with the header kind,address,name,owner.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="UTF-8 with the header kind,address,name,owner and perhaps id.")
+    ],
     *,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",
     organisation: Organisation = "",
 ) -> None:
-    """Import contacts, leads, accounts, users and queues.  Repeatable: a record is known by kind and address."""
+    """Import contacts, leads, accounts, users and queues.  Repeatable: a record is known by its id, else by kind and address."""
     try:
         text = file.read_text("utf-8-sig")
     except OSError as failure:
@@ -45,26 +48,54 @@ def imported(
         console().print(f"{count} records imported", markup=False)
 
 
-def read_rows(text: str, name: str) -> list[tuple[str, str, str, str]]:
-    """Return the rows of a CSV text: kind, address, name, owner.  Raises ConfigurationError that tells every wrong line."""
-    reader = csv.reader(text.splitlines(), strict=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
-    except csv.Error as broken:
-        raise ConfigurationError(f"{name}, line {reader.line_num}: is not valid CSV: {broken}") from broken
-    if not lines or [cell.lower() for cell in lines[0][1]] != HEADER:
-        raise ConfigurationError(f"{name}, line 1: expected the header {','.join(HEADER)}")
-    wrong = [f"{name}, line {number}: {problem}" for number, cells in lines[1:] if (problem := _wrong(cells))]
-    if wrong:
-        raise ConfigurationError("\n".join(wrong))
-    return [(kind.lower(), address, called, owner) for _, (kind, address, called, owner) in lines[1:]]
+@commands.command()
+def merge(
+    loser: Annotated[str, typer.Argument(metavar="LOSER", help="The record that goes: its id, or kind:address.")],
+    winner: Annotated[str, typer.Argument(metavar="WINNER", help="The record that stays: its id, or kind:address.")],
+    *,
+    json: Json = False,
+    state: State = STATE,
+    stack: Stack = "",
+    organisation: Organisation = "",
+) -> None:
+    """Merge a contact, account or lead into another: its addresses and its conversations are the other's from now on."""
+    with opened_for_change(state, stack) as backend:
+        merged, into = backend.organisation(organisation).crm.merge(loser, winner)
+        backend.save()
+    if json:
+        print_json({"merged": named_record(merged), "into": named_record(into)})
+    else:
+        console().print(f"{_words(merged)} is merged into {_words(into)}", markup=False)
 
 
-def _wrong(cells: list[str]) -> str:
-    if len(cells) != len(HEADER):
-        return f"expected {len(HEADER)} values ({','.join(HEADER)}), found {len(cells)}"
-    if cells[0].lower() not in KINDS:
-        return f"kind is {cells[0]!r}; expected one of {', '.join(KINDS)}"
-    if cells[1].count("@") != 1:
-        return f"address is {cells[1]!r}; expected one e-mail address"
-    return ""
+@commands.command()
+def deactivate(
+    record: Named, *, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = ""
+) -> None:
+    """Let a record answer for no address any more; its conversations go on, and their e-mails say that it is inactive."""
+    with opened_for_change(state, stack) as backend:
+        changed = backend.organisation(organisation).crm.deactivate(record)
+        backend.save()
+    _tell(changed, "inactive", json=json)
+
+
+@commands.command()
+def activate(
+    record: Named, *, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = ""
+) -> None:
+    """Let a record answer for its addresses again."""
+    with opened_for_change(state, stack) as backend:
+        changed = backend.organisation(organisation).crm.activate(record)
+        backend.save()
+    _tell(changed, "active", json=json)
+
+
+def _tell(record: Record, now: str, *, json: bool) -> None:
+    if json:
+        print_json({"record": named_record(record), "state": now})
+    else:
+        console().print(f"{_words(record)} is {now}", markup=False)
+
+
+def _words(record: Record) -> str:
+    return f"{record.kind} {record.name or record.id}"

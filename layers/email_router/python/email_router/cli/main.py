@@ -11,6 +11,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from email_router.cli import crm, outgoing, undeliverable
+from email_router.cli.alerts import alerts
 from email_router.cli.counters import counters
 from email_router.cli.demo.command import demo
 from email_router.cli.emails import emails
@@ -23,6 +24,7 @@ from email_router.cli.publish import publish
 from email_router.cli.send import send
 from email_router.cli.show import show
 from email_router.cli.status import status
+from email_router.cli.what_if import what_if
 from email_router.core.errors import ConfigurationError, RouterError
 
 app = typer.Typer(
@@ -33,8 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, local, publish, show, status, emails, explain, send, inspect, counters):
+for command in (demo, local, publish, show, status, emails, explain, send, inspect, counters, alerts):
     app.command()(command)
+app.command(name="what-if")(what_if)
 app.add_typer(outgoing.commands, name="outgoing")
 app.add_typer(undeliverable.commands, name="undeliverable")
 app.add_typer(crm.commands, name="crm")

@@ -13,17 +13,17 @@ from email_router.core.activity import EmailActivity, Record, Role
 from email_router.core.dedupe import collision_key, message_key
 from email_router.core.flows import undeliverable
 from email_router.core.flows.incoming import activity_id
-from email_router.core.ledger import Quarantined, Trace
+from email_router.core.ledger import Quarantined, Receipt, Trace
 from email_router.core.mailbox import Direction
 from email_router.core.message import Address, Message
-from email_router.core.ports import BlobStore, Ledger, MailboxStates, OutgoingStates, Quarantine
+from email_router.core.ports import Alerts, BlobStore, Ledger, MailboxStates, OutgoingStates, Quarantine
 from email_router.core.settings import Configuration
 from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
 from email_router.wiring.build import CLOCK
 from email_router.wiring.services import Services
 
-Row = tuple[str, str, str, str]
-"""A line of the CSV of `crm import`: kind, address, name, owner's address."""
+Row = tuple[str, str, str, str] | tuple[str, str, str, str, str]
+"""A line of the CSV of `crm import`: kind, address, name, owner's address, and where it has one the record's id."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,6 +45,15 @@ class BuiltinRecords(Protocol):
 
     def resolve(self, addresses: Sequence[str]) -> Mapping[str, tuple[Record, ...]]:
         """Return the records of each address (case folded)."""
+
+    def merge(self, loser: str, winner: str) -> tuple[Record, Record]:
+        """Merge a record into another, each named by id or kind:address; return both.  Repeatable."""
+
+    def deactivate(self, record: str) -> Record:
+        """Let a record answer for no address any more; return it.  Repeatable."""
+
+    def activate(self, record: str) -> Record:
+        """Let a record answer for its addresses again; return it.  Repeatable."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,11 @@ class Place:
         return self.services.quarantine(self.name)
 
     @cached_property
+    def alerts(self) -> Alerts:
+        """What was raised for a person."""
+        return self.services.alerts(self.name)
+
+    @cached_property
     def states(self) -> MailboxStates:
         """How mailboxes stand."""
         return self.services.states(self.name)
@@ -99,24 +113,28 @@ class Place:
         """Create or change records; return how many."""
         return self.crm.import_records([record_of_row(self.name, *row) for row in rows])
 
-    def receipts(self, email: EmailActivity) -> list[str]:
-        """Return the mailboxes that hold a copy of an incoming e-mail, the first one's first."""
+    def copies(self, email: EmailActivity) -> list[Receipt]:
+        """Return the receipts of an incoming e-mail, the first mailbox's first."""
         if email.direction is not Direction.INCOMING:
             return []
-        found = [receipt.mailbox for key in self._keys(email) for receipt in self.ledger.receipts(key)]
-        return sorted(dict.fromkeys(found), key=lambda mailbox: (mailbox != email.mailbox, mailbox))
+        found = (receipt for key in self._keys(email) for receipt in self.ledger.receipts(key))
+        return sorted(found, key=lambda one: (one.mailbox != email.mailbox, one.mailbox))
 
-    def traces(self, wanted: str) -> Sequence[Trace]:
-        """Return the traces of a message, known by Message-ID (with or without <>), activity id or the source's id."""
+    def traces(self, wanted: str, *, everywhere: bool) -> Sequence[Trace]:
+        """Return the traces of a message, known by Message-ID (with or without <>) or activity id.
+
+        `everywhere` also reads the whole table, where nothing leads to it: for a source's id, or an activity that is gone.
+        """
         bare = wanted.strip().strip("<>")
         known = message_key(Message(size=0, message_id=f"<{bare}>"), "incoming")
         found = list(self.ledger.traces(known.key)) if known.has_id else []
-        if found:
+        email = self.crm.email(bare) if not found else None
+        if email is not None:
+            found = [one for key in self._keys(email) for one in self.ledger.traces(key)]
+        if found or not everywhere:
             return found
         names = {wanted, f"<{bare}>"}
-        return [
-            one for one in self.ledger.traces_since(_LONG_AGO) if names & {one.message_id, one.activity, one.source_id}
-        ]
+        return [one for one in self.all_traces if names & {one.message_id, one.activity, one.source_id}]
 
     def retry(self, entry: Quarantined) -> str:
         """Make a quarantined message due again; return the mailbox whose next pass tries it."""
@@ -127,10 +145,11 @@ class Place:
         key = message_key(_message_of(email), "incoming")
         candidates = [key.key, collision_key(key)]
         proven = [one for one in candidates if activity_id(self.name, one) == email.id]
-        return proven or [one.key for one in self._traces if one.activity == email.id]
+        return proven or [one.key for one in self.all_traces if one.activity == email.id]
 
     @cached_property
-    def _traces(self) -> Sequence[Trace]:
+    def all_traces(self) -> Sequence[Trace]:
+        """All traces that are kept, read once: the whole table."""
         return self.ledger.traces_since(_LONG_AGO)
 
 

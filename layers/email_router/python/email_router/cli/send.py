@@ -21,6 +21,7 @@ from email_router.core.errors import ConfigurationError, MessageRefused
 from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox import Direction
 from email_router.core.message import Attachment
+from email_router.core.parties import choose_sender, mailbox_owner_of
 from email_router.core.wire import mail_address
 
 Addresses = Annotated[list[str] | None, typer.Option(metavar="ADDRESS")]
@@ -37,6 +38,7 @@ def send(
     attach: Annotated[list[Path] | None, typer.Option("--attach", metavar="FILE")] = None,
     reply_to: Annotated[str, typer.Option("--reply-to", metavar="ACTIVITY", help="The e-mail that it answers.")] = "",
     *,
+    automatic: Annotated[bool, typer.Option("--automatic", help="Mark it as written by a machine (RFC 3834).")] = False,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",
@@ -50,6 +52,7 @@ def send(
         sys.stdin.read() if text == "-" else text,
         html,
         tuple(_read(path) for path in attach or []),
+        automatic,
     )
     with opened_for_change(state, stack) as backend:
         email = write(backend.organisation(organisation), letter, reply_to)
@@ -70,6 +73,7 @@ class Letter:
     text: str = ""
     html: str = ""
     files: tuple[Attachment, ...] = ()
+    automatic: bool = False
 
 
 def _check_addresses(letter: Letter) -> None:
@@ -94,14 +98,10 @@ def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
     _check_addresses(letter)
     known = place.crm.resolve([address for addresses in letter.people.values() for address in addresses])
     parties = tuple(
-        Party(
-            role,
-            address,
-            next((one.name for one in known.get(address.casefold(), ())), ""),
-            next(iter(known.get(address.casefold(), ())), None),
-        )
+        Party(role, address, record.name if record else "", record)
         for role, addresses in letter.people.items()
         for address in addresses
+        for record in [choose_sender(known.get(address.casefold(), ()), mailbox_owner_of(mailbox))]
     )
     email = EmailActivity(
         id=new_activity_id(),
@@ -115,6 +115,7 @@ def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
         attachments=tuple(stored(file) for file in letter.files),
         owner=mailbox.owner or mailbox.address,
         mailbox=mailbox.key,
+        automatic=letter.automatic,
     )
     email = _answering(place, email, reply_to) if reply_to else email
     for file in letter.files:

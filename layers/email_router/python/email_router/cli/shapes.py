@@ -17,8 +17,11 @@ def instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
-def email_shape(email: EmailActivity, receipts: Sequence[str]) -> Json:
-    """Return one e-mail activity as `emails --json` prints it; `receipts` are the mailboxes that hold a copy."""
+def email_shape(email: EmailActivity, receipts: Sequence[str], flags: Sequence[str]) -> Json:
+    """Return one e-mail activity as `emails --json` prints it.
+
+    `receipts` are the mailboxes that hold a copy, `flags` what a reader should know.
+    """
     return {
         "activity": email.id,
         "direction": email.direction.value,
@@ -38,6 +41,7 @@ def email_shape(email: EmailActivity, receipts: Sequence[str]) -> Json:
         "html": email.html,
         "attachments": [_attachment(one) for one in email.attachments],
         "receipts": list(receipts),
+        "flags": list(flags),
     }
 
 

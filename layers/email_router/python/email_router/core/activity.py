@@ -54,6 +54,29 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What an e-mail is about, and who owns it (an address, or empty).
+
+    `regarding` is the record as it is now: of a merged one, the record that it was merged into.  `inactive` tells that this one has been
+    deactivated (a contact that left, a case that is resolved); it is copied to the e-mails that follow all the same.
+    """
+
+    regarding: Record | None = None
+    owner: str = ""
+    inactive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Somebody who wrote and whom the CRM does not know: the record that is to be made of him (kind contact or lead)."""
+
+    address: str
+    kind: str
+    name: str
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
     """One address of an e-mail, with the record it was resolved to, or None (an unresolved party)."""
 
@@ -78,7 +101,10 @@ class StoredAttachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailActivity:
-    """One e-mail activity.  Instants are UTC.  `raw` is the blob key of the original bytes where they are kept."""
+    """One e-mail activity.  Instants are UTC.  `raw` is the blob key of the original bytes where they are kept.
+
+    `automatic` tells that a machine wrote it: of one that came in what its header says, of one to be sent what the CRM says.
+    """
 
     id: str
     direction: Direction
@@ -109,6 +135,16 @@ class EmailActivity:
     reason: str | None = None
     attempts: int = 0
     due: datetime | None = None
+    automatic: bool = False
+
+    @property
+    def parent(self) -> str | None:
+        """The e-mail that this one answers (email.parentactivityid): set by In-Reply-To and conversation index only.
+
+        `correlated` (email.correlatedactivityid) is set by every rule (Power Platform: message filtering and correlation).
+        """
+        certain = {CorrelationMethod.IN_REPLY_TO, CorrelationMethod.CONVERSATION_INDEX}
+        return self.correlated if self.correlation_method in certain else None
 
     def addresses(self, *roles: Role) -> tuple[str, ...]:
         """Return the addresses of the parties in these roles, in order (all roles when none is named)."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from email_router.core.activity import EmailActivity, Record
+from email_router.core.fetched import Wrapper
 
 
 class Outcome(StrEnum):
@@ -63,6 +64,79 @@ class Answer:
     evidence: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A user's message counter: its value before numbers were added, and how many digits it has grown to (0: as configured)."""
+
+    before: int
+    digits: int = 0
+
+
+class LinkKind(StrEnum):
+    """By what an e-mail of a conversation can be found."""
+
+    MESSAGE_ID = "message_id"
+    TOKEN = "token"  # noqa: S105 - a tracking token, not a secret
+    THREAD = "thread"
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """An e-mail that a matching rule found by a value, as it was known then.
+
+    `common` says who of the message took part in it: places in the list of From, To, Cc and Bcc.  `at` is microseconds since 1970.
+    """
+
+    kind: LinkKind
+    value: str
+    activity: str
+    at: int
+    token: str | None = None
+    topic: str = ""
+    words: frozenset[str] = frozenset()
+    common: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the questions looked at beside the header fields, so that they can be asked again: of the message, and of the stores then.
+
+    `kinds` are the sender's records, `own`, `reported` and `quoted` activities that the router sent (see core/case.py), `claimed` tells that
+    another mailbox had made the message an activity, and `continues` names activity, method and rule where that one's match counted.
+    """
+
+    received: datetime | None = None
+    size: int = 0
+    complete: bool = True
+    wrapper: Wrapper | None = None
+    date: datetime | None = None
+    author: str = ""
+    sender: str = ""
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    delivered_to: tuple[str, ...] = ()
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    automatic: bool = False
+    bulk: bool = False
+    unreadable: bool = False
+    defects: tuple[str, ...] = ()
+    report: str = ""
+    report_recipients: int = 0
+    report_of: str = ""
+    kinds: tuple[str, ...] = ()
+    own: str = ""
+    reported: str = ""
+    quoted: str = ""
+    quick: int = 0
+    claimed: bool = False
+    receipt: Receipt | None = None
+    finds: tuple[Find, ...] = ()
+    continues: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything asked of one message in one mailbox, kept 90 days (and the headers it rests on)."""
@@ -87,20 +161,13 @@ class Trace:
     copy: str = ""
     receiving: str = ""
     """The mailbox that it was fetched from: `mailbox` itself, or the forward mailbox."""
+    facts: Facts | None = None
+    """None in a trace that was written before facts were kept: its questions cannot be asked again."""
 
 
 def source_mark(source_id: str) -> str:
     """Return 12 hexadecimal digits that stand for a source's id of a message."""
     return hashlib.sha256(source_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-class LinkKind(StrEnum):
-    """By what an e-mail of a conversation can be found."""
-
-    MESSAGE_ID = "message_id"
-    TOKEN = "token"  # noqa: S105 - a tracking token, not a secret
-    THREAD = "thread"
-    SUBJECT = "subject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ class Profile:
     `server` is one of exchange-online, exchange, pop3, imap (incoming) or ses, smtp, exchange-online, exchange (outgoing).  Intervals are
     seconds, sizes bytes.  `ca_pem` is the text of a private CA bundle, empty for the public ones.  `secret` names the secret that holds the
     password, client secret or certificate; empty when none is needed.  `authserv_id` is the one whose Authentication-Results count.
+    `folders` are those that are read; none named means the inbox.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Profile:
     endpoint: str = ""
     authority: str = ""
     authserv_id: str = ""
+    folders: tuple[str, ...] = ()
     concurrency: int = 1
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from email_router.core.activity import EmailActivity, EmailStatus, Record
+from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record
+from email_router.core.alerts import Alert
 from email_router.core.fetched import Fetched, Listed, Page, Position
 from email_router.core.ledger import (
     Claim,
+    Counted,
     Delivered,
     Delivery,
     Found,
@@ -97,6 +99,19 @@ class MailSender(Protocol):
 
     def close(self) -> None:
         """End the session politely; never raises."""
+
+
+class DraftingSender(MailSender, Protocol):
+    """A way out where the mail lies as a draft before it is sent: one draft for each e-mail for ever, so that it leaves once.
+
+    Sending a draft again finds what became of it: it has left, or it still lies there and is sent.
+    """
+
+    def draft(self, envelope: Envelope, composed: bytes) -> str:
+        """Make the draft and return its id, to be kept before it is sent; drafts of earlier attempts that nobody kept are removed.
+
+        Nothing is sent.  Raises MessageRefused where the provider takes no such mail, TryLater, MailboxBlocked.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,8 +231,11 @@ class Ledger(Protocol):
     def user_number(self, user: str) -> int:
         """Return the user's number, allocating the next one at first use (1, 2, ...)."""
 
-    def next_counts(self, user: str, count: int) -> int:
-        """Add `count` to the user's message counter; return its value before."""
+    def next_counts(self, user: str, count: int) -> Counted:
+        """Add `count` to the user's message counter; return its value before, and its digits."""
+
+    def grow_digits(self, user: str, digits: int) -> None:
+        """Let the user's counter have so many digits from now on; never fewer than it has grown to.  Repeatable."""
 
     def claim(self, key: str) -> Claim | None:
         """Return the claim of a message key, or None."""
@@ -248,14 +266,42 @@ class Quarantine(Protocol):
         """Remove one, once it is settled."""
 
 
+class Alerts(Protocol):
+    """What was raised in one organisation for a person to see to, and is not settled yet."""
+
+    def raise_alert(self, alert: Alert) -> None:
+        """Keep the alert; one of the same kind about the same that is open already stays as it is.  Repeatable."""
+
+    def all(self) -> Sequence[Alert]:
+        """Return the open alerts, newest first."""
+
+    def settle(self, alert_id: str) -> bool:
+        """Remove the alert; False when none of this id is open."""
+
+
 class Crm(Protocol):
     """Where one organisation keeps its e-mail activities and the records they are about."""
 
     def resolve(self, addresses: Sequence[str]) -> Mapping[str, tuple[Record, ...]]:
-        """Return the active records of each address (case folded), in the documented order; unknown addresses are absent."""
+        """Return the active records of each address (case folded), in the documented order; unknown addresses are absent.
 
-    def regarding(self, activities: Sequence[str]) -> Mapping[str, Record | None]:
-        """Return what each of these e-mails is about; an e-mail that no longer exists is absent."""
+        Records that were deactivated or merged into others are not among them (ResolveForInactiveEntities is false).  Of an address that
+        more than 100 have, at least 101 are returned: they stand for nobody.
+        """
+
+    def about(self, activities: Sequence[str]) -> Mapping[str, About]:
+        """Return what each of these e-mails is about and who owns it; an e-mail that no longer exists is absent.
+
+        A record that was merged into another is answered by that one; one that is inactive is answered and said to be so.
+        """
+
+    def create_people(self, people: Sequence[NewPerson]) -> Mapping[str, tuple[Record, ...]]:
+        """Make a record for each address (case folded) that no record has, active or not; return the active records of all of them.
+
+        Exactly once however often and by however many it is called: the first makes the record, the others find it, also within one
+        call.  An address is absent when it has inactive records only, or when the CRM makes none.  Raises TryLater (shared) when the
+        store is away.
+        """
 
     def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
         """Create the activities, each exactly once with its claim, receipt, links and trace; answer in the same order.
@@ -312,6 +358,9 @@ class OutgoingStates(Protocol):
         provider_id: str | None = None,
     ) -> bool:
         """Turn sending into what became of it, on condition of the fencing token; False when the token has moved on."""
+
+    def keep_draft(self, state: OutgoingState, draft: str) -> bool:
+        """Keep the id of the draft that the provider holds; False when the fencing token has moved on."""
 
     def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
         """Note what was learned afterwards (a bounce, a delivery): failed wins over sent; False when nothing changed."""

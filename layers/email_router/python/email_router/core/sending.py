@@ -11,12 +11,18 @@ from email_router.core.activity import EmailStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Who sends to whom: the addresses of RFC 5321 MAIL and RCPT, and the e-mail activity they belong to."""
+    """Who sends to whom: the addresses of RFC 5321 MAIL and RCPT, and the e-mail activity they belong to.
+
+    `message_id` is ours, `attempt` the number of the attempt (1 = first), `draft` what a sender that drafts made for the e-mail before.
+    """
 
     organisation: str
     activity: str
     sender: str
     recipients: tuple[str, ...]
+    message_id: str = ""
+    attempt: int = 1
+    draft: str = ""
 
 
 class SendOutcome(StrEnum):
@@ -41,8 +47,9 @@ class RecipientResult:
 class SendResult:
     """What became of one send.
 
-    `evidence` holds the server's own words.  `provider_id` is the id that the provider gave in place of ours (without <>), or None.
-    UNKNOWN means that the line broke when the server may already have taken the mail: it is never sent again blindly.
+    `evidence` holds the server's own words.  `provider_id` is the id that the provider gave in place of ours, as answers bear it (Amazon
+    SES: its bare id), or None.  UNKNOWN means that the line broke when the server may already have taken the mail: it is never sent again
+    blindly; with `after` the sender can tell by then what became of it, when it is asked to send the same draft once more.
     """
 
     outcome: SendOutcome
@@ -66,7 +73,8 @@ class HistoryEntry:
 class OutgoingState:
     """Where one outgoing e-mail stands: composed once (`blob` holds the bytes), claimed by conditional write for each attempt.
 
-    `token` is the fencing token of the attempt, `tracking_token` the one in the subject, `provider_id` the provider's id after acceptance.
+    `token` is the fencing token of the attempt, `tracking_token` the one in the subject, `provider_id` the provider's id after acceptance,
+    `draft` the id of the draft at the provider: one for ever.
     """
 
     activity: str
@@ -84,4 +92,5 @@ class OutgoingState:
     due: datetime | None = None
     reason: str | None = None
     provider_id: str | None = None
+    draft: str = ""
     history: tuple[HistoryEntry, ...] = ()

@@ -25,7 +25,7 @@ class Adapters:
     def source(self, profile: Profile, mailbox: Mailbox) -> MailSource:
         """Open the mailbox's source.  What cannot be opened blocks this mailbox and no other."""
         try:
-            make = registry.adapter(registry.SOURCES, profile.server)
+            make = registry.adapter(registry.SOURCES, registry.kind_of(profile))
             source: MailSource = make(profile, mailbox, self._secret(profile), self.environment.reach)
             if mailbox.kind is MailboxKind.FORWARD:
                 source = registry.load(registry.FORWARD)(source, profile, parse)
@@ -36,7 +36,7 @@ class Adapters:
     def sender(self, profile: Profile, mailbox: Mailbox) -> MailSender:
         """Open the way out of the mailbox's e-mails."""
         try:
-            make = registry.adapter(registry.SENDERS, profile.server)
+            make = registry.adapter(registry.SENDERS, registry.kind_of(profile))
             secret = self._secret(profile)
             if profile.server == "ses":
                 settings = {"configuration_set": self.environment.ses_configuration_set}

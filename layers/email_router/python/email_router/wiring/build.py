@@ -126,6 +126,7 @@ def record_delivery(environment: Environment) -> Callable[[dict[str, Any]], str 
                 ledger=services.ledger(organisation),
                 crm=services.crm(configuration),
                 outgoing=services.outgoing(organisation),
+                tracking=configuration.tracking,
             ).record(said)
             if activity:
                 log.info("delivery event recorded", activity=activity, kind=said.kind)
@@ -147,6 +148,7 @@ def _incoming(services: Services, environment: Environment, configuration: Confi
         ledger=services.ledger(organisation),
         quarantine=services.quarantine(organisation),
         crm=services.crm(configuration),
+        alerts=services.alerts(organisation),
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),
         queues=services.queues,
@@ -164,6 +166,7 @@ def _outgoing(services: Services, environment: Environment, configuration: Confi
         clock=CLOCK,
         meters=counted,
         ledger=services.ledger(organisation),
+        alerts=services.alerts(organisation),
         crm=services.crm(configuration),
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from email_router.core.mailbox import AfterDelivery, Authentication, Direction, MailboxKind, Security
 from email_router.wiring import registry
+from email_router.wiring.configuration_exchange import EWS_ENDS, EWS_LAYER, protocol_problems
 from email_router.wiring.configuration_models import ConfigurationFile, MailboxTable, ProfileTable
 from email_router.wiring.configuration_problems import Problem
 
@@ -17,10 +18,13 @@ KINDS = {
     Direction.OUTGOING: frozenset({"ses", "smtp", "exchange-online", "exchange"}),
 }
 AUTHENTICATION = {
-    "pop3": frozenset({Authentication.CLEAR_TEXT}),
+    "pop3": frozenset({Authentication.CLEAR_TEXT, Authentication.OAUTH}),
+    "imap": frozenset({Authentication.CLEAR_TEXT, Authentication.OAUTH}),
     "smtp": frozenset({Authentication.CLEAR_TEXT, Authentication.ANONYMOUS}),
+    "exchange": frozenset({Authentication.WINDOWS, Authentication.CLEAR_TEXT, Authentication.OAUTH}),
 }
 WITH_HOST = frozenset({"pop3", "imap", "smtp", "exchange"})
+WITH_TOKEN = frozenset({"pop3", "imap"})
 WITH_PASSWORD = frozenset({Authentication.CLEAR_TEXT, Authentication.WINDOWS})
 
 
@@ -44,6 +48,11 @@ def warnings(file: ConfigurationFile) -> Iterator[str]:
     tracking = file.organisation.tracking
     if not (tracking.tokens or tracking.correlation or tracking.smart_matching):
         yield "tokens, correlation and smart_matching are all off: no answer will find the e-mail that it continues; keep at least one on"
+    for profile in file.profiles:
+        if profile.server == "exchange-online" and profile.protocol == "ews":
+            yield f"profile {profile.name}: {EWS_ENDS}"
+        if profile.server == "exchange" or profile.protocol == "ews":
+            yield f"profile {profile.name}: {EWS_LAYER}"
     for box in file.mailboxes:
         if not box.incoming and not box.outgoing:
             yield f"mailbox {box.address} has neither incoming nor outgoing: nothing is fetched or sent for it"
@@ -77,11 +86,15 @@ def _profile(profile: ProfileTable) -> Iterator[tuple[str, str]]:
             f"`server` is {profile.server!r}: not available yet for {profile.direction} mail; available are {kinds}",
         )
         return
-    if profile.protocol == "ews":
-        yield "protocol", "`protocol` is 'ews': not available yet; available is \"graph\""
+    yield from protocol_problems(profile)
     if profile.server in WITH_HOST and not profile.host:
         yield "host", f"`host` is missing: a {profile.server} profile needs the server's name"
-    if profile.server in WITH_HOST and profile.security is Security.NONE and not _near(profile):
+    if (
+        profile.server in WITH_HOST
+        and profile.security is Security.NONE
+        and not _near(profile)
+        and profile.server != "exchange"
+    ):
         yield (
             "security",
             '`security` is \'none\': allowed only for a loopback host or with network = "private"; use "tls" or "starttls"',
@@ -105,6 +118,8 @@ def _login(profile: ProfileTable) -> Iterator[tuple[str, str]]:
                 )
         if not given:
             yield "credentials", "`credentials` (the app's client secret) or `certificate` is missing"
+    elif profile.server in WITH_TOKEN and profile.authentication is Authentication.OAUTH:
+        yield from _token(profile)
     elif profile.server in WITH_HOST and profile.authentication in WITH_PASSWORD and not given:
         yield "credentials", f'`credentials` is missing: authentication = "{profile.authentication}" needs a password'
     known = AUTHENTICATION.get(profile.server)
@@ -114,6 +129,18 @@ def _login(profile: ProfileTable) -> Iterator[tuple[str, str]]:
         yield (
             "authentication",
             f"`authentication` is {seen!r}: not available yet for {profile.server}; available are {words}",
+        )
+
+
+def _token(profile: ProfileTable) -> Iterator[tuple[str, str]]:
+    """Tokens are those of an application in Entra, named by two ids, or of a Google key, which is all in the credentials."""
+    if bool(profile.tenant_id) != bool(profile.client_id):
+        missing = "client_id" if profile.tenant_id else "tenant_id"
+        yield missing, f"`{missing}` is missing: tokens of Entra need tenant_id and client_id, a Google key neither"
+    if not (profile.credentials or profile.certificate):
+        yield (
+            "credentials",
+            '`credentials` is missing: authentication = "oauth" needs a client secret, certificate or Google key',
         )
 
 

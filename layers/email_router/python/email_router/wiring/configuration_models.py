@@ -37,6 +37,7 @@ def _address(text: str) -> str:
     return text
 
 
+FolderName = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\r\n\x00]*$")]
 Address = Annotated[str, Field(max_length=254), BeforeValidator(lambda text: _address(text) if text else text)]
 
 
@@ -157,6 +158,7 @@ class ProfileTable(Table):
     endpoint: str = ""
     authority: str = ""
     authserv_id: str = ""
+    folders: tuple[FolderName, ...] = Field(default=(), strict=False)
 
     @field_validator("name")
     @classmethod

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from email_router.core.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from email_router.core.mailbox import Profile
+
 SOURCES = {
     "pop3": "email_router.edge.sources.pop3:Pop3Source",
+    "imap": "email_router.edge.sources.imap:ImapSource",
     "exchange-online": "email_router.edge.sources.graph:GraphSource",
+    "exchange": "email_router.edge.sources.ews:EwsSource",
 }
 FORWARD = "email_router.edge.sources.forward:ForwardSource"
 SENDERS = {
     "smtp": "email_router.edge.senders.smtp:SmtpSender",
     "ses": "email_router.edge.senders.ses:SesSender",
+    "exchange-online": "email_router.edge.senders.graph:GraphSender",
+    "exchange": "email_router.edge.senders.ews:EwsSender",
 }
 CRMS = {
     "builtin": "email_router.edge.crm.builtin:BuiltinCrm",
@@ -27,6 +34,11 @@ def adapter(table: dict[str, str], kind: str) -> Any:  # noqa: ANN401 - the cont
         known = ", ".join(sorted(table))
         raise ConfigurationError(f"no adapter serves {kind!r}: expected one of {known}")
     return load(table[kind])
+
+
+def kind_of(profile: Profile) -> str:
+    """Return which line of the tables serves a profile: Exchange Online by EWS is read and sent by as an Exchange server."""
+    return "exchange" if profile.protocol == "ews" else profile.server
 
 
 def load(place: str) -> Any:  # noqa: ANN401 - as above

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from email_router.core.ports import Crm
 from email_router.core.settings import Configuration
 from email_router.edge.connect import aws
+from email_router.edge.stores.alerts import DynamoAlerts
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.edge.stores.ledger import DynamoLedger
 from email_router.edge.stores.mailbox_states import DynamoMailboxStates
@@ -116,6 +117,10 @@ class Services:
     def ledger(self, organisation: str) -> DynamoLedger:
         """Claims, receipts, traces, conversations."""
         return DynamoLedger(self.clients.dynamodb, self.environment.router_table, organisation)
+
+    def alerts(self, organisation: str) -> DynamoAlerts:
+        """What was raised for a person."""
+        return DynamoAlerts(self.clients.dynamodb, self.environment.router_table, organisation)
 
     def quarantine(self, organisation: str) -> DynamoQuarantine:
         """Messages that a person must look at."""

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from email_router.core.activity import (
+    About,
     CorrelationMethod,
     EmailActivity,
     EmailStatus,
     Record,
     StoredAttachment,
 )
+from email_router.core.automatic_policy import is_from_a_machine
 from email_router.core.flows.incoming import Decision, received
 from email_router.core.ledger import Claim, Receipt, Trace, source_mark
 from email_router.core.mailbox import Direction
+from email_router.core.matching import MARKED
 from email_router.core.message import Attachment
-from email_router.core.parties import choose_sender, mailbox_owner_of, owner_of, parties_of
+from email_router.core.parties import in_doubt, mailbox_owner_of, parties_of
 from email_router.core.settings import Configuration
 
 _HEADERS_KEPT = 200
@@ -69,15 +72,15 @@ def make_activity(
     decision: Decision,
     configuration: Configuration,
     records: Mapping[str, tuple[Record, ...]],
-    regarding: Record | None,
+    about: About,
     raw: str | None,
     now: datetime,
 ) -> EmailActivity:
-    """Return the incoming e-mail activity of a decision that delivers."""
+    """Return the incoming e-mail activity of a decision that delivers; `about` tells what it is about and who owns it."""
     draft, message, match = decision.draft, decision.draft.message, decision.match
-    flags = [name for name, is_set in flags_of(decision) if is_set]
-    watcher = mailbox_owner_of(draft.mailbox)
-    sender = choose_sender(records.get(message.author.key, ()), watcher) if message.author else None
+    doubt = ("sender unresolved: several records", in_doubt(message, records, configuration.tracking))
+    closed = ("regarding is inactive", about.inactive)
+    flags = [name for name, is_set in (*flags_of(decision), doubt, closed) if is_set]
     return EmailActivity(
         id=decision.activity or "",
         direction=Direction.INCOMING,
@@ -86,9 +89,9 @@ def make_activity(
         message_id=message.message_id,
         in_reply_to=message.in_reply_to,
         references=message.references,
-        parties=parties_of(message, records, watcher),
+        parties=parties_of(message, records, mailbox_owner_of(draft.mailbox), configuration.tracking),
         reply_to=message.reply_to,
-        regarding=regarding,
+        regarding=about.regarding,
         correlation_method=match.method if match else CorrelationMethod.NONE,
         correlated=match.email.activity if match else None,
         tracking_token=decision.token,
@@ -99,12 +102,13 @@ def make_activity(
         text=message.text,
         html=message.html,
         attachments=tuple(stored(one) for one in message.attachments),
-        owner=owner_of(message, configuration, draft.mailbox, sender=sender),
+        owner=about.owner,
         mailbox=draft.mailbox.key,
         importance=message.importance.value,
         flags=tuple(flags),
         defects=message.defects,
         raw=raw,
+        automatic=is_from_a_machine(message),
     )
 
 
@@ -116,6 +120,9 @@ def flags_of(decision: Decision) -> tuple[tuple[str, bool], ...]:
         ("no message-id", message.message_id is None),
         ("headers only", not decision.draft.fetched.complete),
         ("defects", bool(message.defects)),
+        ("automatic", is_from_a_machine(message)),
+        ("subject changed", decision.match is not None and decision.match.subject_changed),
+        ("for review", any(one.answer == MARKED for one in decision.answers)),
     )
 
 
@@ -172,4 +179,5 @@ def make_trace(decision: Decision, source: str, receiving: str, regarding: Recor
         at=now,
         copy=draft.mark if decision.copied else "",
         receiving=receiving,
+        facts=decision.facts,
     )

@@ -6,16 +6,20 @@ the same messages again, finds their claims and receipts, and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from email_router.core import counters
-from email_router.core.activity import EmailStatus, Record
+from email_router.core.activity import About, EmailStatus
+from email_router.core.alerts import Alert
 from email_router.core.errors import MessageRefused
 from email_router.core.flows import activities
 from email_router.core.flows.incoming import Decision, Incoming
+from email_router.core.flows.involved import Involved, involved_in
 from email_router.core.ledger import Delivery, Outcome, Quarantined
 from email_router.core.mailbox import Profile
+from email_router.core.matching import MARKED
+from email_router.core.message import ReportedRecipient
 from email_router.core.ports import Lease, MailSource
 
 _MEND = {
@@ -23,6 +27,9 @@ _MEND = {
     "untrusted_wrapper": (
         "Check that the forward mailbox accepts mail from inside only and that the profile's authserv_id is your mail server's name; "
         "then `email-router undeliverable retry`."
+    ),
+    "loop": (
+        "See who answers automatically and mark or stop it; then `email-router undeliverable retry` delivers the mail, `discard` drops it."
     ),
 }
 
@@ -48,8 +55,8 @@ class Carrier:
         now = self._in.clock.now()
         self.refused = []
         delivering = [one for one in decisions if one.delivers]
-        regarding = self._regarding(delivering)
-        self._deliver([one for one in delivering if one.claim is None], regarding, now)
+        involved = involved_in(self._in, delivering)
+        self._deliver([one for one in delivering if one.claim is None], involved, now)
         self._hold_back(decisions)
         held = {id(one) for one, _ in self.refused}
         carried = [one for one in decisions if id(one) not in held]
@@ -59,8 +66,10 @@ class Carrier:
                 self._attach(one, now)
             elif one.verdict.outcome is Outcome.QUARANTINED:
                 self._quarantine(one, now)
+            if any(answer.answer == MARKED for answer in one.answers):
+                self._review(one, now)
         copies = [one for one in carried if one.copied and one.earlier is not None]
-        self._record([one for one in todo if not one.delivers or one.claim is not None] + copies, regarding, now)
+        self._record([one for one in todo if not one.delivers or one.claim is not None] + copies, involved, now)
         self._count(todo + copies + [one for one, _ in self.refused])
 
     def _hold_back(self, decisions: Sequence[Decision]) -> None:
@@ -68,25 +77,10 @@ class Carrier:
         refusals = {one.key: refusal for one, refusal in self.refused}
         self.refused += [(one, refusals[one.key]) for one in decisions if one.key in refusals and one.claim is not None]
 
-    def _regarding(self, delivering: Sequence[Decision]) -> dict[str, Record | None]:
-        """What each matched e-mail is about; an e-mail of this very page is about what its own match is about."""
-        inside = {one.activity: one for one in delivering if one.activity and one.claim is None}
-        asked = {one.match.email.activity for one in delivering if one.match} - set(inside)
-        asked |= {one.activity for one in delivering if one.claim and one.activity}
-        known: dict[str, Record | None] = dict(self._in.crm.regarding(tuple(sorted(asked)))) if asked else {}
-        for one in delivering:
-            if one.activity and one.claim is None:
-                known[one.activity] = known.get(one.match.email.activity) if one.match else None
-        return known
-
-    def _deliver(self, decisions: Sequence[Decision], regarding: Mapping[str, Record | None], now: datetime) -> None:
+    def _deliver(self, decisions: Sequence[Decision], involved: Involved, now: datetime) -> None:
         if not decisions:
             return
-        addresses = {
-            one.key for d in decisions for one in (*d.draft.message.recipients, *filter(None, [d.draft.message.author]))
-        }
-        records = dict(self._in.crm.resolve(tuple(sorted(addresses))))
-        deliveries = [self._delivery(one, records, regarding, now) for one in decisions]
+        deliveries = [self._delivery(one, involved, now) for one in decisions]
         try:
             self._in.crm.deliver(deliveries, self._lease)
         except MessageRefused:
@@ -99,23 +93,17 @@ class Carrier:
             except MessageRefused as refusal:
                 self.refused.append((decision, refusal))
 
-    def _delivery(
-        self,
-        decision: Decision,
-        records: Mapping[str, tuple[Record, ...]],
-        regarding: Mapping[str, Record | None],
-        now: datetime,
-    ) -> Delivery:
-        about = regarding.get(decision.activity or "")
+    def _delivery(self, decision: Decision, involved: Involved, now: datetime) -> Delivery:
+        about = involved.about.get(decision.activity or "", About())
         for attachment in decision.draft.message.attachments:
             self._in.blobs.put(activities.attachment_blob(attachment), attachment.content)
         raw = self._keep_raw(decision) if activities.keeps_raw(decision, always=self._profile.keep_raw) else None
         return Delivery(
-            activity=activities.make_activity(decision, self._in.configuration, records, about, raw, now),
+            activity=activities.make_activity(decision, self._in.configuration, involved.records, about, raw, now),
             claim=activities.make_claim(decision),
             receipt=activities.make_receipt(decision, now),
             links=decision.links,
-            trace=activities.make_trace(decision, self._source.kind, self._lease.mailbox, about, now),
+            trace=activities.make_trace(decision, self._source.kind, self._lease.mailbox, about.regarding, now),
         )
 
     def keep_own(self, decision: Decision) -> str:
@@ -148,7 +136,7 @@ class Carrier:
             return
         before = self._in.outgoing.get(decision.activity)
         asked = {address.casefold() for address in before.recipients} if before else set()
-        failed = [one for one in report.recipients if one.permanent and (not asked or one.address.casefold() in asked)]
+        failed = [one for one in report.recipients if one.permanent and (not asked or asked & _names(one))]
         if not failed:  # it names nobody to whom the e-mail went: forged, or a mistake
             return
         codes = ", ".join(sorted({one.status for one in failed if one.status}))
@@ -184,13 +172,27 @@ class Carrier:
             self._lease,
         )
 
-    def _record(self, decisions: Sequence[Decision], regarding: Mapping[str, Record | None], now: datetime) -> None:
+    def _review(self, decision: Decision, now: datetime) -> None:
+        """Tell a person of a mail whose sender took no part in the conversation that it names: one alert, however often it comes."""
+        seen = next(one for one in decision.answers if one.answer == MARKED)
+        message_id = decision.draft.message.message_id
+        self._in.alerts.raise_alert(
+            Alert(
+                kind="for_review",
+                about=decision.key,
+                text=f"{decision.draft.mailbox.address}: a message was linked to no conversation ({seen.question}: {seen.evidence})",
+                mend=f"Look at `email-router explain {message_id or decision.key}`: is the sender who he says, and does it belong there?",
+                at=now,
+            )
+        )
+
+    def _record(self, decisions: Sequence[Decision], involved: Involved, now: datetime) -> None:
         rows = []
         for one in decisions:
             if one.content_differs:
                 self._keep_raw(one)
-            about = regarding.get(one.activity or "") if one.delivers else None
-            trace = activities.make_trace(one, self._source.kind, self._lease.mailbox, about, now)
+            about = involved.about.get(one.activity or "", About()) if one.delivers else About()
+            trace = activities.make_trace(one, self._source.kind, self._lease.mailbox, about.regarding, now)
             rows.append((activities.make_receipt(one, now), trace))
         if rows:
             self._in.ledger.record(rows, self._lease)
@@ -209,3 +211,8 @@ class Carrier:
                 self._in.meters.count(counters.INCOMING_UNDELIVERED)
             if one.verdict.reason == "unreadable":
                 self._in.meters.count(counters.INCOMING_CORRUPTED)
+
+
+def _names(recipient: ReportedRecipient) -> set[str]:
+    """Return the addresses by which a report names a recipient: where a mail was forwarded, the one written to is the original."""
+    return {one.casefold() for one in (recipient.address, recipient.original) if one}

@@ -47,10 +47,18 @@ class CollectOutgoing:
                 self._explain(sender, activities, again)
                 continue
             orders = list(self._orders(sender, profile, activities))
-            self.queues.put_outgoing(orders)
-            self.crm.postpone(activities, again)
-            count += len(activities)
+            paced = self._is_paced(profile)
+            self.queues.put_outgoing(orders[:1] if paced else orders)
+            for number, order in enumerate(orders):
+                later = paced and number > 0
+                self.crm.postpone(order.activities, now + timedelta(minutes=number) if later else again)
+                count += 0 if later else len(order.activities)
         return count
+
+    def _is_paced(self, profile: str) -> bool:
+        """Tell whether one order a minute is all that the provider takes of one mailbox: the others wait their turn."""
+        found = self.configuration.profile(profile, Direction.OUTGOING)
+        return bool(found and found.server == "exchange-online")
 
     def _profile(self, sender: str) -> str | None:
         mailbox = self.configuration.mailbox(sender)
@@ -58,8 +66,7 @@ class CollectOutgoing:
         return profile.name if profile and mailbox and mailbox.approved else None
 
     def _orders(self, sender: str, profile: str, activities: list[str]) -> Iterator[OutgoingWork]:
-        found = self.configuration.profile(profile, Direction.OUTGOING)
-        size = _ORDER_EXCHANGE_ONLINE if found and found.server == "exchange-online" else _ORDER
+        size = _ORDER_EXCHANGE_ONLINE if self._is_paced(profile) else _ORDER
         for start in range(0, len(activities), size):
             chunk = tuple(activities[start : start + size])
             yield OutgoingWork(self.configuration.organisation, profile, sender, chunk)

@@ -5,25 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from email_router.core import matching, screening
 from email_router.core.activity import CorrelationMethod, Record
+from email_router.core.automatic_policy import unmatched_by
 from email_router.core.case import Case, Match, Matched, Screened, Verdict
 from email_router.core.dedupe import collision_key, message_key, raw_key
 from email_router.core.fetched import Fetched
+from email_router.core.flows.facts import Noting, facts_of
 from email_router.core.flows.incoming import Decision, Draft, Incoming, activity_id, received
 from email_router.core.flows.lookup import PageLookup
+from email_router.core.flows.robots import quick_of, quoted_by
 from email_router.core.flows.ways_back import links_of, token_of
-from email_router.core.ledger import Claim, KnownEmail, Outcome, Receipt, Wanted, source_mark
+from email_router.core.ledger import (
+    Answer,
+    Claim,
+    Found,
+    KnownEmail,
+    Link,
+    LinkKind,
+    Outcome,
+    Receipt,
+    Wanted,
+    source_mark,
+)
 from email_router.core.lookup_ids import own_ids, reported_ids
 from email_router.core.mailbox import Mailbox, Profile
 
 _LEFT = frozenset({Outcome.IGNORED, Outcome.ATTACHED})
 """What becomes of a message that makes no claim on its id."""
 
+_RECIPIENTS = 10
+"""How many addresses beyond the senders' a page's first read asks for; more are asked for when the messages are delivered."""
+
 
 class Judge:
-    """The judge of one page: reads what the page needs in three batches, then decides in memory."""
+    """The judge of one page: reads what the page needs in two batches, then decides in memory; smart matching asks for itself."""
 
     def __init__(self, incoming: Incoming, receiving: Mailbox, profile: Profile, *, retrying: bool = False) -> None:
         self._in = incoming
@@ -32,6 +50,8 @@ class Judge:
         self._profile = profile
         self._tracking = incoming.configuration.tracking
         self._matches: dict[str, Match | None] = {}
+        self._noted: Noting | None = None
+        self._first: Match | None = None
 
     def draft(self, fetched: Fetched) -> Draft:
         """Read the message; on whose behalf it is judged is the wrapper's sender in a forward mailbox, else the mailbox itself."""
@@ -50,22 +70,40 @@ class Judge:
     def decide(self, drafts: Sequence[Draft]) -> list[Decision]:
         """Return a decision for each draft.  Reads only; the same drafts may be decided again."""
         now = self._in.clock.now()
-        found = self._in.ledger.find(self._wanted(drafts))
-        lookup = PageLookup(found, self._older_by_subject(now))
-        senders = self._in.crm.resolve(tuple({d.message.author.key for d in drafts if d.message.author}))
+        lookup = PageLookup(self._found(drafts), self._older_by_subject(now))
+        people = self._people(drafts)
         decisions = []
         for draft in drafts:
             author = draft.message.author
-            records = tuple(senders.get(author.key, ())) if author else ()
-            decision = self._one(draft, lookup, records, now)
+            records = tuple(people.get(author.key, ())) if author else ()
+            decision = replace(self._one(draft, lookup, records, now), people=people)
             self._remember(decision, lookup)
             decisions.append(decision)
         return decisions
 
+    def _found(self, drafts: Sequence[Draft]) -> Found:
+        """Ask the ledger for the page; once more only where an id is, or on this page becomes, another message's than the draft's."""
+        found = self._in.ledger.find(self._wanted(drafts))
+        identities = {key: {claim.identity} for key, claim in found.claims.items()}
+        for draft in drafts:
+            identities.setdefault(draft.key.key, set()).add(draft.key.identity)
+        collided = dict.fromkeys(d.collision for d in drafts if len(identities[d.key.key]) > 1)
+        if not collided:
+            return found
+        more = self._in.ledger.find(Wanted(keys=tuple(collided), mailboxes=_mailboxes(drafts)))
+        return replace(found, claims=found.claims | more.claims, receipts=found.receipts | more.receipts)
+
     def _wanted(self, drafts: Sequence[Draft]) -> Wanted:
-        keys = tuple(dict.fromkeys(key for d in drafts for key in (d.key.key, d.collision)))
-        mailboxes = tuple({d.mailbox.key for d in drafts})
-        return matching.wanted([d.message for d in drafts], keys, mailboxes, self._tracking)
+        keys = tuple(dict.fromkeys(draft.key.key for draft in drafts))
+        return matching.wanted([d.message for d in drafts], keys, _mailboxes(drafts), self._tracking)
+
+    def _people(self, drafts: Sequence[Draft]) -> dict[str, tuple[Record, ...]]:
+        """The records of all senders, and of the first recipients: those of an everyday page are known by one read, whatever is delivered."""
+        senders = dict.fromkeys(d.message.author.key for d in drafts if d.message.author)
+        others = dict.fromkeys(one.key for d in drafts for one in d.message.recipients if one.key not in senders)
+        asked = (*senders, *islice(others, _RECIPIENTS))
+        found = self._in.crm.resolve(asked) if asked else {}
+        return {address: found.get(address, ()) for address in asked}
 
     def _older_by_subject(self, now: datetime) -> Callable[[str], Sequence[KnownEmail]]:
         since = now - timedelta(days=self._tracking.smart_window_days)
@@ -84,12 +122,21 @@ class Judge:
         return replace(self._judged(case, draft, lookup, key, now), collided=collided, copied=copied)
 
     def _judged(self, case: Case, draft: Draft, lookup: PageLookup, key: str, now: datetime) -> Decision:
+        """Judge the message, and note what the questions looked at: they may be asked again."""
+        self._noted = self._first = None
+        decision = self._answered(case, draft, lookup, key, now)
+        return replace(decision, facts=facts_of(case, self._noted, self._first, decision.match))
+
+    def _answered(self, case: Case, draft: Draft, lookup: PageLookup, key: str, now: datetime) -> Decision:
         claim = case.claim
         entry = screening.screen(case, screening.ENTRY)
         if entry.verdict is not None:
             return self._answered_early(case, draft, key, entry, entry.verdict)
         matched = self._match(draft, lookup, key, claim)
-        accepted = screening.screen(replace(case, match=matched.match), screening.ACCEPTANCE)
+        apart = unmatched_by(draft.message, draft.mailbox)
+        accepted = screening.screen(replace(case, match=matched.match, unmatched=apart), screening.ACCEPTANCE)
+        if apart:
+            matched = self._set_apart(key, claim, apart)
         verdict = accepted.verdict or Verdict(Outcome.IGNORED, "no_recipient_match", "no question answered")
         decision = self._decision(draft, key, claim, verdict, accepted.question, entry, matched, accepted)
         if not decision.delivers:
@@ -97,22 +144,32 @@ class Judge:
         known = claim.activity if claim else activity_id(self._in.configuration.organisation, key)
         rule = matched.match.rule if matched.match else ""
         token = token_of(matched.match, lookup, received(draft, now))
-        links = () if claim else links_of(draft, known, token, self._tracking, now)
+        answers = matched.answers
+        links = () if claim else _told(case, apart, links_of(draft, known, token, self._tracking, now, answers))
         differs = claim is not None and claim.content != draft.key.content
-        return replace(decision, activity=known, rule=rule, token=token, links=links, content_differs=differs)
+        decision = replace(decision, activity=known, rule=rule, token=token, links=links, unmatched=bool(apart))
+        return replace(decision, content_differs=differs)
 
     def _match(self, draft: Draft, lookup: PageLookup, key: str, claim: Claim | None) -> Matched:
         """Match the message; a further copy of one that is an activity already continues what that one continues."""
         others = lookup.without(claim.activity if claim else activity_id(self._in.configuration.organisation, key))
-        matched = matching.match(draft.message, others, self._tracking)
+        self._noted = Noting(others)
+        matched = matching.match(draft.message, self._noted, self._tracking)
         if claim is None:
             self._matches[key] = matched.match
         elif (
             others.met_itself
         ):  # the newest of the conversation is the first copy: what it continues is not to be seen past it
             first = self._matches[key] if key in self._matches else self._first_match(claim)
+            self._first = first
             return replace(matched, match=first or matched.match)
         return matched
+
+    def _set_apart(self, key: str, claim: Claim | None, policy: str) -> Matched:
+        """The answers of the rules for a message that continues nothing; whether it would have was asked for acceptance alone."""
+        if claim is None:
+            self._matches[key] = None
+        return Matched(answers=tuple(Answer(rule.name, "not asked", policy) for rule in matching.RULES))
 
     def _first_match(self, claim: Claim) -> Match | None:
         """What the first copy continues, as its trace tells."""
@@ -155,7 +212,9 @@ class Judge:
         now: datetime,
     ) -> Case:
         reported = self._sent(_first_known(lookup, reported_ids(draft.message)))
-        own = _first_known(lookup, own_ids(draft.message))
+        own, first = _first_known(lookup, own_ids(draft.message)), lookup.claim(draft.key.key)
+        if own and first and first.activity == own.activity:
+            own = None  # known because it was fetched from another mailbox, not because the router sent it
         return Case(
             message=draft.message,
             fetched=draft.fetched,
@@ -170,6 +229,9 @@ class Judge:
             reported=reported,
             sender_records=senders,
             identity=draft.key.identity,
+            # Whoever has a quarantined message tried again has looked at it.
+            quick=0 if self._retrying else quick_of(draft, lookup, self._in, now),
+            quoted=quoted_by(draft, self._in),
         )
 
     def _receipt(self, lookup: PageLookup, key: str, mailbox: str) -> Receipt | None:
@@ -212,6 +274,16 @@ class Judge:
                 decision.key, mailbox, verdict.outcome, verdict.reason, decision.activity, source=draft.mark
             )
             lookup.seen(receipt)
+
+
+def _told(case: Case, apart: str, links: Sequence[Link]) -> tuple[Link, ...]:
+    """Return the links with the conversation's count; what continues nothing is found by its own id alone."""
+    kept = [one for one in links if not apart or one.kind is LinkKind.MESSAGE_ID]
+    return tuple(replace(one, email=replace(one.email, quick=case.quick)) if case.quick else one for one in kept)
+
+
+def _mailboxes(drafts: Sequence[Draft]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(draft.mailbox.key for draft in drafts))
 
 
 def _elsewhere(receipt: Receipt, draft: Draft) -> bool:

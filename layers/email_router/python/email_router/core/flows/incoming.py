@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from email_router.core.activity import Record
 from email_router.core.case import Match, Verdict
 from email_router.core.dedupe import MessageKey
 from email_router.core.fetched import Fetched
-from email_router.core.ledger import Answer, Claim, Link, Outcome
+from email_router.core.ledger import Answer, Claim, Facts, Link, Outcome
 from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.message import Message
 from email_router.core.ports import (
+    Alerts,
     BlobStore,
     Clock,
     Crm,
@@ -40,7 +42,7 @@ class Timing:
     retry_most: float = 3600
     blocked: float = 3600
     refresh: float = 3600
-    batch_messages: int = 24
+    batch_messages: int = 25
     batch_bytes: int = 16 * 1024 * 1024
     page_messages: int = 240
     marks: int = 3
@@ -61,6 +63,7 @@ class Incoming:
     outgoing: OutgoingStates
     blobs: BlobStore
     queues: WorkQueues
+    alerts: Alerts
     open_source: Callable[[Profile, Mailbox], MailSource]
     parse: Callable[[bytes], Message]
     timing: Timing = field(default_factory=Timing)
@@ -88,6 +91,7 @@ class Decision:
     `key` is the effective message key (of the collision, where another message has the id), `claim` the claim that stands already.
     `earlier` is what became of the message when this mailbox has dealt with it before, and `copied` tells that this is not that message
     seen again but a further copy of it, or another message under its id.  `token` is the tracking token that it takes over.
+    `unmatched` tells that a policy keeps it apart: it continues nothing, and no record is made of its sender.
     """
 
     draft: Draft
@@ -105,6 +109,10 @@ class Decision:
     content_differs: bool = False
     earlier: Outcome | None = None
     copied: bool = False
+    facts: Facts | None = None
+    unmatched: bool = False
+    people: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
+    """The active records of those addresses (case folded) that the page was asked for; none of them is an empty tuple."""
 
     @property
     def delivers(self) -> bool:

@@ -9,10 +9,21 @@ from datetime import datetime
 
 from email_router.core.ledger import KnownEmail, Link, LinkKind
 from email_router.core.mailbox import Mailbox, Profile
-from email_router.core.ports import BlobStore, Clock, Crm, Ledger, MailSender, Meters, OutgoingStates, WorkQueues
+from email_router.core.ports import (
+    Alerts,
+    BlobStore,
+    Clock,
+    Crm,
+    Ledger,
+    MailSender,
+    Meters,
+    OutgoingStates,
+    WorkQueues,
+)
 from email_router.core.sending import OutgoingState
-from email_router.core.settings import Configuration
+from email_router.core.settings import Configuration, Tracking
 from email_router.core.smart_hash import participants
+from email_router.core.topic import topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +41,11 @@ class Delays:
         return wait * (0.95 + spread / 10)
 
 
-def provider_link(state: OutgoingState, provider_id: str, at: datetime) -> Link:
+def provider_link(state: OutgoingState, provider_id: str, at: datetime, tracking: Tracking) -> Link:
     """Return the way back from the id that the provider gave in place of ours."""
     people = participants((state.sender, *state.recipients))
-    known = KnownEmail(activity=state.activity, participants=people, at=at, token=state.tracking_token)
+    about = topic(state.subject, tracking)
+    known = KnownEmail(activity=state.activity, participants=people, at=at, token=state.tracking_token, topic=about)
     return Link(LinkKind.MESSAGE_ID, provider_id, known)
 
 
@@ -45,6 +57,7 @@ class Outgoing:
     clock: Clock
     meters: Meters
     ledger: Ledger
+    alerts: Alerts
     crm: Crm
     outgoing: OutgoingStates
     blobs: BlobStore

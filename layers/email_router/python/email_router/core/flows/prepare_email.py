@@ -12,26 +12,31 @@ from datetime import datetime
 
 from email_router.core import compose, wire
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role, StoredAttachment
-from email_router.core.conversation_index import encode, thread_hash
+from email_router.core.conversation_index import encode
 from email_router.core.errors import MessageRefused
+from email_router.core.flows import automatic_answer
 from email_router.core.flows.continued_thread import Thread, thread_of
 from email_router.core.flows.outgoing import Outgoing
-from email_router.core.flows.ways_back import TOKEN_LIVES
+from email_router.core.flows.token_numbers import TokenNumbers
+from email_router.core.flows.ways_back import TOKEN_LIVES, subject_links
 from email_router.core.ledger import KnownEmail, Link, LinkKind, Wanted
 from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.message import Address, Attachment, Importance
 from email_router.core.sending import OutgoingState
-from email_router.core.smart_hash import participants, subject_hash
-from email_router.core.tracking_token import make_token, place_token
+from email_router.core.smart_hash import participants
+from email_router.core.topic import thread_keys, topic
+from email_router.core.tracking_token import place_token
 
-_SKIPS = 20
 _OWN_IDS = uuid.UUID("0b0c6a3c-53b1-5a43-8f55-5b6a0f3f6f11")
 
 
-def prepare(out: Outgoing, email: EmailActivity, mailbox: Mailbox, profile: Profile) -> OutgoingState:
+def prepare(
+    out: Outgoing, email: EmailActivity, mailbox: Mailbox, profile: Profile, numbers: TokenNumbers | None = None
+) -> OutgoingState:
     """Compose the e-mail, store its bytes and write its state; return the state that stands (an earlier one, if there is).
 
-    Raises MessageRefused when it cannot be sent as it is: no recipient, an address that is none, an attachment that is gone.
+    Raises MessageRefused when it cannot be sent as it is: no recipient, an address that is none, an attachment that is gone,
+    an automatic e-mail that answers an automatic one.
     """
     now = out.clock.now()
     recipients = tuple(dict.fromkeys(email.addresses(Role.TO, Role.CC, Role.BCC)))
@@ -42,8 +47,10 @@ def prepare(out: Outgoing, email: EmailActivity, mailbox: Mailbox, profile: Prof
         wire.mail_address(one)  # Bcc too, which no header field proves
     message_id = own_message_id(out.configuration.organisation, email.id, mailbox.address)
     thread = thread_of(out, email)
-    known = KnownEmail(activity=email.id, participants=participants(email.addresses()), at=now)
-    token = _token(out, mailbox, thread, known)
+    automatic_answer.refuse(email, thread.parent)
+    quick = automatic_answer.quick_of(out, thread.parent, now)
+    known = KnownEmail(activity=email.id, participants=participants(email.addresses()), at=now, quick=quick)
+    token = _token(out, numbers or TokenNumbers(out, mailbox), thread, known)
     subject, placed = place_token(email.subject, token or "", out.configuration.tracking.maximum_subject_length)
     token = token if placed else None
     raw = compose.compose(_mail(out, email, mailbox, profile, thread, subject, message_id, now))
@@ -70,23 +77,14 @@ def own_message_id(organisation: str, activity: str, sender: str) -> str:
     return f"<{uuid.uuid5(_OWN_IDS, f'{organisation}/{activity}')}@{sender.rpartition('@')[2]}>"
 
 
-def _token(out: Outgoing, mailbox: Mailbox, thread: Thread, known: KnownEmail) -> str | None:
-    """The thread's token, or one that no live conversation has: numbers of the queue's owner, or of the user."""
+def _token(out: Outgoing, numbers: TokenNumbers, thread: Thread, known: KnownEmail) -> str | None:
+    """The thread's token, or one that no live conversation has."""
     tracking = out.configuration.tracking
     if not tracking.tokens:
         return None
     if thread.token and _still_ours(out, thread.token, thread.parent, known):
         return thread.token
-    user = (mailbox.owner or mailbox.address).casefold()
-    number = out.ledger.user_number(user)
-    for skip in range(_SKIPS + 1):
-        count = out.ledger.next_counts(user, 1) + 1
-        # After so many live conversations in a row the counter has run round too early: one digit more, as long as that lasts.
-        digits = tracking.counter_digits + (1 if skip == _SKIPS else 0)
-        token = make_token(replace(tracking, counter_digits=digits), number, count)
-        if out.ledger.reserve_token(token, replace(known, token=token), known.at - TOKEN_LIVES):
-            return token
-    return None
+    return numbers.new(known)
 
 
 def _still_ours(out: Outgoing, token: str, parent: EmailActivity | None, known: KnownEmail) -> bool:
@@ -110,16 +108,13 @@ def _links(
     thread: Thread,
 ) -> list[Link]:
     tracking = out.configuration.tracking
-    known = replace(known, token=token)
+    known = replace(known, token=token, topic=topic(subject, tracking))
     links = [Link(LinkKind.MESSAGE_ID, message_id, known)]
     if token:
         links.append(Link(LinkKind.TOKEN, token, known))
-    if tracking.correlation and (hashed := thread_hash(thread.index)):
-        links.append(Link(LinkKind.THREAD, hashed, known))
-    if tracking.smart_matching:
-        hashes = {subject_hash(text, tracking) for text in (email.subject, subject)}
-        links += [Link(LinkKind.SUBJECT, one, known) for one in sorted(filter(None, hashes))]
-    return links
+    if tracking.correlation:
+        links += [Link(LinkKind.THREAD, one, known) for one in thread_keys(thread.index, subject, tracking)]
+    return [*links, *subject_links(known, (email.subject, subject), tracking)]
 
 
 def _mail(
@@ -154,6 +149,7 @@ def _mail(
         headers=(
             ("Thread-Index", encode(thread.index)),
             compose.loop_mark(out.configuration.organisation, email.id),
+            *automatic_answer.marks(email, answers=thread.in_reply_to is not None),
         ),
     )
 

@@ -12,6 +12,7 @@ from email_router.core.activity import EmailStatus
 from email_router.core.flows.outgoing import provider_link
 from email_router.core.ledger import Wanted
 from email_router.core.ports import Clock, Crm, Ledger, Meters, OutgoingStates
+from email_router.core.settings import Tracking
 from email_router.core.work import DeliveryEvent
 
 _FAILING = frozenset({"bounce", "reject", "rendering failure"})
@@ -26,6 +27,7 @@ class RecordDelivery:
     ledger: Ledger
     crm: Crm
     outgoing: OutgoingStates
+    tracking: Tracking
 
     def record(self, event: DeliveryEvent) -> str | None:
         """Write the event to the e-mail it is about; return the activity, or None when no e-mail of ours is meant."""
@@ -37,7 +39,7 @@ class RecordDelivery:
         if status is None:
             return activity
         if before.status is not status and event.provider_id:  # the worker that sent it may have died before it could
-            self.ledger.link([provider_link(before, event.provider_id, self.clock.now())])
+            self.ledger.link([provider_link(before, event.provider_id, self.clock.now(), self.tracking)])
         evidence = f"{event.kind}: {event.reason}"
         news = self.outgoing.report(activity, status, self.clock.now(), evidence=evidence)
         if news and status is EmailStatus.FAILED:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from email_router.core import counters
 from email_router.core.activity import EmailActivity, EmailStatus
-from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError
+from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError, TryLater
 from email_router.core.flows.outgoing import Outgoing, provider_link
 from email_router.core.flows.prepare_email import prepare
+from email_router.core.flows.token_numbers import TokenNumbers
 from email_router.core.mailbox import Direction, Mailbox, Profile
-from email_router.core.ports import MailSender
+from email_router.core.ports import DraftingSender, MailSender
 from email_router.core.sending import Envelope, OutgoingState, SendOutcome, SendResult
 from email_router.core.work import OutgoingWork
 
@@ -42,6 +44,7 @@ class SendEmail:
     def __init__(self, outgoing: Outgoing, request: str = "") -> None:
         self._out = outgoing
         self._request = request
+        self._numbers: TokenNumbers | None = None
 
     def send(self, work: OutgoingWork, stop_at: datetime) -> list[Sent]:
         """Send the e-mails of the order over one connection.  What is not reached before `stop_at` stays pending and is collected again."""
@@ -53,6 +56,7 @@ class SendEmail:
             sender = self._out.open_sender(profile, mailbox)
         except (MailboxBlocked, ConfigurationError) as trouble:
             return [self._waits(activity, _told(trouble)) for activity in work.activities]
+        self._numbers = TokenNumbers(self._out, mailbox, len(work.activities))
         done: list[Sent] = []
         try:
             for activity in work.activities:
@@ -69,14 +73,14 @@ class SendEmail:
         if state is not None and state.status in _SETTLED:
             return self._told_again(state)
         if state is not None and state.status is EmailStatus.SENDING:
-            return self._stuck(state)
+            return self._stuck(state, sender)
         email = out.crm.email(activity)
         if email is None or email.status not in _TO_SEND:
             return self._cancelled(activity, state)
         if state is None and email.status is EmailStatus.SENDING:
             return self._refused(activity, email, EmailStatus.UNKNOWN, _LOST)
         try:
-            state = state or prepare(out, email, mailbox, profile)
+            state = state or prepare(out, email, mailbox, profile, self._numbers)
         except MessageRefused as refusal:
             return self._refused(activity, email, EmailStatus.FAILED, _told(refusal))
         try:
@@ -128,18 +132,37 @@ class SendEmail:
             activity=claimed.activity,
             sender=claimed.sender,
             recipients=claimed.recipients,
+            message_id=claimed.message_id,
+            attempt=claimed.attempts,
+            draft=claimed.draft,
         )
         try:
-            result = sender.send(envelope, composed)
+            result = self._handed_over(claimed, envelope, composed, sender)
+        except MessageRefused as refusal:
+            result = SendResult(outcome=SendOutcome.REFUSED, evidence=_told(refusal))
         except (RouterError, ConfigurationError) as trouble:  # by the port's promise nothing was handed over
             result = SendResult(outcome=SendOutcome.DEFERRED, evidence=_told(trouble))
         if result.outcome is SendOutcome.ACCEPTED:
             return self._accepted(claimed, result)
-        if result.outcome is SendOutcome.DEFERRED:
+        told_later = result.outcome is SendOutcome.UNKNOWN and result.after > 0
+        if result.outcome is SendOutcome.DEFERRED or (
+            told_later and claimed.attempts < self._out.delays.maximum_attempts
+        ):
             return self._deferred(claimed, result)
         self._out.meters.count(counters.OUTGOING_UNDELIVERED)
         refused = result.outcome is SendOutcome.REFUSED
         return self._settled(claimed, EmailStatus.FAILED if refused else EmailStatus.UNKNOWN, result.evidence)
+
+    def _handed_over(
+        self, claimed: OutgoingState, envelope: Envelope, composed: bytes, sender: MailSender
+    ) -> SendResult:
+        """Send; where mail is drafted first, the draft's id is kept before anything can leave."""
+        if _drafts(sender) and not envelope.draft:
+            draft = sender.draft(envelope, composed)
+            if not self._out.outgoing.keep_draft(claimed, draft):
+                raise TryLater(f"e-mail {claimed.activity}: another worker has taken it over", kind="overtaken")
+            envelope = replace(envelope, draft=draft)
+        return sender.send(envelope, composed)
 
     def _accepted(self, claimed: OutgoingState, result: SendResult) -> Sent:
         """Settle, and make the provider's own id lead to the e-mail too."""
@@ -166,10 +189,14 @@ class SendEmail:
         due = now + timedelta(seconds=wait)
         return self._written(self._settle(claimed, EmailStatus.DEFERRED, result.evidence, due=due))
 
-    def _stuck(self, state: OutgoingState) -> Sent:
-        """An attempt that began and never ended: after SendingStatusDelay it is unknown."""
-        if self._out.clock.now() - state.changed < timedelta(seconds=self._out.delays.sending_status):
+    def _stuck(self, state: OutgoingState, sender: MailSender) -> Sent:
+        """An attempt that began and never ended: after SendingStatusDelay it is unknown, or its draft tells."""
+        now = self._out.clock.now()
+        if now - state.changed < timedelta(seconds=self._out.delays.sending_status):
             return Sent(state.activity, None, "another worker is sending it")
+        if _drafts(sender) and state.attempts < self._out.delays.maximum_attempts:
+            evidence = "the worker that was sending it never told the result: its draft will tell"
+            return self._written(self._settle(state, EmailStatus.DEFERRED, evidence, due=now))
         return self._settled(state, EmailStatus.UNKNOWN, "the worker that was sending it never told the result")
 
     def _settled(self, state: OutgoingState, status: EmailStatus, evidence: str) -> Sent:
@@ -232,7 +259,8 @@ class SendEmail:
         return Sent(activity, None, reason)
 
     def _link(self, state: OutgoingState, provider_id: str) -> None:
-        self._out.ledger.link([provider_link(state, provider_id, self._out.clock.now())])
+        tracking = self._out.configuration.tracking
+        self._out.ledger.link([provider_link(state, provider_id, self._out.clock.now(), tracking)])
 
     def _write_back(
         self,
@@ -261,6 +289,11 @@ def _reason(state: OutgoingState) -> str | None:
     reason = state.reason or ""
     trouble = state.attempts > 1 or any(f"; {outcome.value}: " in reason for outcome in SendOutcome)
     return state.reason if state.status is not EmailStatus.SENT or trouble else None
+
+
+def _drafts(sender: MailSender) -> TypeGuard[DraftingSender]:
+    """Tell whether the sender drafts a mail before it sends it."""
+    return hasattr(sender, "draft")
 
 
 def _told(trouble: RouterError | ConfigurationError) -> str:

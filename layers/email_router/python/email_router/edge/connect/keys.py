@@ -74,6 +74,11 @@ class Keys:
         """The quarantined messages."""
         return f"{self.own}#UNDELIVERABLE"
 
+    @property
+    def alerts(self) -> str:
+        """What was raised for a person."""
+        return f"{self.own}#ALERT"
+
     def email(self, activity: str) -> str:
         """An e-mail activity of the built-in CRM."""
         return f"{self.own}#EMAIL#{_short(activity)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -28,6 +27,8 @@ _KEPT = timedelta(days=90)
 _MICRO = 1_000_000
 _HASH = re.compile("[0-9a-f]{16}")
 ABSENT = "attribute_not_exists(#pk)"
+_UNCLAIMED = "attribute_not_exists(#key)"
+_FIRST = "#email = if_not_exists(#email, :email)"
 TOKEN_HELD = "#token = :token"  # noqa: S105 - a condition
 
 
@@ -46,16 +47,30 @@ def receipt_place(keys: Keys, key: str, mailbox: str) -> Place:
     return keys.message(key), RECEIPT + mailbox
 
 
-def claim_item(keys: Keys, delivery: Delivery) -> Item:
-    """Return the row of a claim: the first mailbox's receipt lies in it, and the way from the Message-ID where the key rests on it.
+def claim_action(table: str, keys: Keys, delivery: Delivery) -> Action:
+    """Return the action that makes a claim where none stands: in one row with the first mailbox's receipt and the way from the Message-ID.
 
-    Both would be rows of their own otherwise, two write units each.
+    Each would be a row of its own otherwise, to be read and written for itself.  A way from the id that stands there already stays.
     """
+    fields = {name: value for name, value in _claim_fields(delivery).items() if value is not None}
+    own = next((link.email for link in delivery.links if rests_on(delivery.claim.key, link)), None)
+    values: Item = {f":{name}": value for name, value in fields.items()}
+    setting = [f"#{name} = :{name}" for name in fields]
+    if own:
+        setting.append(_FIRST)
+        values[":email"] = _known(own)
+    place = claim_place(keys, delivery.claim.key)
+    return transactions.update(table, place, f"SET {', '.join(setting)}", values, _UNCLAIMED)
+
+
+def is_claim(item: Item) -> bool:
+    """Tell whether a claim stands in the row, not only a way from its Message-ID."""
+    return "key" in item
+
+
+def _claim_fields(delivery: Delivery) -> Item:
     claim, receipt = delivery.claim, delivery.receipt
-    own = next((link.email for link in delivery.links if rests_on(claim.key, link)), None)
     return {
-        "pk": keys.message(claim.key),
-        "sk": CLAIM,
         "key": claim.key,
         "activity": claim.activity,
         "mailbox": claim.mailbox,
@@ -64,7 +79,6 @@ def claim_item(keys: Keys, delivery: Delivery) -> Item:
         "reason": receipt.reason,
         "source": receipt.source or None,
         "at": micros(receipt.at or delivery.trace.at),
-        "email": _known(own) if own else None,
     }
 
 
@@ -148,7 +162,9 @@ def key_of_id(message_id: str) -> str | None:
 
 
 def link_place(keys: Keys, kind: LinkKind, value: str) -> Place:
-    """Return where the one row of a message id, token or thread stands."""
+    """Return where the one row of a message id, token or thread stands: of an id that makes a message key, where that one's claim stands."""
+    if kind is LinkKind.MESSAGE_ID and (key := key_of_id(value)):
+        return claim_place(keys, key)
     pk = {LinkKind.MESSAGE_ID: keys.message_id, LinkKind.TOKEN: keys.token, LinkKind.THREAD: keys.thread}[kind](value)
     return pk, LINK
 
@@ -184,11 +200,6 @@ def known_of(item: Item) -> KnownEmail:
     )
 
 
-def written_at(item: Item) -> int:
-    """Return when the link was written: the first of two rows is the one that counts, whatever date a mail claims."""
-    return int(item["email"]["written"])
-
-
 def subject_since(at: datetime) -> str:
     """Return the sort key from which e-mails of a subject are younger."""
     return sortable(at)
@@ -208,14 +219,14 @@ def _link_action(table: str, keys: Keys, link: Link) -> tuple[Place, Action]:
         return place, transactions.put(table, item)
     place = link_place(keys, link.kind, link.value)
     if link.kind is LinkKind.MESSAGE_ID:
-        return place, transactions.update(table, place, "SET #email = if_not_exists(#email, :email)", {":email": email})
+        return place, transactions.update(table, place, f"SET {_FIRST}", {":email": email})
     newer = f"{ABSENT} OR #email.#at <= :at"
     row: Item = {"pk": place[0], "sk": place[1], "email": email}
     return place, transactions.put(table, row, newer, {":at": email["at"]})
 
 
 def _known(email: KnownEmail) -> Item:
-    known: Item = {"activity": email.activity, "at": micros(email.at), "written": time.time_ns() // 1000}
+    known: Item = {"activity": email.activity, "at": micros(email.at)}
     if email.participants:
         known["participants"] = _together(email.participants)
     if email.words:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from email_router.core.activity import EmailActivity, EmailStatus, Record
+from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.ports import BlobStore, Lease
 from email_router.edge.connect import transactions
@@ -24,7 +24,7 @@ from email_router.edge.connect.keys import LISTING_SHARDS, Keys
 from email_router.edge.connect.ledger_rows import ABSENT
 from email_router.edge.connect.transactions import Cancelled
 from email_router.edge.connect.values import Item
-from email_router.edge.crm import builtin_records, builtin_rows
+from email_router.edge.crm import builtin_changes, builtin_records, builtin_rows, builtin_states
 from email_router.edge.crm.builtin_delivery import Order, Writer
 from email_router.edge.crm.builtin_records import AddressedRecord
 
@@ -51,11 +51,18 @@ class BuiltinCrm:
         """Return the records of each address, one batch of reads for a page."""
         return builtin_records.resolve(self._crm, self._keys, addresses)
 
-    def regarding(self, activities: Sequence[str]) -> Mapping[str, Record | None]:
-        """Return what each of these e-mails is about, one batch of reads for a page."""
-        places = (builtin_rows.place_of(self._keys, activity) for activity in activities)
-        items = self._crm.get_all(places, fields="#id, #regarding")
-        return {item["id"]: builtin_rows.regarding_of(item) for item in items}
+    def about(self, activities: Sequence[str]) -> Mapping[str, About]:
+        """Return what each of these e-mails is about and who owns it, one batch of reads; one more where any record was ever merged."""
+        places = [builtin_rows.place_of(self._keys, activity) for activity in activities]
+        marked = [*places, builtin_changes.states_place(self._keys)] if places else []
+        items = list(self._crm.get_all(marked, fields=builtin_rows.ABOUT))
+        found = {item["id"]: builtin_rows.about_of(item) for item in items if "id" in item}
+        changed = any("changed" in item for item in items)
+        return builtin_states.as_now(self._crm, self._keys, found) if changed else found
+
+    def create_people(self, people: Sequence[NewPerson]) -> Mapping[str, tuple[Record, ...]]:
+        """Make records of unknown senders, each exactly once, whoever else does the same at that moment."""
+        return builtin_records.create(self._crm, self._keys, people)
 
     def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
         """Create the activities, each exactly once; messages with one key in one call are settled here, the first makes the claim."""
@@ -166,6 +173,18 @@ class BuiltinCrm:
     def import_records(self, rows: Iterable[AddressedRecord]) -> int:
         """Write records and let their addresses lead to them; return how many."""
         return builtin_records.store(self._crm, self._keys, rows)
+
+    def merge(self, loser: str, winner: str) -> tuple[Record, Record]:
+        """Merge a record into another; return both."""
+        return builtin_states.merge(self._crm, self._keys, loser, winner)
+
+    def deactivate(self, record: str) -> Record:
+        """Let a record answer for no address any more."""
+        return builtin_states.deactivate(self._crm, self._keys, record)
+
+    def activate(self, record: str) -> Record:
+        """Let a record answer for its addresses again."""
+        return builtin_states.activate(self._crm, self._keys, record)
 
     def records(self) -> Iterator[AddressedRecord]:
         """Yield all records with their addresses, by kind and id."""

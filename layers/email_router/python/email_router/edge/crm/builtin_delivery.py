@@ -91,13 +91,15 @@ class Writer:
         actions = [rows.fence(self.router.name, self.keys, self.lease)]
         owned: list[Order | Place | None] = [None]
         links = []
+        claimed = {rows.claim_place(self.keys, order.key) for order in orders if order.standing is None}
         for order in orders:
             mine = self._created(order) if order.standing is None else self._noted(order, order.standing)
             actions += mine
             owned += [order if order.standing is None and number == 0 else None for number in range(len(mine))]
             if order.standing is None:
                 links += [link for link in order.delivery.links if not rows.rests_on(order.key, link)]
-        left_out = {place for order in orders for place in order.overtaken}
+        # One item takes one action: a claim of this group is its id's way back, also for another message under that id.
+        left_out = claimed | {place for order in orders for place in order.overtaken}
         for place, action in rows.link_actions(self.router.name, self.keys, links).items():
             if place not in left_out:
                 actions.append(action)
@@ -105,11 +107,10 @@ class Writer:
         return actions, owned
 
     def _created(self, order: Order) -> list[Action]:
-        claim, trace = rows.claim_item(self.keys, order.delivery), rows.trace_item(self.keys, order.delivery.trace)
         return [
-            transactions.put(self.router.name, claim, rows.ABSENT),
+            rows.claim_action(self.router.name, self.keys, order.delivery),
             transactions.put(self.crm.name, order.item),
-            transactions.put(self.router.name, trace),
+            transactions.put(self.router.name, rows.trace_item(self.keys, order.delivery.trace)),
         ]
 
     def _noted(self, order: Order, standing: Claim) -> list[Action]:

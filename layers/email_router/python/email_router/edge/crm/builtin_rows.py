@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from email_router.core.activity import EmailActivity, EmailStatus, Record, Role
+from email_router.core.activity import About, EmailActivity, EmailStatus, Record, Role
 from email_router.core.mailbox import Direction
 from email_router.core.ports import BlobStore
 from email_router.edge.connect.compact import expand, from_plain, instant, micros, sortable, squeeze, to_plain
@@ -19,6 +19,9 @@ from email_router.edge.connect.transactions import Place
 from email_router.edge.connect.values import Item, Value
 
 EMAIL = "EMAIL"
+ABOUT = "#id, #regarding, #owner, #data, #changed"
+"""What is read of a row to tell what it is about; `changed` is of the row that tells whether records have changed their states."""
+
 WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
 COLLECTED = (*WAITING, EmailStatus.SENDING)
 """What the index of e-mails to be sent holds: one in sending comes up again when its worker never told the result."""
@@ -34,6 +37,13 @@ class Written:
 
     item: Item
     blob: tuple[str, bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """What is wanted of an activity that only its owner is asked of."""
+
+    owner: str = ""
 
 
 def place_of(keys: Keys, activity: str) -> Place:
@@ -56,6 +66,7 @@ def written(keys: Keys, activity: EmailActivity) -> Written:
         "lsk": f"{sortable(created)}#{activity.id}",
         "sender": sender_of(activity) if activity.direction is Direction.OUTGOING else None,
         "regarding": to_plain(activity.regarding) if activity.regarding else None,
+        "owner": (activity.owner or None) if blob else None,
         "data": None if blob else data,
         "blob": blob,
     }
@@ -81,6 +92,12 @@ def activity_of(item: Item, blobs: BlobStore) -> EmailActivity:
     changes |= {name: instant(item[name]) for name in ("due", "date") if name in item}
     status = EmailStatus(item["status"])
     return replace(expand(EmailActivity, data), status=status, regarding=regarding_of(item), **changes)
+
+
+def about_of(item: Item) -> About:
+    """Return what the e-mail is about, as it was written, and who owns it: the row tells that without the blob of a long one."""
+    owner = expand(_Owned, item["data"]).owner if "data" in item else item.get("owner", "")
+    return About(regarding_of(item), owner)
 
 
 def regarding_of(item: Item) -> Record | None:

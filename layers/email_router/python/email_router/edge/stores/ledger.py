@@ -6,12 +6,12 @@ fencing check, so a call that is repeated, or that a stale worker makes, changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import StaleWorker, TryLater
-from email_router.core.ledger import Claim, Found, KnownEmail, Link, LinkKind, Receipt, Trace, Wanted
+from email_router.core.ledger import Claim, Counted, Found, KnownEmail, Link, LinkKind, Receipt, Trace, Wanted
 from email_router.core.ports import Lease
 from email_router.edge.connect import ledger_rows as rows
 from email_router.edge.connect import transactions
@@ -41,20 +41,20 @@ class DynamoLedger:
         pairs = [(key, mailbox) for key in wanted.keys for mailbox in wanted.mailboxes]
         claims = {key: rows.claim_place(keys, key) for key in wanted.keys}
         receipts = {pair: rows.receipt_place(keys, *pair) for pair in pairs}
-        by_id = {one: self._places_of_id(one) for one in wanted.message_ids}
+        ids = {one: rows.link_place(keys, LinkKind.MESSAGE_ID, one) for one in wanted.message_ids}
         tokens = {one: rows.link_place(keys, LinkKind.TOKEN, one) for one in wanted.tokens}
         threads = {one: rows.link_place(keys, LinkKind.THREAD, one) for one in wanted.threads}
-        ids = [place for places in by_id.values() for place in places]
-        items = self._items([*claims.values(), *receipts.values(), *ids, *tokens.values(), *threads.values()])
-        found = {key: items[place] for key, place in claims.items() if place in items}
+        places = (claims, receipts, ids, tokens, threads)
+        items = self._items([place for one in places for place in one.values()])
+        found = {key: items[place] for key, place in claims.items() if rows.is_claim(items.get(place, {}))}
         notes = {pair: rows.receipt_of(items[place]) for pair, place in receipts.items() if place in items}
         firsts = {(key, item["mailbox"]): rows.first_receipt(item) for key, item in found.items()}
         return Found(
             claims={key: rows.claim_of(item) for key, item in found.items()},
             receipts=notes | {pair: receipt for pair, receipt in firsts.items() if pair in receipts},
-            message_ids=_first_written(by_id, items),
-            tokens={one: rows.known_of(items[place]) for one, place in tokens.items() if place in items},
-            threads={one: rows.known_of(items[place]) for one, place in threads.items() if place in items},
+            message_ids=_known(ids, items),
+            tokens=_known(tokens, items),
+            threads=_known(threads, items),
         )
 
     def by_subject(self, subject_hash: str, since: datetime, limit: int = 100) -> Sequence[KnownEmail]:
@@ -96,21 +96,25 @@ class DynamoLedger:
         """Return the user's number."""
         return user_numbers.number(self._table, self._keys, user)
 
-    def next_counts(self, user: str, count: int) -> int:
-        """Add to the user's message counter; return its value before."""
+    def next_counts(self, user: str, count: int) -> Counted:
+        """Add to the user's message counter; return its value before, and its digits."""
         return user_numbers.add(self._table, self._keys, user, count)
+
+    def grow_digits(self, user: str, digits: int) -> None:
+        """Let the user's counter have so many digits from now on."""
+        user_numbers.grow(self._table, self._keys, user, digits)
 
     def claim(self, key: str) -> Claim | None:
         """Return the claim of a message key, or None."""
         item = self._table.get(rows.claim_place(self._keys, key))
-        return rows.claim_of(item) if item else None
+        return rows.claim_of(item) if item and rows.is_claim(item) else None
 
     def receipts(self, key: str) -> Sequence[Receipt]:
         """Return the receipts of a message key, that of the claim's mailbox included."""
         claim = self._table.get(rows.claim_place(self._keys, key))
         items = [item for item in self._of_message(key, rows.RECEIPT) if "copy" not in item]
         found = {item["mailbox"]: rows.receipt_of(item) for item in items}
-        if claim:
+        if claim and rows.is_claim(claim):
             found[claim["mailbox"]] = rows.first_receipt(claim)
         return [found[mailbox] for mailbox in sorted(found)]
 
@@ -126,12 +130,6 @@ class DynamoLedger:
 
     def _items(self, places: Sequence[Place]) -> dict[Place, Item]:
         return {(item["pk"], item["sk"]): item for item in self._table.get_all(places)}
-
-    def _places_of_id(self, message_id: str) -> tuple[Place, ...]:
-        """Return where the way from a message id may stand: its own row, or the claim whose key rests on the id."""
-        key = rows.key_of_id(message_id)
-        own = rows.link_place(self._keys, LinkKind.MESSAGE_ID, message_id)
-        return (own, rows.claim_place(self._keys, key)) if key else (own,)
 
     def _noted(self, receipt: Receipt, trace: Trace) -> list[Action]:
         name, keys = self._table.name, self._keys
@@ -157,9 +155,6 @@ class DynamoLedger:
         raise TryLater(f"{self._keys.organisation}: links are overtaken again and again", kind="aws_busy", shared=True)
 
 
-def _first_written(by_id: dict[str, tuple[Place, ...]], items: dict[Place, Item]) -> dict[str, KnownEmail]:
-    """Return the first e-mail that carried each message id."""
-    found = {
-        one: [items[place] for place in places if "email" in items.get(place, ())] for one, places in by_id.items()
-    }
-    return {one: rows.known_of(min(known, key=rows.written_at)) for one, known in found.items() if known}
+def _known(places: Mapping[str, Place], items: Mapping[Place, Item]) -> dict[str, KnownEmail]:
+    """Return the e-mail that each value leads to; a claim may stand where no Message-ID leads to its e-mail."""
+    return {one: rows.known_of(items[place]) for one, place in places.items() if "email" in items.get(place, ())}

@@ -100,6 +100,15 @@ class DynamoOutgoingStates:
         condition = f"{TOKEN_HELD} AND #status IN (:before, :status)"
         return self._note(state.activity, expression, values, condition, HistoryEntry(now, status, evidence))
 
+    def keep_draft(self, state: OutgoingState, draft: str) -> bool:
+        """Keep the draft's id, if the token still stands."""
+        values: dict[str, Value] = {":draft": draft, ":token": state.token}
+        try:
+            self._table.update(self._place(state.activity), "SET #draft = :draft", values, condition=TOKEN_HELD)
+        except ConditionFailed:
+            return False
+        return True
+
     def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
         """Note what was learned afterwards: failed wins over sent, sent over unknown; all else changes nothing."""
         overtaken = _OVERTAKEN.get(status)
@@ -158,6 +167,7 @@ def _fields(state: OutgoingState) -> Item:
         "due": micros(state.due) if state.due else None,
         "reason": state.reason,
         "provider_id": state.provider_id,
+        "draft": state.draft or None,
         "history": [_entry(one) for one in state.history],
     }
 
@@ -177,6 +187,7 @@ def _state_of(item: Item) -> OutgoingState:
         due=instant(item.get("due")),
         reason=item.get("reason"),
         provider_id=item.get("provider_id"),
+        draft=item.get("draft", ""),
         history=history,
     )
 

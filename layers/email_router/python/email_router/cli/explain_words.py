@@ -1,0 +1,123 @@
+"""Say in the words of the trade what was asked of a message, what an answer means, and which setting changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from email_router.core.ledger import Answer, Outcome, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question in words, and the setting on which its answer rests (empty: none)."""
+
+    words: str
+    setting: str = ""
+
+
+ASKED = {
+    "untrusted_wrapper": Asked("Is it a forwarded wrapper that cannot be trusted?", "authserv_id"),
+    "already_delivered": Asked("Has this mailbox had the message before?"),
+    "unreadable": Asked("Is it something other than a mail?"),
+    "too_old": Asked("Did it come before the profile's first day?", "process_received_after"),
+    "not_approved": Asked("Is the mailbox's address still unapproved?", "approved"),
+    "loop": Asked("Does it go round in a circle?"),
+    "delivery_report": Asked("Is it a delivery report about an e-mail that we sent?", "delivery_report"),
+    "auto_reply": Asked("Is it an automatic reply that the mailbox drops?", "auto_reply"),
+    "bulk": Asked("Is it bulk mail that the mailbox drops?", "bulk"),
+    "in_reply_to": Asked("Do In-Reply-To or References name an e-mail of the CRM?", "correlation"),
+    "tracking_token": Asked("Does its subject bear the tracking token of one?", "tokens, prefix"),
+    "conversation_index": Asked("Does its Thread-Index lead to one?", "correlation"),
+    "smart_matching": Asked("Do subject and people agree with one?", "smart_matching"),
+    "internal_email": Asked("Is it internal mail that is not tracked?", "internal_email"),
+    "no_recipient_match": Asked("Does no recipient take mail at all?", "accept, acceptance"),
+    "accept_all": Asked("Does a recipient take all mail?", 'accept = "all"'),
+    "correlation_match": Asked("Is it a response, and does a recipient take those?", 'accept = "replies"'),
+    "sender_match": Asked("Is the sender in the CRM, and does that suffice?", 'accept = "contacts", "records"'),
+    "invalid_sender": Asked("Is it for its sender that nobody takes it?", "accept"),
+    "no_correlation_match": Asked("Nobody takes it: what does it claim to be?", "accept"),
+    "delivery": Asked("Did the CRM take it?"),
+}
+
+_ANSWERS = {
+    "passes": "no",
+    "match": "yes: it continues this one",
+    "no match": "no",
+    "off": "not asked: switched off",
+    "lost": "yes, but an earlier question had answered",
+    "same e-mail": "yes, the same one",
+    "delivered": "YES: delivered",
+    "ignored": "YES: not tracked",
+    "attached": "YES: attached to that e-mail",
+    "quarantined": "YES: set aside for a person",
+    "failed": "not yet: it is tried again",
+}
+_OTHERWISE = {
+    "not_approved": 'approved = true at [[mailboxes]] "{mailbox}"',
+    "too_old": "an earlier process_received_after in the mailbox's incoming profile",
+    "auto_reply": 'auto_reply = "deliver" at [[mailboxes]] "{mailbox}"',
+    "bulk": 'bulk = "deliver" at [[mailboxes]] "{mailbox}"',
+    "internal_email_reject": 'internal_email = "track" (and internal_email_from_queues = true) in [organisation.tracking]',
+    "delivery_report": 'delivery_report = "deliver" at [[mailboxes]] "{mailbox}"',
+    "no_recipient_match": 'accept = "all" (or replies, contacts, records) at [[mailboxes]] "{mailbox}"',
+    "no_correlation_match": 'accept = "all" at [[mailboxes]] "{mailbox}"',
+    "invalid_sender": 'accept = "all" at [[mailboxes]] "{mailbox}", or import its sender with `crm import`',
+}
+_NEVER = {
+    "duplicate": "Nothing is missing: the mailbox's first copy was dealt with; `email-router explain` shows it under the same Message-ID.",
+    "loop": "No setting lets mail in that goes round in a circle; find out who sends it round.",
+}
+
+
+def outcome_line(trace: Trace) -> str:
+    """Return in one sentence what became of the message in its mailbox, and why."""
+    why = _because(trace)
+    if trace.copy and trace.reason == "duplicate":
+        return f"{trace.mailbox}: a further copy of a message that was dealt with before{why}"
+    activity = trace.activity or "?"
+    lines = {
+        Outcome.DELIVERED: f"Delivered to the CRM as e-mail activity {activity} in {trace.mailbox}{why}",
+        Outcome.IGNORED: f"Not tracked in {trace.mailbox}{why}",
+        Outcome.ATTACHED: f"Attached to e-mail activity {activity} as its delivery report, in {trace.mailbox}{why}",
+        Outcome.QUARANTINED: f"Set aside for a person in {trace.mailbox}{why}",
+        Outcome.FAILED: f"Not in the CRM yet: {trace.mailbox} tries it again{why}",
+    }
+    return lines[trace.outcome]
+
+
+def regarding_lines(trace: Trace) -> list[str]:
+    """Return what the activity continues and is about."""
+    lines = []
+    if trace.correlated:
+        lines.append(f"It continues activity {trace.correlated}, found by {trace.rule or trace.method}.")
+    if trace.regarding:
+        lines.append(f"It is about the {trace.regarding.kind} {trace.regarding.name or trace.regarding.id}.")
+    return lines
+
+
+def otherwise_line(trace: Trace) -> str:
+    """Return what would have to be different for the message to be tracked; empty for one that was."""
+    if trace.outcome is Outcome.DELIVERED:
+        return ""
+    if trace.outcome in {Outcome.QUARANTINED, Outcome.FAILED}:
+        return "`email-router undeliverable list` shows what was set aside and how to mend it; what is tried again needs nothing."
+    if trace.reason in _NEVER:
+        return _NEVER[trace.reason]
+    setting = _OTHERWISE.get(trace.reason)
+    told = setting.replace("{mailbox}", trace.mailbox) if setting else ""
+    return (
+        f"To have such mail tracked from now on set {told}; `email-router what-if` tells what else that changes."
+        if told
+        else ""
+    )
+
+
+def answer_words(answer: Answer) -> str:
+    """Return the answer as a person would give it."""
+    return _ANSWERS.get(answer.answer, answer.answer)
+
+
+def _because(trace: Trace) -> str:
+    said = next((one.evidence for one in reversed(trace.answers) if one.evidence and one.answer == trace.outcome), "")
+    evidence = said.removeprefix(f"{trace.reason}: ")
+    return f", because {evidence} ({trace.reason})." if evidence else f" ({trace.reason})."

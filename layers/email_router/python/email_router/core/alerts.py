@@ -1,0 +1,23 @@
+"""What a person must see to, in one shape whatever it is about."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One thing that needs a person: what happened to whom (`about`: a mailbox, a user, an entry), and what to do about it."""
+
+    kind: str
+    about: str
+    text: str
+    mend: str
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        """The same for the same trouble of the same one, so that it is told once while it lasts."""
+        return f"{self.kind}-{hashlib.sha256(self.about.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

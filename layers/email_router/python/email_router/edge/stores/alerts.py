@@ -1,0 +1,42 @@
+"""Keep in DynamoDB what was raised for a person to see to: `ORG#o#ALERT | kind and whom it is about`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from email_router.core.alerts import Alert
+from email_router.edge.connect.compact import expand, squeeze
+from email_router.edge.connect.dynamodb import ConditionFailed, Table
+from email_router.edge.connect.keys import Keys
+from email_router.edge.connect.ledger_rows import ABSENT
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoAlerts:
+    """The open alerts of one organisation: a row each, which settling removes."""
+
+    def __init__(self, client: DynamoDBClient, table: str, organisation: str) -> None:
+        self._table = Table(client, table)
+        self._keys = Keys(organisation)
+
+    def raise_alert(self, alert: Alert) -> None:
+        """Write the alert unless it is open already: the first stays.  Repeatable."""
+        with suppress(ConditionFailed):
+            self._table.put({"pk": self._keys.alerts, "sk": alert.id, "alert": squeeze(alert)}, ABSENT)
+
+    def all(self) -> Sequence[Alert]:
+        """Return the open alerts, newest first."""
+        items = self._table.query("#pk = :pk", {":pk": self._keys.alerts})
+        return sorted((expand(Alert, item["alert"]) for item in items), key=lambda alert: alert.at, reverse=True)
+
+    def settle(self, alert_id: str) -> bool:
+        """Remove the alert; False when none of this id is open."""
+        place = (self._keys.alerts, alert_id)
+        if self._table.get(place) is None:
+            return False
+        self._table.delete(place)
+        return True

@@ -1,0 +1,26 @@
+"""Remember in memory what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from email_router.core.alerts import Alert
+
+
+class MemoryAlerts:
+    """The open alerts."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Alert] = {}
+
+    def raise_alert(self, alert: Alert) -> None:
+        """Keep the alert unless it is open already."""
+        self._open.setdefault(alert.id, alert)
+
+    def all(self) -> Sequence[Alert]:
+        """Return the open alerts, newest first."""
+        return sorted(self._open.values(), key=lambda alert: alert.at, reverse=True)
+
+    def settle(self, alert_id: str) -> bool:
+        """Remove the alert."""
+        return self._open.pop(alert_id, None) is not None
