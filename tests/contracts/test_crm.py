@@ -10,7 +10,7 @@ import pytest
 from email_router.core.activity import About, EmailStatus, NewPerson, Party, Record, Role, StoredAttachment
 from email_router.core.errors import ConfigurationError, StaleWorker
 from email_router.core.ledger import Delivery, LinkKind, Wanted
-from email_router.core.ports import Lease
+from email_router.core.mailbox_state import Lease
 from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
 from tests.cloud import Stores
 from tests.deliveries import ANN, CONTACT, NOW, SALES, delivery, later, linked, outgoing

@@ -27,7 +27,7 @@ from email_router.core.ledger import (
     Wanted,
 )
 from email_router.core.mailbox import Direction, Mailbox, Profile
-from email_router.core.ports import Lease, PassRecord
+from email_router.core.mailbox_state import Lease, PassRecord
 from email_router.core.sending import OutgoingState
 from email_router.core.settings import Configuration, CrmSettings, Tracking
 from email_router.core.work import MailboxWork, OutgoingWork

@@ -14,7 +14,7 @@ from email_router.cli.embedded.quiet import wait_until_quiet
 from email_router.cli.embedded.session import EmbeddedCloud
 from email_router.core.activity import EmailActivity
 from email_router.core.ledger import Trace
-from email_router.core.ports import MailboxState
+from email_router.core.mailbox_state import MailboxState
 from email_router.wiring.configuration import load
 from email_router.wiring.services import Services
 

@@ -11,8 +11,8 @@ from email_router.core.errors import MessageRefused
 from email_router.core.fetched import Fetched, Listed, Page, Position, Wrapper
 from email_router.core.ledger import Delivered, Delivery, KnownEmail, Link, LinkKind
 from email_router.core.mailbox import Accept, AfterDelivery, CreateSender, Direction, Mailbox, MailboxKind
+from email_router.core.mailbox_state import Lease
 from email_router.core.message import Message
-from email_router.core.ports import Lease
 from email_router.core.sending import OutgoingState
 from email_router.core.settings import Tracking
 from tests.faults.mailroom import Mailroom, Scene, known_mails

@@ -16,8 +16,8 @@ from email_router.core.flows import undeliverable
 from email_router.core.flows.route_mailbox import PassOutcome
 from email_router.core.ledger import Delivered, Delivery, KnownEmail, Link, LinkKind, Outcome
 from email_router.core.mailbox import Accept, AfterDelivery, Mailbox, MailboxKind
+from email_router.core.mailbox_state import Lease
 from email_router.core.message import Message
-from email_router.core.ports import Lease
 from email_router.core.sending import OutgoingState
 from email_router.core.settings import Tracking
 from email_router.core.smart_hash import participants

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record, Role
 from email_router.core.errors import ConfigurationError
 from email_router.core.ledger import Delivered, Delivery
-from email_router.core.ports import Lease
+from email_router.core.mailbox_state import Lease
 from email_router.edge.crm.builtin_records import ORDER, AddressedRecord, record_of_row
 from tests.memory.ledger import MemoryLedger
 from tests.memory.states import MemoryStates

@@ -19,7 +19,7 @@ from email_router.core.ledger import (
     Trace,
     Wanted,
 )
-from email_router.core.ports import Lease
+from email_router.core.mailbox_state import Lease
 from tests.memory.states import MemoryStates
 
 

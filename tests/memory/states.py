@@ -10,7 +10,7 @@ from datetime import datetime
 from email_router.core.errors import StaleWorker
 from email_router.core.fetched import Position
 from email_router.core.ledger import Retry
-from email_router.core.ports import Lease, MailboxState, PassRecord
+from email_router.core.mailbox_state import Lease, MailboxState, PassRecord
 from email_router.core.work import ScheduledMailbox
 from tests.memory.small import MemoryBlobs
 

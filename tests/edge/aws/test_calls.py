@@ -10,7 +10,7 @@ import pytest
 from email_router.core.activity import Record
 from email_router.core.fetched import Position
 from email_router.core.ledger import Delivery, Link, LinkKind, Wanted
-from email_router.core.ports import PassRecord
+from email_router.core.mailbox_state import PassRecord
 from email_router.edge.crm.builtin_records import AddressedRecord
 from tests.aws_meter import billed
 from tests.cloud import Place, Stores, aws_stores

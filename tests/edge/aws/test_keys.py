@@ -14,7 +14,7 @@ from email_router.core.activity import EmailStatus, Record
 from email_router.core.errors import ConfigurationError
 from email_router.core.fetched import Position
 from email_router.core.ledger import LinkKind, Wanted
-from email_router.core.ports import PassRecord
+from email_router.core.mailbox_state import PassRecord
 from email_router.core.sending import OutgoingState
 from email_router.core.settings import Configuration
 from email_router.edge.connect.keys import Keys

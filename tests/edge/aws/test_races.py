@@ -16,7 +16,7 @@ from email_router.core.activity import EmailStatus
 from email_router.core.errors import StaleWorker, TryLater
 from email_router.core.fetched import Position
 from email_router.core.ledger import LinkKind, Wanted
-from email_router.core.ports import Lease, PassRecord
+from email_router.core.mailbox_state import Lease, PassRecord
 from email_router.core.sending import OutgoingState
 from email_router.core.settings import Configuration
 from tests.cloud import Place, aws_stores

@@ -9,7 +9,7 @@ from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
 from email_router.cli.shapes import instant
 from email_router.core.mailbox import Mailbox
-from email_router.core.ports import MailboxState
+from email_router.core.mailbox_state import MailboxState
 from email_router.wiring.observe import mailbox_digest
 
 

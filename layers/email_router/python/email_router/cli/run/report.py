@@ -14,7 +14,7 @@ from email_router.core.activity import EmailActivity, Role
 from email_router.core.counters import COUNTERS
 from email_router.core.ledger import Trace
 from email_router.core.mailbox import Direction, Mailbox
-from email_router.core.ports import MailboxState
+from email_router.core.mailbox_state import MailboxState
 from email_router.core.settings import Configuration
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from email_router.core.flows.incoming import Decision, Incoming
 from email_router.core.flows.involved import Involved, involved_in
 from email_router.core.ledger import Delivery, Outcome, Quarantined
 from email_router.core.mailbox import Profile
+from email_router.core.mailbox_state import Lease
 from email_router.core.matching import MARKED
 from email_router.core.message import ReportedRecipient
-from email_router.core.ports import Lease, MailSource
+from email_router.core.ports import MailSource
 
 _MEND = {
     "unreadable": "Open it with `email-router undeliverable show`; if it is a mail after all, send it on by hand, else discard it.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from email_router.core.ports import Lease, MailboxStates, PassRecord
+from email_router.core.mailbox_state import Lease, PassRecord
+from email_router.core.ports import MailboxStates
 
 _DIED = "a worker died here"
 """A mark of no message: the next pass goes carefully."""

@@ -17,8 +17,9 @@ from email_router.core.flows.incoming import Decision, Incoming, undelivered
 from email_router.core.forward import unwrap
 from email_router.core.ledger import Outcome, Quarantined, Receipt, Retry, Trace, Wanted, source_mark
 from email_router.core.mailbox import Mailbox, MailboxKind, Profile
+from email_router.core.mailbox_state import Lease
 from email_router.core.message import Message
-from email_router.core.ports import Lease, MailSource
+from email_router.core.ports import MailSource
 
 _HEAD = 64 * 1024
 _UNREAD = "unread/"

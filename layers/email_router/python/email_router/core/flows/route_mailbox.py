@@ -23,7 +23,8 @@ from email_router.core.flows.give_back import give_back
 from email_router.core.flows.incoming import Incoming
 from email_router.core.flows.serving import Progress, Serving
 from email_router.core.mailbox import Direction, Mailbox, Profile
-from email_router.core.ports import Lease, MailboxState, MailSource, PassRecord
+from email_router.core.mailbox_state import Lease, MailboxState, PassRecord
+from email_router.core.ports import MailSource
 from email_router.core.work import MailboxWork
 
 

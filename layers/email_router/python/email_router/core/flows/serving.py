@@ -15,7 +15,8 @@ from email_router.core.flows.incoming import Decision, Incoming
 from email_router.core.flows.retrying import Failures, entries_of, whole_blob
 from email_router.core.ledger import Outcome, Retry
 from email_router.core.mailbox import AfterDelivery, Mailbox, MailboxKind, Profile
-from email_router.core.ports import Lease, MailSource
+from email_router.core.mailbox_state import Lease
+from email_router.core.ports import MailSource
 
 _SIZE_UNKNOWN = 1024 * 1024
 

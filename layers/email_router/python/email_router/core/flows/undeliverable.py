@@ -10,7 +10,8 @@ from email_router.core.errors import StaleWorker, TryLater
 from email_router.core.flows.give_back import give_back
 from email_router.core.flows.retrying import retry_key
 from email_router.core.ledger import Quarantined, Retry
-from email_router.core.ports import Clock, MailboxState, MailboxStates, PassRecord, Quarantine
+from email_router.core.mailbox_state import MailboxState, PassRecord
+from email_router.core.ports import Clock, MailboxStates, Quarantine
 
 _LEASE = timedelta(seconds=30)
 _LATER = timedelta(hours=1)

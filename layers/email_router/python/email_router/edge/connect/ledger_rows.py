@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from email_router.core.dedupe import message_key
 from email_router.core.ledger import Claim, Delivery, KnownEmail, Link, LinkKind, Outcome, Receipt, Trace
+from email_router.core.mailbox_state import Lease
 from email_router.core.message import Message
-from email_router.core.ports import Lease
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import expand, instant, micros, sortable, squeeze
 from email_router.edge.connect.keys import Keys

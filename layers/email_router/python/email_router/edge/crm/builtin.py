@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record
 from email_router.core.ledger import Delivered, Delivery
-from email_router.core.ports import BlobStore, Lease
+from email_router.core.mailbox_state import Lease
+from email_router.core.ports import BlobStore
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import sortable
 from email_router.edge.connect.dynamodb import ConditionFailed, Table

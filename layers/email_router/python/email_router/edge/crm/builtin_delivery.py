@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from email_router.core.errors import StaleWorker, TryLater
 from email_router.core.ledger import Claim, Delivered, Delivery
-from email_router.core.ports import Lease
+from email_router.core.mailbox_state import Lease
 from email_router.edge.connect import ledger_rows as rows
 from email_router.edge.connect import transactions
 from email_router.edge.connect.dynamodb import Table

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from email_router.core.errors import StaleWorker, TryLater
 from email_router.core.ledger import Claim, Counted, Found, KnownEmail, Link, LinkKind, Receipt, Trace, Wanted
-from email_router.core.ports import Lease
+from email_router.core.mailbox_state import Lease
 from email_router.edge.connect import ledger_rows as rows
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import micros

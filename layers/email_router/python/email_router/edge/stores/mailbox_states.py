@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from email_router.core.errors import StaleWorker
 from email_router.core.fetched import Position
 from email_router.core.ledger import Retry
-from email_router.core.ports import BlobStore, Lease, MailboxState, PassRecord
+from email_router.core.mailbox_state import Lease, MailboxState, PassRecord
+from email_router.core.ports import BlobStore
 from email_router.edge.connect.compact import micros
 from email_router.edge.connect.dynamodb import ConditionFailed, Returns, Table
 from email_router.edge.connect.expressions import assignment

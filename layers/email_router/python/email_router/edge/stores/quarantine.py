@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from email_router.core.errors import StaleWorker
 from email_router.core.ledger import Quarantined
-from email_router.core.ports import Lease
+from email_router.core.mailbox_state import Lease
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import expand, squeeze
 from email_router.edge.connect.dynamodb import Table

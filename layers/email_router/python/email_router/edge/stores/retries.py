@@ -7,7 +7,7 @@ from datetime import datetime
 
 from email_router.core.errors import StaleWorker
 from email_router.core.ledger import Retry
-from email_router.core.ports import Lease
+from email_router.core.mailbox_state import Lease
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import expand, micros, sortable, squeeze
 from email_router.edge.connect.dynamodb import Table

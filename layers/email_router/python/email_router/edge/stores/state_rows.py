@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from email_router.core.fetched import Position
-from email_router.core.ports import MailboxState, PassRecord
+from email_router.core.mailbox_state import MailboxState, PassRecord
 from email_router.edge.connect.compact import instant, micros
 from email_router.edge.connect.values import Item, Value
 
