@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from email_router.core import transfer
 from email_router.core.limits import Defects
@@ -41,6 +44,25 @@ def test_base64_soiled_with_anything_gives_what_it_holds() -> None:
     assert content.startswith(decoded)
     assert len(decoded) >= len(content) - 3
     assert set(defects) <= {"broken base64"}
+
+
+@given(
+    st.binary(max_size=400),
+    st.lists(st.tuples(st.integers(0, 600), st.sampled_from([b"\r\n", b" ", b"*", b"\xff", b"-", b"\0"])), max_size=9),
+)
+def test_base64_is_read_as_the_standard_library_reads_it(content: bytes, soil: list[tuple[int, bytes]]) -> None:
+    coded = base64.b64encode(content).rstrip(b"=")
+    for at, byte in soil:
+        coded = coded[:at] + byte + coded[at:]
+
+    padding = b"=" * (-len(base64.b64encode(content).rstrip(b"=")) % 4)
+    decoded, defects = _decoded(coded + padding)
+
+    if "declared as base64, which it is not" in defects:
+        assert decoded == coded + padding
+    else:
+        assert decoded == binascii.a2b_base64(coded + padding)
+        assert decoded == content
 
 
 def test_uuencoded_lines_are_read_whatever_ends_them() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
+import pybase64
+
 from email_router.core.limits import Defects
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
@@ -46,7 +48,7 @@ def _base64(content: bytes, defects: Defects) -> bytes:
         if rest:
             return _digits(content[:padding], defects) + _after_padding(rest, defects)
     try:
-        return binascii.a2b_base64(content)
+        return pybase64.b64decode(content)  # what is not base64 between the digits is skipped
     except binascii.Error:
         return _digits(content[:padding] if padding >= 0 else content, defects)
 
@@ -54,14 +56,14 @@ def _base64(content: bytes, defects: Defects) -> bytes:
 def _digits(content: bytes, defects: Defects) -> bytes:
     """Decode base64 without padding, whatever stands between its digits."""
     try:
-        return binascii.a2b_base64(content + b"==")  # more padding than needed does no harm, less raises
+        return pybase64.b64decode(content + b"==")  # more padding than needed does no harm, less raises
     except binascii.Error:
         pass
     defects.add("broken base64")
     digits = content.translate(None, _FOREIGN)
     if len(digits) % 4 == 1:  # one digit too many says nothing
         digits = digits[:-1]
-    return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
+    return pybase64.b64decode(digits + b"=" * (-len(digits) % 4))
 
 
 def _after_padding(rest: bytes, defects: Defects) -> bytes:
@@ -79,7 +81,7 @@ def _after_padding(rest: bytes, defects: Defects) -> bytes:
             continue
         if _NOT_BASE64.search(digits) or len(digits) % 4 == 1 or b" " in piece.strip():
             break
-        decoded.append(binascii.a2b_base64(digits + b"=" * (-len(digits) % 4)))
+        decoded.append(pybase64.b64decode(digits + b"=" * (-len(digits) % 4)))
     return b"".join(decoded)
 
 
