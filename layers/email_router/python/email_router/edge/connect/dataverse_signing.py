@@ -1,0 +1,78 @@
+"""Sign in at Dataverse.  Apart from the client, so that an organisation on premises (NTLM, AD FS) gets a way of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from email_router.core.errors import ConfigurationError, MailboxBlocked
+from email_router.edge.connect.https import ask
+from email_router.edge.connect.microsoft_login import CLOUDS, Account, access_token, forget_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from email_router.edge.connect.dataverse_address import Address
+    from email_router.edge.connect.https import Answer, Place
+
+_UNAUTHORIZED = 401
+
+
+class SignIn(Protocol):
+    """One way to be let in: it asks with what proves who we are, on the line or in a header."""
+
+    @property
+    def who(self) -> str:
+        """Whom an administrator must look for: the application's id, or the user's name."""
+
+    def ask(
+        self, place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool
+    ) -> Answer:
+        """Send one request, signed in; return the answer whatever its status.  Raises what https.ask and the login raise."""
+
+
+class ApplicationSignIn:
+    """As an application of Entra (client credentials).  A token that is refused is replaced once."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    @property
+    def who(self) -> str:
+        """The application's id."""
+        return self._account.client_id
+
+    def ask(
+        self, place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool
+    ) -> Answer:
+        """Send one request with a bearer token.  Raises what access_token and https.ask raise."""
+        for last in (False, True):
+            token = access_token(self._account)
+            answer = ask(
+                place, method, target, {**headers, "Authorization": f"Bearer {token}"}, body, repeatable=repeatable
+            )
+            if answer.status != _UNAUTHORIZED or last:
+                break
+            answer.read()
+            forget_token(self._account, token)
+        return answer
+
+
+def application(
+    address: Address, *, tenant_id: str, client_id: str, secret: str, organisation: str, authority: str = ""
+) -> ApplicationSignIn:
+    """Return the way in of an application; `secret` is a client secret or PEM text, `authority` a login host other than the global cloud's.
+
+    Raises ConfigurationError when tenant_id or client_id is missing, MailboxBlocked "credentials" when there is no secret.
+    """
+    for name, value in (("tenant_id", tenant_id), ("client_id", client_id)):
+        if not value:
+            raise ConfigurationError(f"organisation.crm: {name}: expected the id that Entra shows, found nothing")
+    if not secret.strip():
+        raise MailboxBlocked(
+            f"{organisation}: organisation.crm holds no client secret or certificate",
+            kind="credentials",
+            mend="Set the credentials of organisation.crm and publish.",
+        )
+    login = f"{(authority or CLOUDS['global'].login).rstrip('/')}/{tenant_id}"
+    reach, ca_pem = address.place.reach, address.place.ca_pem
+    return ApplicationSignIn(Account(login, client_id, secret, address.root, reach, ca_pem, organisation))

@@ -1,0 +1,88 @@
+"""One fault at each call of a delivery to Dataverse, and two deaths at each pair: every mail is one activity, complete, claimed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.cloud import Clients
+from tests.contracts import dataverse_rig
+from tests.contracts.dataverse_page import Run
+from tests.contracts.dataverse_rig import Rig
+from tests.faults.seam import Fault, faults_of
+
+_ODD = frozenset({Fault.CLOCK_FORWARD, Fault.CLOCK_BACK})
+"""The adapter looks at no clock."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
+
+
+@pytest.fixture
+def dataverse(running: Rig) -> Iterator[Rig]:
+    yield from dataverse_rig.afresh(running)
+
+
+@pytest.fixture
+def aws(moto_clients: Clients) -> Iterator[Clients]:
+    with mock_aws():
+        yield moto_clients
+
+
+def calm(aws: Clients, dataverse: Rig) -> list[str]:
+    run = Run(aws, dataverse)
+    run.play()
+    assert list(run.broken_rules()) == []
+    return run.seam.calls
+
+
+def test_whatever_goes_wrong_once_every_mail_is_one_complete_activity(aws: Clients, dataverse: Rig) -> None:
+    calls = calm(aws, dataverse)
+    found, runs = [], 0
+
+    for site, name in enumerate(calls):
+        for fault in faults_of(name):
+            if fault not in _ODD:
+                run = Run(aws, dataverse, {site: fault})
+                run.play()
+                runs += 1
+                found += [f"{fault.value}, at call {site} ({name}): {one}" for one in run.broken_rules()]
+
+    assert found == []
+    assert {name.partition(".")[0] for name in calls} == {"dataverse", "dynamodb", "blobs"}
+    assert runs >= 80
+
+
+def test_a_worker_that_dies_twice_in_a_row_loses_and_doubles_nothing(aws: Clients, dataverse: Rig) -> None:
+    calls = calm(aws, dataverse)
+    found = []
+
+    for site in range(len(calls)):
+        run = Run(aws, dataverse, {site: Fault.DIES_AFTER})
+        run.play_until_death()
+        run.play_again({site // 2: Fault.DIES_AFTER})
+        found += [f"calls {site} and {site // 2}: {one}" for one in run.broken_rules()]
+
+    assert found == []
+
+
+def test_a_batch_of_which_dataverse_carries_out_a_part_is_completed(aws: Clients, dataverse: Rig) -> None:
+    asked = Run(aws, dataverse)
+    asked.play()
+    requests = len(dataverse.process.requests("/api/data/"))
+    found = []
+
+    for done in range(requests):
+        run = Run(aws, dataverse)
+        dataverse.process.fault("/api/data/", "unavailable", skip=done, times=1000)
+        run.play_until_death()
+        dataverse.process.clear_faults()
+        run.play_again({})
+        found += [f"after {done} requests: {one}" for one in run.broken_rules()]
+
+    assert found == []
+    assert requests >= 12
