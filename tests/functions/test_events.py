@@ -54,7 +54,21 @@ ANSWERS: dict[str, Any] = {
     "schedule_mailboxes/minute": lambda answer: answer["queued"] in {0, 1},
     "schedule_mailboxes/requested": lambda answer: answer == {"queued": 1},
     "route_mailbox/schedule": lambda answer: answer == {"batchItemFailures": []},  # the trouble stands on the mailbox
+    "route_mailbox/reconcile": lambda answer: answer == {"batchItemFailures": []},
     "route_mailbox/unreadable_order": lambda answer: len(answer["batchItemFailures"]) == 1,
+    "receive_notification/browser": lambda answer: answer["statusCode"] == 405,
+    "receive_notification/foreign": lambda answer: answer["statusCode"] == 202,
+    "receive_notification/lifecycle": lambda answer: answer["statusCode"] == 202,
+    "receive_notification/unreadable": lambda answer: answer["statusCode"] == 202,
+    "receive_notification/without_mailbox": lambda answer: answer["statusCode"] == 202,
+    "receive_notification/validation": lambda answer: (
+        answer["statusCode"] == 200
+        and answer["headers"]["Content-Type"].startswith("text/plain")
+        and answer["body"].startswith("Validation: Testing client application")
+        and "<" not in answer["body"]
+    ),
+    "renew_subscriptions/order": lambda answer: answer == {"batchItemFailures": []},
+    "renew_subscriptions/tick": lambda answer: answer == {"queued": 0},  # no mailbox of this organisation is in the cloud
     "collect_outgoing/minute": lambda answer: set(answer) == {"queued"},
     "send_email/order": lambda answer: answer == {"batchItemFailures": []},
     "record_delivery/bounce_permanent": lambda answer: answer == {"activity": ACTIVITY},
