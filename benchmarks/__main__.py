@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import imap, reading, store
+from benchmarks import graph, imap, reading, store
 
-BENCHMARKS = {"imap": imap.run, "reading": reading.run, "store": store.run}
+BENCHMARKS = {"graph": graph.run, "imap": imap.run, "reading": reading.run, "store": store.run}
 
 
 def main() -> int:

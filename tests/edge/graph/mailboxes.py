@@ -9,11 +9,12 @@ from typing import Any
 from email_router.core.fetched import Fetched, Position
 from email_router.core.mailbox import Mailbox
 from email_router.core.ports import Reach
+from email_router.edge.connect.graph import GraphClient
 from email_router.edge.sources.graph import GraphSource
 from tests.simulators.graph.process import SECRET, GraphProcess
 
 HERE = Reach(loopback=True)
-LIMIT = 1024 * 1024
+LIMIT = 4 * 1024 * 1024
 
 
 def mail(number: int = 1, *, size: int = 0) -> bytes:
@@ -33,6 +34,25 @@ def read(opened: GraphSource, position: Position, size: int = 100) -> tuple[list
         fetched += opened.fetch(page.listed, LIMIT)
         position = page.position
     return fetched, position
+
+
+def folder(graph: GraphProcess, box: str, name: str, parent: str = "msgfolderroot") -> str:
+    """Make a folder as its owner would; return its id."""
+    client = GraphClient(graph.profile(), box, SECRET, HERE)
+    path = f"{client.user}/mailFolders/{parent}/childFolders"
+    made = str(client.call("POST", path, content={"displayName": name}).json()["id"])
+    graph.clear_requests()
+    return made
+
+
+def folder_names(graph: GraphProcess, box: str) -> list[str]:
+    """Return in which folder each message lies."""
+    return [str(one["folder"]) for one in graph.messages(box)]
+
+
+def api(graph: GraphProcess) -> list[dict[str, Any]]:
+    """Return the requests to Graph as they went over the line: without those inside batches, without the login."""
+    return [one for one in graph.requests("/v1.0") if not one["batched"]]
 
 
 def deltas(graph: GraphProcess) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ def test_small_messages_come_in_batches_of_twenty(graph: GraphProcess, box: str)
 
 
 def test_large_messages_are_streamed_singly_and_in_their_place(graph: GraphProcess, box: str) -> None:
-    raws = [mail(1), mail(2), mail(3, size=300_000), mail(4), mail(5)]
+    raws = [mail(1), mail(2), mail(3, size=1_100_000), mail(4), mail(5)]
     for raw in raws:
         graph.put_message(box, raw)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -19,6 +20,22 @@ def test_a_link_to_another_host_is_not_followed(graph: GraphProcess, box: str) -
 
     with pytest.raises(MailboxBlocked) as caught:
         list(source(graph, box).pages(Position(), 2))
+    assert caught.value.kind == "foreign_link"
+
+
+def test_a_link_of_a_plain_listing_to_another_host_is_not_followed(
+    graph: GraphProcess, box: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "email_router.edge.connect.graph_listing.MOST_IN_PAGE", 2
+    )  # its links are followed within a second
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+    for number in range(5):
+        graph.put_message(box, mail(number), received=moment)
+    graph.settings(quirks=["foreign_link"])
+
+    with pytest.raises(MailboxBlocked) as caught:
+        list(source(graph, box).inventory(2))
     assert caught.value.kind == "foreign_link"
 
 

@@ -3,63 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 
 import pytest
 
 from email_router.core.compose import Outgoing, compose
 from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, TryLater
-from email_router.core.mailbox import Direction, Mailbox
-from email_router.core.message import Address, Attachment
-from email_router.core.ports import Reach
+from email_router.core.message import Address
 from email_router.core.sending import Envelope, SendOutcome
-from email_router.edge.senders.graph import GraphSender
-from tests.simulators.graph.process import SECRET, GraphProcess
-
-NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
-OUTSIDE = "kim@fabrikam.example"
-SEND = "POST .*/send$"
-
-
-def sender(graph: GraphProcess, box: str, **changes: object) -> GraphSender:
-    profile = graph.profile(name="online-out", direction=Direction.OUTGOING, **changes)
-    return GraphSender(profile, Mailbox(address=box), SECRET, Reach(loopback=True))
-
-
-def mail(box: str, *attachments: Attachment, to: str = OUTSIDE) -> bytes:
-    wanted = Outgoing(
-        sender=Address("Sales", box),
-        to=(Address("Kim", to),),
-        subject="Größe",
-        date=NOW,
-        message_id=f"<one@{box.partition('@')[0]}.contoso.example>",
-        in_reply_to="<before@fabrikam.example>",
-        references=("<first@fabrikam.example>", "<before@fabrikam.example>"),
-        text="Hello\n",
-        html='<p>ä <img src="cid:logo"></p>',
-        attachments=attachments,
-        headers=(("X-EmailRouter", "contoso;6f1d"),),
-    )
-    return compose(wanted)
-
-
-def envelope(box: str, *recipients: str, **changes: object) -> Envelope:
-    first = Envelope(
-        organisation="contoso",
-        activity="6f1d",
-        sender=box,
-        recipients=recipients or (OUTSIDE,),
-        message_id=f"<one@{box.partition('@')[0]}.contoso.example>",
-    )
-    return replace(first, **changes)  # type: ignore[arg-type]  # fields by name
-
-
-def arrived(graph: GraphProcess, box: str, address: str = OUTSIDE) -> list[EmailMessage]:
-    """The mails of this box's own e-mail that an outsider got."""
-    found = [message_from_bytes(raw, policy=policy.default) for raw in graph.outside(address)]
-    return [one for one in found if box in str(one["From"])]
+from tests.edge.graph.outgoing import NOW, OUTSIDE, SEND, arrived, envelope, mail, sender
+from tests.simulators.graph.process import GraphProcess
 
 
 def test_a_mail_leaves_once_with_its_thread_and_lies_in_sent_items(graph: GraphProcess, box: str) -> None:
@@ -119,53 +71,6 @@ def test_blind_copies_alone_have_no_group_of_undisclosed_recipients_on_the_way_i
 
     assert result.outcome is SendOutcome.ACCEPTED
     assert len(arrived(graph, box, "blind2@fabrikam.example")) == 1
-
-
-@pytest.mark.parametrize("size", [2_500_000, 3_200_000, 7_000_000])
-def test_a_large_mail_goes_in_parts_and_arrives_whole(graph: GraphProcess, box: str, size: int) -> None:
-    opened = sender(graph, box)
-    content = bytes(range(256)) * (size // 256)
-    logo = Attachment("logo.png", "image/png", b"\x89PNG" + b"x" * 500, inline=True, content_id="logo")
-    whole = mail(box, Attachment("Größe.bin", "application/octet-stream", content, inline=False, content_id=None), logo)
-
-    result = opened.send(envelope(box, draft=opened.draft(envelope(box), whole)), whole)
-
-    assert result.outcome is SendOutcome.ACCEPTED
-    (got,) = arrived(graph, box)
-    files = {part.get_filename(): part for part in got.walk() if part.get_filename()}
-    assert files["Größe.bin"].get_payload(decode=True) == content
-    assert files["logo.png"]["Content-ID"] == "<logo>"
-    assert got["X-EmailRouter"] == "contoso;6f1d"
-    assert (got["In-Reply-To"], str(got["References"]).split()[0]) == (
-        "<before@fabrikam.example>",
-        "<first@fabrikam.example>",
-    )
-    html = got.get_body(("html",))
-    assert html is not None
-    assert "ä" in html.get_content()
-
-
-def test_an_upload_whose_answer_was_lost_goes_on_where_the_server_stands(graph: GraphProcess, box: str) -> None:
-    opened = sender(graph, box)
-    content = b"y" * 9_000_000
-    whole = mail(box, Attachment("a.bin", "application/octet-stream", content, inline=False, content_id=None))
-    graph.fault("PUT /upload/", "lose_answer", skip=1)
-    graph.fault("PUT /upload/", "close", skip=1)
-
-    opened.send(envelope(box, draft=opened.draft(envelope(box), whole)), whole)
-
-    (got,) = arrived(graph, box)
-    assert next(got.iter_attachments()).get_payload(decode=True) == content
-
-
-def test_an_upload_address_that_leads_elsewhere_is_refused(graph: GraphProcess, box: str) -> None:
-    graph.settings(quirks=["foreign_upload"])
-    whole = mail(box, Attachment("a.bin", "application/x", b"y" * 4_000_000, inline=False, content_id=None))
-
-    with pytest.raises(MailboxBlocked) as refused:
-        sender(graph, box).draft(envelope(box), whole)
-
-    assert refused.value.kind == "foreign_link"
 
 
 @pytest.mark.parametrize("kind", ["lose_answer", "close", "timeout", "broken", "unavailable"])
@@ -299,6 +204,19 @@ def test_with_the_right_it_leaves_through_the_other_mailbox_in_the_senders_name(
 
     assert len(arrived(graph, box)) == 1
     assert [row["folder"] for row in graph.messages(other)] == ["sentitems"]
+
+
+def test_with_the_right_to_send_on_behalf_the_mail_shows_who_sent_it_for_whom(graph: GraphProcess, box: str) -> None:
+    graph.settings(quirks=["on_behalf"])
+    other = f"through-{box}"
+    graph.mailbox_state(other, "ok")
+    opened = sender(graph, box, access="delegate", username=other)
+
+    result = opened.send(envelope(box, draft=opened.draft(envelope(box), mail(box))), mail(box))
+
+    assert result.outcome is SendOutcome.ACCEPTED
+    (got,) = arrived(graph, box)
+    assert (got["From"], got["Sender"]) == (f"Sales <{box}>", other)
 
 
 @pytest.mark.parametrize("state", ["denied", "missing", "disabled", "full"])

@@ -9,6 +9,8 @@ import pytest
 from email_router.core.errors import TryLater
 from email_router.core.fetched import Position
 from tests.edge.graph.mailboxes import deltas, mail, read, source
+from tests.flows.house import House
+from tests.flows.house import mail as house_mail
 from tests.simulators.graph.process import GraphProcess
 
 
@@ -73,3 +75,25 @@ def test_size_is_done_without_where_it_is_refused(graph: GraphProcess, box: str)
     pages = list(source(graph, box).pages(Position(), 10))
 
     assert [one.size for one in pages[0].listed] == [None]
+
+
+@pytest.mark.parametrize("folders", [("inbox",), ("inbox", "archive")])
+def test_through_the_road_a_lost_sync_state_makes_no_second_activity(
+    graph: GraphProcess, box: str, folders: tuple[str, ...]
+) -> None:
+    house = House()
+    house._open = lambda profile, mailbox: source(graph, box, folders=folders)  # type: ignore[method-assign, assignment, return-value]
+    for number in range(4):
+        graph.put_message(box, house_mail(number), folders[number % len(folders)])
+    house.route()
+    graph.settings(expire_sync=True)
+    graph.put_message(box, house_mail(4))
+
+    graph.clear_requests()
+    for _ in range(3):
+        house.route(reason="requested")
+
+    assert 410 in {one["status"] for one in graph.requests("/delta")}
+    assert sorted(one.message_id or "" for one in house.crm.activities.values()) == [
+        f"<m{number}@fabrikam.example>" for number in range(5)
+    ]

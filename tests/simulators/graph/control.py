@@ -6,6 +6,7 @@ import base64
 from dataclasses import replace
 from datetime import datetime
 
+from tests.simulators.graph import rules, subscriptions
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request
 from tests.simulators.graph.service import Service
 from tests.simulators.graph.world import Application, Item, World
@@ -19,7 +20,9 @@ def control(service: Service, request: Request) -> Reply:
         return GraphFailure(404, "NoSuchControl", name).reply
     with service.world.lock:
         try:
-            return Reply(200, call(service, request))
+            reply = Reply(200, call(service, request))
+            subscriptions.tell(service.world)
+            return reply
         except GraphFailure as failure:
             return failure.reply
 
@@ -27,13 +30,17 @@ def control(service: Service, request: Request) -> Reply:
 def put_message(world: World, wanted: Json) -> Item:
     """Put a raw message (base64 in `raw`) into a folder of a mailbox."""
     moment = wanted.get("received")
-    return world.open(wanted["mailbox"]).add(
+    mailbox = world.open(wanted["mailbox"])
+    item = mailbox.add(
         base64.b64decode(wanted["raw"]),
         wanted.get("folder", "inbox"),
         datetime.fromisoformat(moment) if moment else None,
         is_read=bool(wanted.get("is_read")),
         is_draft=bool(wanted.get("is_draft")),
     )
+    if str(wanted.get("folder", "inbox")).lower() == "inbox":
+        rules.arrive(world, mailbox, item)
+    return item
 
 
 def seed(world: World, wanted: Json) -> None:
@@ -125,6 +132,7 @@ def _settings(service: Service, request: Request) -> Json:
     world.sends_a_minute = wanted.get("sends_a_minute", world.sends_a_minute)
     if "sends_a_minute" in wanted:
         world.sends.clear()
+    service.rate.most = wanted.get("most_in_ten_minutes", service.rate.most)
     world.quirks = set(wanted.get("quirks", world.quirks))
     if wanted.get("revoke_tokens"):
         world.tokens.clear()
@@ -157,12 +165,44 @@ def _clear_requests(service: Service, request: Request) -> Json:
     return {}
 
 
+def _notifications(service: Service, request: Request) -> Json:
+    return subscriptions.steer(service.world, request.json())
+
+
+def _witness(service: Service, request: Request) -> Json:
+    """Return what was said since the last call; the first call wakes the witness."""
+    service.witness.awake = True
+    return {"said": service.witness.drain()}
+
+
+def _flight(service: Service, request: Request) -> Json:
+    return {"most": service.flight.most[request.query["mailbox"].lower()]}
+
+
 def _ready(service: Service, request: Request) -> Json:
     return {"tenant": service.world.tenant}
 
 
+def _spoil_rule(service: Service, request: Request) -> Json:
+    """Change a rule behind the API's back: `name` says which, `changes` what."""
+    wanted = request.json()
+    changed = [one for one in service.world.open(wanted["mailbox"]).rules if one["displayName"] == wanted["name"]]
+    for one in changed:
+        one.update(wanted["changes"])
+    return {"changed": len(changed)}
+
+
+def _rules(service: Service, request: Request) -> Json:
+    return {"rules": service.world.open(request.query["mailbox"]).rules}
+
+
 CALLS = {
     "GET ready": _ready,
+    "GET rules": _rules,
+    "POST rules": _spoil_rule,
+    "GET flight": _flight,
+    "POST witness": _witness,
+    "POST notifications": _notifications,
     "POST messages": _put,
     "GET messages": _list,
     "DELETE messages": _remove,

@@ -104,11 +104,13 @@ def _page(world: World, request: Request, mailbox: Mailbox, current: Round) -> R
     if "empty_page" in world.quirks and not current.rested:
         return _reply(world, request, mailbox, [], replace(current, rested=True), last=False)
     size = min(int(request.preference("odata.maxpagesize") or _DEFAULT_PAGE), _LARGEST_PAGE)
-    entries = _entries(mailbox, current, request)
+    entries = _entries(mailbox, current, request, world.quirks)
     if current.floor and current.since is None:
         entries = entries[: max(world.filter_limit - current.given, 0)]
     shown = entries[:size]
     rows = [row for _, row in shown]
+    if "newest_first" in world.quirks:  # without $orderby a page may list in any order
+        rows.reverse()
     if "duplicate" in world.quirks and rows:
         rows = [*rows, rows[0]]
     after = shown[-1][0] if shown else current.after
@@ -116,24 +118,39 @@ def _page(world: World, request: Request, mailbox: Mailbox, current: Round) -> R
     return _reply(world, request, mailbox, rows, following, last=len(entries) <= size)
 
 
-def _entries(mailbox: Mailbox, current: Round, request: Request) -> list[tuple[int, Json]]:
+def _entries(mailbox: Mailbox, current: Round, request: Request, quirks: set[str]) -> list[tuple[int, Json]]:
     """Return what is still to be told in this round, with its number in the change log."""
     if current.since is None:
         items = [item for item in mailbox.listed(current.folder) if item.arrived > current.after]
         return [(item.arrived, _shown(item, current, request)) for item in items if _recent(item, current.floor)]
     found: list[tuple[int, Json]] = []
+    returned = _returned(mailbox, current) if request.immutable else set()
     for item in mailbox.items:
+        if item.immutable_id in returned:
+            continue
         created = item.arrived > current.since
         fits = {"": True, "created": created, "updated": not created}.get(current.kind, False)
         told = item.arrived if current.kind == "created" else item.changed
         if item.folder == current.folder and fits and told > current.after and _recent(item, current.floor):
             found.append((told, _shown(item, current, request)))
+    tells_removals = current.kind in {"", "deleted"} or "tells_removals" in quirks
+    lying = {item.immutable_id for item in mailbox.items}
     for gone in mailbox.removals:
-        if gone.folder == current.folder and gone.at > current.after and current.kind in {"", "deleted"}:
+        if gone.folder == current.folder and gone.at > current.after and tells_removals:
             gone_id = gone.immutable_id if request.immutable else gone.id
-            row: Json = {"@odata.type": "#microsoft.graph.message", "id": gone_id, "@removed": {"reason": "deleted"}}
+            reason = "changed" if gone.immutable_id in lying else "deleted"
+            row: Json = {"@odata.type": "#microsoft.graph.message", "id": gone_id, "@removed": {"reason": reason}}
             found.append((gone.at, row))
     return sorted(found, key=lambda entry: entry[0])
+
+
+def _returned(mailbox: Mailbox, current: Round) -> set[str]:
+    """Return the immutable ids of messages that left the folder and lie in it again.
+
+    Asked for by immutable ids they are told as removed, and not again before a full round (microsoft-graph-docs 21752).
+    """
+    left = {gone.immutable_id for gone in mailbox.removals if gone.folder == current.folder}
+    return {item.immutable_id for item in mailbox.items if item.folder == current.folder and item.immutable_id in left}
 
 
 def _recent(item: Item, floor: str) -> bool:

@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
+from tests.simulators.graph import rules
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route
 from tests.simulators.graph.rendering import show_message
 from tests.simulators.graph.world import Item, Mailbox, World
@@ -66,6 +67,8 @@ def send_draft(world: World, request: Request, user: str, item_id: str) -> Reply
         raise GraphFailure(
             403, "ErrorSendAsDenied", "The user account which was used to submit this request has no right to send."
         )
+    if author and author[0] != mailbox.address.lower() and "on_behalf" in world.quirks:
+        item.rewrite(f"Sender: {mailbox.address}\r\n".encode() + item.raw)  # the right is Send on Behalf, not Send As
     recipients = [one for name, _ in _RECIPIENT_FIELDS for one in _addresses(item.message, name)]
     if not recipients:
         raise GraphFailure(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
@@ -118,7 +121,7 @@ def _mime_of(body: bytes) -> bytes:
 
 
 def _checked(written: Json) -> Json:
-    unknown = set(written) - _WRITABLE
+    unknown = {name for name in written if not name.startswith("@odata.")} - _WRITABLE
     if unknown:
         raise GraphFailure(400, "ErrorInvalidPropertySet", f"The property '{min(unknown)}' can not be set.")
     for one in written.get("internetMessageHeaders", []):
@@ -166,7 +169,7 @@ def _deliver(world: World, item: Item, recipients: list[str]) -> None:
     for one in dict.fromkeys(recipients):
         box = world.mailboxes.get(one)
         if box is not None and box.state == "ok":
-            box.add(raw)
+            rules.arrive(world, box, box.add(raw))
         else:
             world.outside.append({"to": one, "raw": base64.b64encode(raw).decode()})
 

@@ -40,6 +40,10 @@ class Request:
             raise GraphFailure(400, "BadRequest", "Unable to read JSON request payload.")
         return found
 
+    def parameter(self, name: str) -> Any:
+        """Return a parameter of an action, whatever its case: Microsoft's clients write DestinationId, the documents destinationId."""
+        return next((value for key, value in self.json().items() if key.lower() == name.lower()), None)
+
     def preference(self, name: str) -> str | None:
         """Return the value of one preference of the Prefer header (RFC 7240), or None."""
         for part in self.headers.get("prefer", "").split(","):
@@ -108,8 +112,9 @@ class Route:
 
 
 def plain_path(path: str) -> str:
-    """Return the path with OData keys as segments: users('a')/messages('b') -> users/a/messages/b, still percent-encoded."""
-    return _KEY.sub(lambda found: "/" + found.group(1).replace("''", "'"), path.replace("%27", "'")).rstrip("/")
+    """Return the path with OData keys as segments: users('a')/messages('b')/delta() -> users/a/messages/b/delta, still percent-encoded."""
+    plain = path.replace("%27", "'").replace("%24", "$").removesuffix("()")
+    return _KEY.sub(lambda found: "/" + found.group(1).replace("''", "'"), plain).rstrip("/")
 
 
 def parse_target(target: str) -> tuple[str, dict[str, str]]:

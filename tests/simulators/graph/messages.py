@@ -1,16 +1,25 @@
-"""Read, mark, move and delete messages, and list and make folders."""
+"""Read, find, mark, move and delete messages."""
 
 from __future__ import annotations
 
 import re
 
+from tests.simulators.graph import folders, listing
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route
-from tests.simulators.graph.rendering import expanded, selected, show_folder, show_message
-from tests.simulators.graph.world import Folder, Item, Mailbox, World, opaque
+from tests.simulators.graph.rendering import expanded, selected, show_message
+from tests.simulators.graph.world import Item, World
 
 _BY_MESSAGE_ID = re.compile(r"internetMessageId\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
-_BY_NAME = re.compile(r"displayName\s+eq\s+'([^']*)'", re.IGNORECASE)
 _CHANGEABLE = {"isRead", "categories", "flag", "importance", "inferenceClassification"}
+
+
+def _item(world: World, request: Request, user: str, item_id: str) -> Item:
+    """Find a message.  With the quirk "strict_ids" only under an id of the form that the request prefers."""
+    item = world.mailbox(user).item(item_id)
+    form = item.immutable_id if request.immutable else item.id
+    if "strict_ids" in world.quirks and item_id != form:
+        raise GraphFailure(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+    return item
 
 
 def _shown(request: Request, item: Item) -> Json:
@@ -19,11 +28,11 @@ def _shown(request: Request, item: Item) -> Json:
 
 
 def get_message(world: World, request: Request, user: str, item_id: str) -> Reply:
-    return Reply(200, _shown(request, world.mailbox(user).item(item_id)))
+    return Reply(200, _shown(request, _item(world, request, user, item_id)))
 
 
 def get_mime(world: World, request: Request, user: str, item_id: str) -> Reply:
-    return Reply(200, world.mailbox(user).item(item_id).raw, {"Content-Type": "text/plain"})
+    return Reply(200, _item(world, request, user, item_id).raw, {"Content-Type": "text/plain"})
 
 
 def list_messages(world: World, request: Request, user: str) -> Reply:
@@ -43,9 +52,9 @@ def list_messages(world: World, request: Request, user: str) -> Reply:
 
 def patch_message(world: World, request: Request, user: str, item_id: str) -> Reply:
     mailbox = world.mailbox(user)
-    item = mailbox.item(item_id)
+    item = _item(world, request, user, item_id)
     changes = request.json()
-    unknown = set(changes) - _CHANGEABLE
+    unknown = {name for name in changes if not name.startswith("@odata.")} - _CHANGEABLE
     if unknown:
         raise GraphFailure(400, "ErrorInvalidPropertySet", f"The property '{min(unknown)}' can not be set.")
     item.is_read = bool(changes.get("isRead", item.is_read))
@@ -55,8 +64,8 @@ def patch_message(world: World, request: Request, user: str, item_id: str) -> Re
 
 def move_message(world: World, request: Request, user: str, item_id: str) -> Reply:
     mailbox = world.mailbox(user)
-    item = mailbox.item(item_id)
-    destination = request.json().get("destinationId")
+    item = _item(world, request, user, item_id)
+    destination = request.parameter("destinationId")
     if not isinstance(destination, str):
         raise GraphFailure(400, "ErrorInvalidRequest", "The parameter destinationId is required.")
     mailbox.move(item, destination)
@@ -66,46 +75,12 @@ def move_message(world: World, request: Request, user: str, item_id: str) -> Rep
 def delete_message(world: World, request: Request, user: str, item_id: str) -> Reply:
     """Delete as Exchange does: into Deleted Items, or for good from there."""
     mailbox = world.mailbox(user)
-    item = mailbox.item(item_id)
+    item = _item(world, request, user, item_id)
     if item.folder == mailbox.folder("deleteditems").id:
         mailbox.remove(item)
     else:
         mailbox.move(item, "deleteditems")
     return Reply(204)
-
-
-def list_folders(world: World, request: Request, user: str) -> Reply:
-    mailbox = world.mailbox(user)
-    root = mailbox.folder("msgfolderroot").id
-    named = _BY_NAME.fullmatch(request.query.get("$filter", "").strip())
-    wanted = [folder for folder in mailbox.folders if folder.parent == root and (not named or folder.name == named[1])]
-    rows = [_only(show_folder(mailbox, folder), selected(request)) for folder in wanted]
-    return Reply(200, {"@odata.context": f"{request.base}/v1.0/$metadata#users/mailFolders", "value": rows})
-
-
-def _only(row: Json, names: list[str]) -> Json:
-    return {name: value for name, value in row.items() if not names or name in {"id", *names}}
-
-
-def get_folder(world: World, request: Request, user: str, name: str) -> Reply:
-    mailbox = world.mailbox(user)
-    return Reply(200, show_folder(mailbox, mailbox.folder(name)))
-
-
-def make_folder(world: World, request: Request, user: str) -> Reply:
-    mailbox = world.mailbox(user)
-    name = request.json().get("displayName")
-    if not isinstance(name, str) or not name:
-        raise GraphFailure(400, "ErrorInvalidRequest", "The displayName of the folder is required.")
-    if any(folder.name.lower() == name.lower() for folder in mailbox.folders):
-        raise GraphFailure(409, "ErrorFolderExists", "A folder with the specified name already exists.")
-    return Reply(201, show_folder(mailbox, _added(mailbox, name)))
-
-
-def _added(mailbox: Mailbox, name: str) -> Folder:
-    folder = Folder(opaque("AQMk", mailbox.address, name, mailbox.tick()), name, mailbox.folder("msgfolderroot").id)
-    mailbox.folders.append(folder)
-    return folder
 
 
 def translate_ids(world: World, request: Request, user: str) -> Reply:
@@ -134,8 +109,7 @@ ROUTES = [
     Route("PATCH", "/v1.0/users/{}/messages/{}", patch_message),
     Route("DELETE", "/v1.0/users/{}/messages/{}", delete_message),
     Route("POST", "/v1.0/users/{}/messages/{}/move", move_message),
-    Route("GET", "/v1.0/users/{}/mailFolders", list_folders),
-    Route("POST", "/v1.0/users/{}/mailFolders", make_folder),
-    Route("GET", "/v1.0/users/{}/mailFolders/{}", get_folder),
     Route("POST", "/v1.0/users/{}/translateExchangeIds", translate_ids),
+    *folders.ROUTES,
+    *listing.ROUTES,
 ]

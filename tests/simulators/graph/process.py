@@ -18,6 +18,7 @@ from email_router.core.mailbox import Direction, Profile
 from tests.simulators.certificates import Authority, make_authority
 from tests.simulators.graph.world import CLIENT, SECRET, TENANT
 from tests.simulators.process import start_process, stop_process
+from tests.simulators.witnessed import watch
 
 __all__ = ["CLIENT", "SECRET", "TENANT", "GraphProcess"]
 
@@ -29,6 +30,8 @@ class GraphProcess:
 
     `certificate` replaces the good one that `authority` issues, to show what a client does with another.
     """
+
+    speaks = "graph"
 
     def __init__(
         self,
@@ -60,10 +63,12 @@ class GraphProcess:
         self._process, ready = start_process(command, self.folder)
         self.port = ready["port"]
         self._trust = ssl.create_default_context(cafile=str(self.authority.ca))
+        watch.began(self)
         return self
 
     def stop(self) -> None:
         """End it."""
+        watch.ends(self)
         stop_process(self._process)
 
     def __enter__(self) -> Self:
@@ -138,8 +143,33 @@ class GraphProcess:
         self.control("POST", "applications", {**wanted, "certificates": list(certificates), "enabled": enabled})
 
     def settings(self, **wanted: Any) -> None:
-        """Set filter_limit, token_seconds, quirks (duplicate, empty_page, foreign_link, text_batches); revoke_tokens, expire_sync."""
+        """Set filter_limit, token_seconds, revoke_tokens, expire_sync, quirks.
+
+        Quirks are duplicate, empty_page, foreign_link, newest_first, text_batches, strict_ids and tells_removals.
+        """
         self.control("POST", "settings", wanted)
+
+    def notifications(self, **wanted: Any) -> Json:
+        """Steer subscriptions (see subscriptions.steer); return what was posted and the subscriptions that live."""
+        return self.control("POST", "notifications", wanted)
+
+    def said(self) -> list[Json]:
+        """Return what was said since the last call (see witness.Witness)."""
+        rows: list[Json] = self.control("POST", "witness", {})["said"]
+        return rows
+
+    def most_at_a_time(self, mailbox: str) -> int:
+        """Return how many requests were ever under way for a mailbox at a time."""
+        return int(self.control("GET", f"flight?{urlencode({'mailbox': mailbox})}")["most"])
+
+    def rules(self, mailbox: str) -> list[Json]:
+        """Return the inbox rules of a mailbox as Graph shows them."""
+        found: list[Json] = self.control("GET", f"rules?{urlencode({'mailbox': mailbox})}")["rules"]
+        return found
+
+    def spoil_rule(self, mailbox: str, name: str, **changes: Any) -> None:
+        """Change a rule as its owner would, or as Exchange marks it: isEnabled, conditions, hasError, isReadOnly."""
+        self.control("POST", "rules", {"mailbox": mailbox, "name": name, "changes": changes})
 
     def fault(self, match: str, kind: str, **more: Any) -> None:
         """Plant a fault (see faults.Fault) for requests whose "METHOD path" the pattern finds."""

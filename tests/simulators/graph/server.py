@@ -62,13 +62,18 @@ class _Handler(BaseHTTPRequestHandler):
         if request.path.startswith("/_control/"):
             self._write(request, control(service, request), None)
             return
+        with service.flight.under_way(request) as refusal:
+            self._answer(request, refusal)
+
+    def _answer(self, request: Request, refusal: Reply | None) -> None:
+        service = self.server.service
         fault = service.meet(request)
         if fault and fault.kind == "slow":
             time.sleep(fault.seconds)
         if fault and fault.kind == "close":
             self._hang_up()
             return
-        reply = service.answer(request, fault)
+        reply = service.answer(request, fault, refusal)
         if fault and fault.kind == "lose_answer":
             self._hang_up()
             return

@@ -7,16 +7,26 @@ import json
 from collections import deque
 from collections.abc import Callable
 
-from tests.simulators.graph import delta, drafts, entra, messages, uploads
+from tests.simulators.graph import delta, drafts, entra, messages, rules, subscriptions, uploads
 from tests.simulators.graph.faults import Fault, Faults
+from tests.simulators.graph.flight import Flight
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route, answer, parse_target
+from tests.simulators.graph.rate import Rate
+from tests.simulators.graph.witness import Witness
 from tests.simulators.graph.world import World
 
 _MOST_IN_BATCH = 20
 _KEPT = 5000
 _LONGEST_BODY = 256 * 1024
 
-API_ROUTES: list[Route] = [*delta.ROUTES, *messages.ROUTES, *drafts.ROUTES, *uploads.ROUTES]
+API_ROUTES: list[Route] = [
+    *rules.ROUTES,
+    *delta.ROUTES,
+    *messages.ROUTES,
+    *drafts.ROUTES,
+    *uploads.ROUTES,
+    *subscriptions.ROUTES,
+]
 """Routes that ask for a bearer token.  Further modules of the simulator add theirs here."""
 
 
@@ -27,16 +37,20 @@ class Service:
         self.world = world
         self.faults = Faults()
         self.exchanges: deque[Json] = deque(maxlen=_KEPT)
+        self.flight = Flight()
+        self.witness = Witness()
+        self.rate = Rate()
 
     def meet(self, request: Request) -> Fault | None:
         """Return the fault that a request meets."""
         with self.world.lock:
             return self.faults.hit(request)
 
-    def answer(self, request: Request, fault: Fault | None) -> Reply:
-        """Answer a request of the API or of the login host, and note it down."""
+    def answer(self, request: Request, fault: Fault | None, refusal: Reply | None = None) -> Reply:
+        """Answer a request of the API or of the login host, and note it down; `refusal` is the answer to one too many at a time."""
         with self.world.lock:
-            reply = (fault.reply() if fault else None) or self._answer(request)
+            reply = (fault.reply() if fault else None) or refusal or self.rate.refusal(request) or self._answer(request)
+            subscriptions.tell(self.world)
             self._note(request, reply, batched=False)
             return reply
 
@@ -83,6 +97,7 @@ class Service:
         return reply
 
     def _note(self, request: Request, reply: Reply, *, batched: bool) -> None:
+        self.witness.note(request, reply, batched=batched)
         login = not request.path.lower().startswith("/v1.0")
         self.exchanges.append(
             {

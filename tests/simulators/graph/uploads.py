@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import uuid
+from typing import Self
 
 from tests.simulators.graph.drafts import rebuild
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route
@@ -14,6 +16,20 @@ _SMALL = 3 * 1024 * 1024
 _LARGEST = 150 * 1024 * 1024
 _LARGEST_PIECE = 4 * 1024 * 1024
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+class _Digest:
+    """What stands for the content of a large file: its digest, in hexadecimal digits (quirk digest_uploads)."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def __iadd__(self, more: bytes) -> Self:
+        self._digest.update(more)
+        return self
+
+    def __bytes__(self) -> bytes:
+        return self._digest.hexdigest().encode()
 
 
 def add_attachment(world: World, request: Request, user: str, item_id: str) -> Reply:
@@ -29,16 +45,24 @@ def add_attachment(world: World, request: Request, user: str, item_id: str) -> R
 def open_session(world: World, request: Request, user: str, item_id: str) -> Reply:
     """Open an upload session for a larger file."""
     _draft(world, user, item_id)
-    wanted = request.json().get("AttachmentItem") or {}
+    wanted = request.parameter("AttachmentItem") or {}
     if (
         wanted.get("attachmentType") != "file"
         or not wanted.get("name")
         or not 0 < int(wanted.get("size", 0)) <= _LARGEST
     ):
         raise GraphFailure(400, "ErrorInvalidRequest", "The AttachmentItem is invalid.")
-    key = uuid.uuid4().hex
-    world.uploads[key] = {"user": user, "item": item_id, "wanted": wanted, "content": b""}
+    key, digests = uuid.uuid4().hex, "digest_uploads" in world.quirks
+    world.uploads[key] = {
+        "user": user,
+        "item": item_id,
+        "wanted": wanted,
+        "come": 0,
+        "content": _Digest() if digests else bytearray(),
+    }
     base = "https://graph.invalid" if "foreign_upload" in world.quirks else request.base
+    if "upload_at_localhost" in world.quirks:  # another host than Graph's, as the true one is
+        base = base.replace("//127.0.0.1:", "//localhost:")
     url = f"{base}/upload/{key}?authtoken={uuid.uuid4().hex}"
     return Reply(201, {"uploadUrl": url, "expirationDateTime": "2099-01-01T00:00:00Z", "nextExpectedRanges": ["0-"]})
 
@@ -50,13 +74,14 @@ def put_piece(world: World, request: Request, key: str) -> Reply:
     size = int(session["wanted"]["size"])
     if not found or int(found[3]) != size or int(found[2]) - int(found[1]) + 1 != len(request.body):
         raise GraphFailure(400, "ErrorInvalidRequest", "The Content-Range does not fit.")
-    if len(request.body) > _LARGEST_PIECE or int(found[1]) != len(session["content"]):
+    if len(request.body) > _LARGEST_PIECE or int(found[1]) != session["come"]:
         raise GraphFailure(416, "ErrorInvalidRange", "The piece is not the one that is expected.")
     session["content"] += request.body
-    if len(session["content"]) < size:
+    session["come"] += len(request.body)
+    if session["come"] < size:
         return _state(session)
     item = _draft(world, session["user"], session["item"])
-    _attached(item, session["wanted"], world.uploads.pop(key)["content"])
+    _attached(item, session["wanted"], bytes(world.uploads.pop(key)["content"]))
     return Reply(
         201, None, {"Location": f"{request.base}/v1.0/users/{session['user']}/messages/{item.id}/attachments/1"}
     )
@@ -68,9 +93,9 @@ def show_session(world: World, request: Request, key: str) -> Reply:
 
 
 def _state(session: Json) -> Reply:
-    return Reply(
-        200, {"expirationDateTime": "2099-01-01T00:00:00Z", "nextExpectedRanges": [f"{len(session['content'])}-"]}
-    )
+    """Tell the next byte that is expected, as a bare number (learn.microsoft.com/graph/api/attachment-createuploadsession)."""
+    expected = [str(session["come"])]
+    return Reply(200, {"expirationDateTime": "2099-01-01T00:00:00Z", "nextExpectedRanges": expected})
 
 
 def _session(world: World, request: Request, key: str) -> Json:
@@ -93,11 +118,29 @@ def _attached(item: Item, wanted: Json, content: bytes) -> Json:
     kept = {name: wanted.get(name) for name in ("name", "contentType", "contentId", "isInline") if wanted.get(name)}
     item.attachments.append({"name": "file", "contentType": "application/octet-stream", **kept, "content": content})
     rebuild(item)
-    shown = {"name": wanted["name"], "size": len(content), "isInline": bool(wanted.get("isInline"))}
-    return {"@odata.type": "#microsoft.graph.fileAttachment", "id": f"AAMkAttachment{len(item.attachments)}", **shown}
+    return _shown(item.attachments[-1], len(item.attachments))
+
+
+def _shown(one: Json, number: int) -> Json:
+    return {
+        "@odata.type": "#microsoft.graph.fileAttachment",
+        "id": f"AAMkAttachment{number}",
+        "name": one["name"],
+        "contentType": one["contentType"],
+        "size": len(one["content"]),
+        "isInline": bool(one.get("isInline")),
+    }
+
+
+def list_attachments(world: World, request: Request, user: str, item_id: str) -> Reply:
+    """Tell what is attached to a draft."""
+    rows = [_shown(one, number) for number, one in enumerate(_draft(world, user, item_id).attachments, 1)]
+    context = f"{request.base}/v1.0/$metadata#users/messages/attachments"
+    return Reply(200, {"@odata.context": context, "value": rows})
 
 
 ROUTES = [
+    Route("GET", "/v1.0/users/{}/messages/{}/attachments", list_attachments),
     Route("POST", "/v1.0/users/{}/messages/{}/attachments", add_attachment),
     Route("POST", "/v1.0/users/{}/messages/{}/attachments/createUploadSession", open_session),
 ]

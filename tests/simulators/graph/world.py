@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from tests.simulators.graph.http import GraphFailure
+from tests.simulators.graph.subscriptions import Subscriptions
 
 TENANT = "5b0c1f0e-3b0a-4a57-9f55-0c8a8a3f4c11"
 CLIENT = "0d6e7a52-7c35-4d0e-9d0e-6b1f6b5f8c22"
@@ -32,6 +33,7 @@ WELL_KNOWN = {
 }
 
 
+@lru_cache(maxsize=100_000)
 def opaque(kind: str, *parts: object) -> str:
     """Return an id that looks like Exchange's: `kind` tells default (AAMk), immutable (AAkA) and folder (AQMk) ids apart."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest() * 3
@@ -116,6 +118,7 @@ class Mailbox:
         self.items: list[Item] = []
         self.removals: list[Removal] = []
         self.folders: list[Folder] = []
+        self.rules: list[dict[str, Any]] = []
         root = self._root()
         for name, shown in WELL_KNOWN.items():
             if name != "msgfolderroot":
@@ -210,6 +213,7 @@ class World:
         """What left for addresses that have no mailbox here."""
         self.uploads: dict[str, dict[str, Any]] = {}
         self.quirks: set[str] = set()
+        self.subscriptions = Subscriptions()
 
     def open(self, address: str) -> Mailbox:
         """Return the mailbox for a control call, made where it is new."""

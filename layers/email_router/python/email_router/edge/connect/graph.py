@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
 from email_router.edge.connect.graph_errors import THROTTLED, GraphReply, JsonObject, failure, means_mailbox
 from email_router.edge.connect.https import Answer, Place, ask
+from email_router.edge.connect.long_texts import read_json
 from email_router.edge.connect.microsoft_login import access_token, account_of, cloud_of, forget_token
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST_IN_BATCH = 20
 """How many requests a $batch may hold (learn.microsoft.com/graph/json-batching)."""
+
+IMMUTABLE = 'IdType="ImmutableId"'
+"""Asks for ids that a move does not change (learn.microsoft.com/graph/outlook-immutable-id); goes with every request or with none."""
 
 _UNAUTHORIZED = 401
 _ERROR = 400
@@ -41,9 +45,13 @@ _throttled: dict[tuple[str, str], tuple[int, float]] = {}
 class GraphClient:
     """Microsoft Graph v1.0 on behalf of one mailbox, as an application."""
 
-    def __init__(self, profile: Profile, address: str, secret: str, reach: Reach) -> None:
-        """Take what is needed; nothing is opened yet.  Raises ConfigurationError or MailboxBlocked "credentials"."""
+    def __init__(self, profile: Profile, address: str, secret: str, reach: Reach, *, immutable: bool = False) -> None:
+        """Take what is needed; nothing is opened yet.  `immutable`: ids are asked for and given in their immutable form.
+
+        Raises ConfigurationError or MailboxBlocked "credentials".
+        """
         self.address = address
+        self.immutable = immutable
         self.user = f"/users/{quote(address, safe='@')}"
         self._account = account_of(profile, secret, reach, address)
         self._root = f"{cloud_of(profile).graph}/v1.0"
@@ -79,8 +87,7 @@ class GraphClient:
         headers = {"Accept": "application/json", "User-Agent": "email-router"}
         if body:
             headers["Content-Type"] = content_type
-        if prefer:
-            headers["Prefer"] = ", ".join(prefer)
+        headers.update(self.preferring(prefer))
         for last in (False, True):
             token = access_token(self._account)
             bearing = {**headers, "Authorization": f"Bearer {token}"}
@@ -117,17 +124,14 @@ class GraphClient:
     def batch(self, requests: Sequence[JsonObject]) -> list[GraphReply]:
         """Send up to 20 requests ({method, url, body}) at once and return their answers in the same order, whatever their statuses.
 
-        A body that is no JSON comes as the text that Graph made of it.
+        A request may have `headers`.  A body that is no JSON comes as the text that Graph made of it; a long one in base64 comes decoded.
         """
-        rows = [{"id": str(number), **request} for number, request in enumerate(requests)]
-        for row in rows:
-            if "body" in row:
-                row["headers"] = {"Content-Type": "application/json"}
-        reply = self.call("POST", "/$batch", content={"requests": rows})
-        answers = reply.json().get("responses")
-        found = (
-            {str(one.get("id")): one for one in answers if isinstance(one, dict)} if isinstance(answers, list) else {}
-        )
+        rows = [self._row(number, request) for number, request in enumerate(requests)]
+        body = json.dumps({"requests": rows}).encode()
+        answer = self.open("POST", "/$batch", body=body, content_type="application/json")
+        if answer.status >= _ERROR:
+            raise self.failure(GraphReply(answer.status, answer.headers, answer.read()))
+        found = _by_id(answer)
         missing = [row["id"] for row in rows if row["id"] not in found]
         if missing:
             raise TryLater(
@@ -135,7 +139,16 @@ class GraphClient:
                 kind="graph_answer",
                 shared=True,
             )
-        return [_batched(found[row["id"]]) for row in rows]
+        return [_batched(found.pop(row["id"])) for row in rows]
+
+    def preferring(self, prefer: Sequence[str] = ()) -> dict[str, str]:
+        """Return the header with these preferences and those of the client; nothing where there are none."""
+        wanted = (*prefer, IMMUTABLE) if self.immutable and IMMUTABLE not in prefer else prefer
+        return {"Prefer": ", ".join(wanted)} if wanted else {}
+
+    def relative(self, link: str) -> str:
+        """Return a link of Graph's as it stands in a batch: below v1.0.  Raises MailboxBlocked "foreign_link" as every use of it does."""
+        return self._target(link).removeprefix(self._base)
 
     def failure(self, reply: GraphReply) -> RouterError:
         """Return the error that an answer means, for `raise`."""
@@ -147,6 +160,12 @@ class GraphClient:
             _throttled[(self._place.host, self.address)] = times, now
             patience = min(_FIRST_WAIT * 2 ** (times - 1), _LONGEST_WAIT) * random.uniform(1.0, 1.5)  # noqa: S311 - spreads load
         return failure(reply, self.address, self._account.client_id, patience)
+
+    def _row(self, number: int, request: JsonObject) -> JsonObject:
+        kind = {"Content-Type": "application/json"} if "body" in request else {}
+        headers = {**self.preferring(), **kind, **request.get("headers", {})}
+        row = {"id": str(number), **request}
+        return {**row, "headers": headers} if headers else row
 
     def _target(self, target: str) -> str:
         """Return path and query of a path below v1.0, or of a link that leads to the configured host and nowhere else."""
@@ -167,8 +186,24 @@ class GraphClient:
         return quote(f"{self._base}{target}", safe=_SAFE)
 
 
+def _by_id(answer: Answer) -> dict[str, JsonObject]:
+    """Read a batch's answer while it comes: a page of messages is large, and its text a third larger than they are."""
+    try:
+        told = read_json(answer.limited())
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return GraphReply(answer.status, answer.headers, b"").json()  # raises: what came is no JSON object
+    answers = told.get("responses")
+    rows = answers if isinstance(answers, list) else []
+    return {str(one.get("id")): one for one in rows if isinstance(one, dict)}
+
+
 def _batched(row: Mapping[str, object]) -> GraphReply:
     status, headers, body = row.get("status"), row.get("headers"), row.get("body")
     named = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+    number = status if isinstance(status, int) else 0
+    if isinstance(body, bytes):
+        return GraphReply(number, named, body, decoded=True)
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return GraphReply(status if isinstance(status, int) else 0, named, content if body is not None else b"")
+    return GraphReply(number, named, content if body is not None else b"")

@@ -1,170 +1,183 @@
-"""Read rounds of a delta query over the messages of one folder (learn.microsoft.com/graph/delta-query-messages)."""
+"""Read rounds of a delta query over the messages of folders (learn.microsoft.com/graph/delta-query-messages)."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from email_router.core.errors import MailboxBlocked, TryLater
-from email_router.core.fetched import Position
+from email_router.edge.connect.graph import MOST_IN_BATCH
 from email_router.edge.connect.graph_errors import GONE, NOT_FOUND
+from email_router.edge.connect.graph_listing import lying
+from email_router.edge.connect.graph_position import Cursor
+from email_router.edge.connect.graph_rows import SELECTED, SIZE, Row, age, as_graph_writes, is_taken_away, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from email_router.edge.connect.graph import GraphClient
     from email_router.edge.connect.graph_errors import GraphReply, JsonObject
+    from email_router.edge.connect.graph_folders import Folders
 
 FILTER_LIMIT = 5000
 """A delta query with $filter returns no more messages than this, and does not say so."""
 
-_SELECT = "receivedDateTime,isDraft,internetMessageId"
-_SIZE = "singleValueExtendedProperties($filter=id eq 'Integer 0x0E08')"  # PidTagMessageSize
 _BAD_REQUEST = 400
-_WHOLE = "whole"
-_FILTERED = "filtered "
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a folder has been read to: the link that Graph gave, empty before the first round.
-
-    `filtered` tells that the round asks only for messages received since a date; `seen` counts what it has listed.  `whole` asks for a first
-    round without that filter.
-    """
-
-    link: str = ""
-    filtered: bool = False
-    seen: int = 0
-    whole: bool = False
-
-    def position(self) -> Position:
-        """Write the cursor; the link stands in the mark too, so that the mark alone finds news."""
-        written = {"link": self.link, "filtered": self.filtered, "seen": self.seen, "whole": self.whole}
-        mark = f"{_FILTERED}{self.link}" if self.filtered else self.link
-        return Position(json.dumps(written).encode(), _WHOLE if self.whole else mark)
-
-    @classmethod
-    def of(cls, position: Position) -> Cursor:
-        """Read a position, or its mark where the cursor was not loaded; what cannot be read begins anew."""
-        if not position.cursor:
-            link = position.mark.removeprefix(_FILTERED)
-            if link == _WHOLE:
-                return cls(whole=True)
-            return cls(link, filtered=link != position.mark) if link.startswith(("https://", "/")) else cls()
-        try:
-            found = json.loads(position.cursor)
-            link, seen = str(found["link"]), int(found["seen"])
-            return cls(link, bool(found["filtered"]), seen, bool(found["whole"]))
-        except (ValueError, KeyError, TypeError):
-            return cls()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message as a round lists it."""
-
-    id: str
-    received: datetime | None
-    message_id: str
-    size: int | None
+_FULL = "mailbox_full"
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaPage:
-    """One page: messages oldest first, and where to go on; `last` ends the round."""
+    """One page: messages oldest first, and where to go on; `last` ends the round.
+
+    `full` is set where the mailbox is over its quota and the page comes from a plain listing.  `taken_away` tells that a message left the
+    folder for another one.
+    """
 
     rows: tuple[Row, ...]
     following: Cursor
     last: bool
+    full: MailboxBlocked | None = None
+    taken_away: bool = False
 
 
-def read_page(client: GraphClient, folder: str, cursor: Cursor, size: int, since: datetime | None) -> DeltaPage:
-    """Read the page at the cursor.  A sync state that Graph has lost begins a new round; the ledger absorbs what comes twice.
+class DeltaRounds:
+    """Delta rounds over the folders of one mailbox.
 
-    Without change type "created" each read mark would list its message again; ids are the default ones, since a message that is moved out
-    and back is lost to immutable ids (microsoft-graph-docs 21752).
+    Change type "created": without it each read mark would list its message again.  Ids are the default ones unless the client asks for
+    immutable ones: a message that is moved out and back is lost to a delta query with immutable ids (microsoft-graph-docs 21752).
     """
-    prefer = (f"odata.maxpagesize={size}",)
-    if cursor.link:
-        reply = client.call("GET", cursor.link, prefer=prefer, accept=(GONE, NOT_FOUND, _BAD_REQUEST))
-        if reply.status < _BAD_REQUEST:
-            return _page(client, reply, cursor, since)
-        cursor = Cursor()
-    if not cursor.whole:
-        cursor = replace(cursor, filtered=since is not None, seen=0)
-    return _page(client, _begin(client, folder, cursor, since, prefer), cursor, since)
+
+    def __init__(self, client: GraphClient, folders: Folders, since: datetime | None) -> None:
+        self._client = client
+        self._folders = folders
+        self._since = since
+
+    def pages(self, wanted: Mapping[str, Cursor], size: int) -> dict[str, DeltaPage]:
+        """Read one page of each folder: several folders that were read before in one request (20 of them), the others one by one."""
+        found: dict[str, DeltaPage] = {}
+        linked = [name for name, cursor in wanted.items() if cursor.link]
+        if len(linked) > 1:
+            for start in range(0, len(linked), MOST_IN_BATCH):
+                found.update(self._at_once(wanted, linked[start : start + MOST_IN_BATCH], size))
+        return {name: found.get(name) or self.page(name, cursor, size) for name, cursor in wanted.items()}
+
+    def page(self, name: str, cursor: Cursor, size: int) -> DeltaPage:
+        """Read the page at the cursor.  A sync state that Graph has lost begins a new round; the ledger absorbs what comes twice.
+
+        Over quota Graph refuses delta queries, which write into the mailbox, and may still list: then the page comes so, with `full` set.
+        """
+        try:
+            return self._round(name, cursor, size)
+        except MailboxBlocked as full:
+            if full.kind != _FULL:
+                raise
+            return self._plain(name, cursor, size, full)
+
+    def _at_once(self, wanted: Mapping[str, Cursor], names: Sequence[str], size: int) -> dict[str, DeltaPage]:
+        """Ask for the pages of several folders in one batch; those whose sync state is lost, or whose mailbox is full, are left out."""
+        prefer = self._client.preferring(_page_of(size))
+        links = [self._client.relative(wanted[name].link) for name in names]
+        replies = self._client.batch([{"method": "GET", "url": link, "headers": prefer} for link in links])
+        found = {}
+        for name, reply in zip(names, replies, strict=True):
+            if reply.status < _BAD_REQUEST:
+                found[name] = self._told(reply, wanted[name])
+            elif reply.status not in {GONE, NOT_FOUND, _BAD_REQUEST}:
+                error = self._client.failure(reply)
+                if error.kind != _FULL:
+                    raise error
+        return found
+
+    def _round(self, name: str, cursor: Cursor, size: int) -> DeltaPage:
+        prefer = _page_of(size)
+        if cursor.link:
+            reply = self._client.call("GET", cursor.link, prefer=prefer, accept=(GONE, NOT_FOUND, _BAD_REQUEST))
+            if reply.status < _BAD_REQUEST:
+                return self._told(reply, cursor)
+            cursor = Cursor(passed=cursor.passed.anew())
+        cursor = replace(cursor, lying="", told=())
+        if not cursor.whole:
+            cursor = replace(cursor, filtered=self._since is not None, seen=0)
+        return self._told(self._begin(name, cursor, prefer), cursor)
+
+    def _begin(self, name: str, cursor: Cursor, prefer: tuple[str, ...]) -> GraphReply:
+        """Ask for a round's first page; $expand is documented for delta, sizes are not promised, so where they are refused do without."""
+        accept = (_BAD_REQUEST, NOT_FOUND)
+        reply = self._client.call("GET", self._first(name, cursor, SIZE), prefer=prefer, accept=accept)
+        if reply.status == _BAD_REQUEST:
+            reply = self._client.call("GET", self._first(name, cursor, ""), prefer=prefer, accept=(NOT_FOUND,))
+        if reply.status == NOT_FOUND:
+            raise self._folders.missing(name, reply.code)
+        return reply
+
+    def _first(self, name: str, cursor: Cursor, expand: str) -> str:
+        options = {"changeType": "created", "$select": SELECTED}
+        if expand:
+            options["$expand"] = expand
+        if cursor.filtered and self._since is not None:
+            options["$filter"] = f"receivedDateTime ge {as_graph_writes(self._since)}"
+        folder = quote(self._folders.place(name), safe="")
+        return f"{self._client.user}/mailFolders/{folder}/messages/delta?{urlencode(options, safe='$,()')}"
+
+    def _told(self, reply: GraphReply, cursor: Cursor) -> DeltaPage:
+        found = reply.json()
+        values, link, ended = _contents(found)
+        if values is None or not link or (link == cursor.link and not ended):
+            raise TryLater(
+                f"{self._client.address}: Graph's delta answer lacks its messages or its link",
+                kind="graph_answer",
+                shared=True,
+            )
+        listed = rows_of(values, self._since)
+        rows = tuple(sorted((row for row in listed if not _skipped(row, cursor)), key=lambda row: age(row)[0]))
+        away = any(is_taken_away(value) for value in values)
+        seen = cursor.seen + len(values)
+        over = ended and cursor.filtered and seen >= FILTER_LIMIT  # what the limit has cut off comes in a whole round
+        last = ended and not over
+        passed = cursor.passed.after((row.received for row in listed), ended=last)
+        if over:
+            return DeltaPage(rows, Cursor(whole=True, passed=passed), last=False, taken_away=away)
+        following = Cursor(link, cursor.filtered, 0 if last else seen, passed=passed)
+        return DeltaPage(rows, following, last=last, taken_away=away)
+
+    def _plain(self, name: str, cursor: Cursor, size: int, full: MailboxBlocked) -> DeltaPage:
+        """Read on from the time of receipt up to which the folder was listed; the link stays for when there is room again."""
+        begin = datetime.fromisoformat(cursor.lying) if cursor.lying else self._since
+        fresh, last = tuple[Row, ...](), True
+        for rows, ended in lying(self._client, self._folders, name, begin, size + len(cursor.told)):
+            last = ended
+            fresh = tuple(row for row in rows if _digest(row) not in cursor.told and not self._is_too_old(row, cursor))
+            newest = max((row.received for row in rows if row.received), default=None)
+            if newest is not None:
+                told = tuple(_digest(row) for row in rows if row.received == newest)
+                cursor = replace(cursor, lying=as_graph_writes(newest), told=told)
+            if fresh:
+                break
+        return DeltaPage(fresh, cursor, last, full)
+
+    def _is_too_old(self, row: Row, cursor: Cursor) -> bool:
+        before = self._since is not None and row.received is not None and row.received < self._since
+        return before or _skipped(row, cursor)
 
 
-def _begin(
-    client: GraphClient, folder: str, cursor: Cursor, since: datetime | None, prefer: tuple[str, ...]
-) -> GraphReply:
-    """Ask for a round's first page; $expand is documented for delta, sizes are not promised, so where they are refused do without."""
-    accept = (_BAD_REQUEST, NOT_FOUND)
-    reply = client.call("GET", _first(client, folder, cursor, since, _SIZE), prefer=prefer, accept=accept)
-    if reply.status == _BAD_REQUEST:
-        reply = client.call("GET", _first(client, folder, cursor, since, ""), prefer=prefer, accept=(NOT_FOUND,))
-    if reply.status == NOT_FOUND:
-        raise MailboxBlocked(
-            f"{client.address}: the mailbox has no folder {folder} ({reply.code})",
-            kind="folder_missing",
-            mend="Check that the address is a mailbox's, and that somebody has opened the mailbox once.",
-        )
-    return reply
+def _skipped(row: Row, cursor: Cursor) -> bool:
+    return cursor.passed.skips(row.received)
 
 
-def _first(client: GraphClient, folder: str, cursor: Cursor, since: datetime | None, expand: str) -> str:
-    options = {"changeType": "created", "$select": _SELECT}
-    if expand:
-        options["$expand"] = expand
-    if cursor.filtered and since is not None:
-        options["$filter"] = f"receivedDateTime ge {since.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"
-    return f"{client.user}/mailFolders/{folder}/messages/delta?{urlencode(options, safe='$,()')}"
+def _page_of(size: int) -> tuple[str, ...]:
+    return (f"odata.maxpagesize={size}",)
 
 
-def _page(client: GraphClient, reply: GraphReply, cursor: Cursor, since: datetime | None) -> DeltaPage:
-    found = reply.json()
+def _contents(found: JsonObject) -> tuple[list[object] | None, str, bool]:
+    """Return the rows, the link, and whether it is the one of the next round."""
     values, next_link, delta_link = found.get("value"), found.get("@odata.nextLink"), found.get("@odata.deltaLink")
     link = next_link or delta_link
-    if not isinstance(values, list) or not isinstance(link, str) or link == cursor.link == next_link:
-        raise TryLater(
-            f"{client.address}: Graph's delta answer lacks its messages or its link", kind="graph_answer", shared=True
-        )
-    rows = sorted(_rows(values, since), key=lambda row: row.received or datetime.max.replace(tzinfo=UTC))
-    seen = cursor.seen + len(values)
-    following = Cursor(link, cursor.filtered, seen)
-    if not next_link:
-        over = cursor.filtered and seen >= FILTER_LIMIT  # what the filter's limit has cut off comes in a whole round
-        following = Cursor(whole=True) if over else Cursor(link, cursor.filtered)
-        return DeltaPage(tuple(rows), following, last=not over)
-    return DeltaPage(tuple(rows), following, last=False)
+    return values if isinstance(values, list) else None, link if isinstance(link, str) else "", not next_link
 
 
-def _rows(values: list[object], since: datetime | None) -> list[Row]:
-    """Return the messages worth reading, each once: nothing removed, no drafts, nothing received before the profile's date."""
-    rows: dict[str, Row] = {}
-    for value in values:
-        if not isinstance(value, dict) or "@removed" in value or value.get("isDraft") or not value.get("id"):
-            continue
-        row = Row(str(value["id"]), _moment(value), str(value.get("internetMessageId") or ""), _size(value))
-        if since is None or row.received is None or row.received >= since:
-            rows[row.id] = row
-    return list(rows.values())
-
-
-def _moment(value: JsonObject) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(value.get("receivedDateTime")))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _size(value: JsonObject) -> int | None:
-    for one in value.get("singleValueExtendedProperties") or ():
-        try:
-            return int(one["value"])
-        except (KeyError, TypeError, ValueError):
-            continue
-    return None
+def _digest(row: Row) -> str:
+    return blake2b(row.id.encode(), digest_size=6).hexdigest()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from email_router.core.errors import MessageRefused
+from email_router.core.errors import MessageRefused, RouterError
 from email_router.core.wire import mail_address
 from email_router.edge.connect.graph_errors import NOT_FOUND, GraphReply, means_mailbox
 from email_router.edge.connect.graph_mime import message_path
@@ -45,12 +46,16 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft, or what was one: `waiting` tells that it is still a draft, `outbox` that Exchange is sending it."""
+    """A draft, or what was one: `waiting` tells that it is still a draft, `outbox` that Exchange is sending it.
+
+    `discarded`: it is a draft that was thrown away.
+    """
 
     id: str
     message_id: str
     waiting: bool
     outbox: bool = False
+    discarded: bool = False
 
 
 def make_draft(client: GraphClient, envelope: Envelope, composed: bytes) -> Draft:
@@ -63,22 +68,26 @@ def make_draft(client: GraphClient, envelope: Envelope, composed: bytes) -> Draf
         return _draft(_posted(client, content, media_type))
     parts = parts_of(envelope, composed)
     draft = _draft(_posted(client, parts.message, "application/json"))
-    for one in parts.attachments:
-        attach(client, draft.id, one)
+    try:
+        for one in parts.attachments:
+            attach(client, draft.id, one)
+    except RouterError:
+        with suppress(RouterError):  # the first trouble is the one to tell; the next attempt removes what stays
+            remove(client, draft.id)
+        raise
     return draft
 
 
 def look_at(client: GraphClient, draft_id: str) -> Draft | None:
-    """Return the draft as it is now, or None when nothing has this id any more or somebody has thrown it away."""
+    """Return the draft as it is now, or None when nothing has this id any more."""
     reply = _get(client, f"{message_path(client, draft_id)}?{_SHOWN}", (NOT_FOUND,))
     if reply.status == NOT_FOUND:
         return None
     row = reply.json()
     found, folder = _draft(row), row.get("parentFolderId")
     if found.waiting and folder == _folder(client, "outbox"):
-        return Draft(found.id, found.message_id, waiting=True, outbox=True)
-    thrown_away = found.waiting and folder == _folder(client, "deleteditems")
-    return None if thrown_away else found
+        return replace(found, outbox=True)
+    return replace(found, discarded=found.waiting and folder == _folder(client, "deleteditems"))
 
 
 def find(client: GraphClient, message_id: str) -> list[Draft]:

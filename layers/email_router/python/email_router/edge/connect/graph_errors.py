@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 JsonObject = dict[str, Any]
 
 NOT_FOUND = 404
+CONFLICT = 409
 GONE = 410
 THROTTLED = 429
 _UNAUTHORIZED = 401
@@ -28,11 +29,12 @@ _CODE = 80
 
 @dataclass(frozen=True, slots=True)
 class GraphReply:
-    """An answer read whole; header names are in lower case."""
+    """An answer read whole; header names are in lower case.  `decoded` tells that the body stood in base64 and is what that meant."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    decoded: bool = False
 
     def json(self) -> JsonObject:
         """Return the body as a JSON object.  Raises TryLater when it is none."""

@@ -7,14 +7,16 @@ import binascii
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from email_router.core.errors import MessageRefused
+from email_router.core.errors import MessageRefused, TryLater
+from email_router.edge.connect.graph_batch import patient_batch
 from email_router.edge.connect.graph_errors import NOT_FOUND, THROTTLED, GraphReply, means_mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from email_router.core.errors import RouterError
     from email_router.edge.connect.graph import GraphClient
     from email_router.edge.connect.https import Answer
 
@@ -22,6 +24,8 @@ _OK = 200
 _SERVER_ERROR = 500
 _UNAVAILABLE = frozenset({502, 503, 504})
 _LONGEST_HEADER = 1024 * 1024
+_TROUBLE = frozenset({"unavailable", "timeout", "connection_lost"})
+_DROPPED = GraphReply(0, {}, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +42,38 @@ def message_path(client: GraphClient, message_id: str) -> str:
     return f"{client.user}/messages/{quote(message_id, safe='')}"
 
 
-def read_small(client: GraphClient, message_ids: Sequence[str]) -> list[Mime | None] | None:
-    """Read up to 20 small messages in one request; None stands for one to read singly, and for all when batches do not carry MIME.
+def read_small(
+    client: GraphClient, message_ids: Sequence[str], *, heavy: bool = False
+) -> list[Mime | RouterError | None] | None:
+    """Read up to 20 messages in one request; for each its bytes, the error that it met, or None where it is to be read singly.
 
-    Graph sends the bytes in base64; text instead (OData 4.01 has it so for text/plain) may have lost octets and is not used.
+    None for all where batches do not carry MIME: Graph sends the bytes in base64; text instead (OData 4.01 has it so for text/plain) may have
+    lost octets and is not used.  No limit is documented for the answer of a batch: a `heavy` one that Graph does not answer for trouble of
+    its own, or whose answer is longer than is read, is as one whose messages are to be read singly.
     """
-    replies = client.batch([{"method": "GET", "url": f"{message_path(client, one)}/$value"} for one in message_ids])
-    found: list[Mime | None] = []
-    for reply in replies:
-        if reply.status in {THROTTLED, *_UNAVAILABLE} or (reply.status != _OK and means_mailbox(reply)):
-            raise client.failure(reply)
-        if reply.status != _OK:
-            found.append(None)
-            continue
+    try:
+        replies = patient_batch(
+            client, [{"method": "GET", "url": f"{message_path(client, one)}/$value"} for one in message_ids]
+        )
+    except TryLater as trouble:
+        if trouble.kind == "answer_size" or (heavy and trouble.kind in _TROUBLE and not trouble.after):
+            return [None] * len(message_ids)
+        raise
+    found: list[Mime | RouterError | None] = []
+    for number, reply in enumerate(replies):
+        replies[number] = _DROPPED  # the text is a third longer than the message, and both at once are twice too much
         try:
-            found.append(Mime(base64.b64decode(reply.body, validate=True)))
+            found.append(_given(client, reply))
         except binascii.Error:
             return None
     return found
+
+
+def _given(client: GraphClient, reply: GraphReply) -> Mime | RouterError | None:
+    if reply.status == _OK:
+        return Mime(reply.body if reply.decoded else base64.b64decode(reply.body, validate=True))
+    waits = reply.status in _UNAVAILABLE and "retry-after" in reply.headers
+    return client.failure(reply) if reply.status == THROTTLED or waits or means_mailbox(reply) else None
 
 
 def read_mime(client: GraphClient, message_id: str, limit: int) -> Mime | None:
@@ -96,16 +114,6 @@ def _opened(client: GraphClient, message_id: str) -> Answer:
         answer.read()
         answer = client.open("GET", target)
     return answer
-
-
-def find_moved(client: GraphClient, internet_message_id: str) -> str | None:
-    """Return the new id of a message that was moved, wherever it is; None unless exactly one message has this Message-ID."""
-    if not internet_message_id:
-        return None
-    quoted = internet_message_id.replace("'", "''")
-    options = urlencode({"$filter": f"internetMessageId eq '{quoted}'", "$select": "id", "$top": "2"}, safe="$")
-    values = client.call("GET", f"{client.user}/messages?{options}").json().get("value") or []
-    return str(values[0]["id"]) if len(values) == 1 else None
 
 
 def _limited(answer: Answer, limit: int) -> Mime:

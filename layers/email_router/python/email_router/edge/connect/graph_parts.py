@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
 from email_router.core.wire import mail_address
+from email_router.edge.connect.graph_content import Content, Leaf, header_of, leaves
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -23,11 +23,11 @@ _INDEX = "Binary 0x71"  # PidTagConversationIndex (MS-OXOMSG 2.2.1.3)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One attachment with its decoded bytes; `content_id` is without <>, `inline` that a picture of the text it is."""
+    """One attachment; `content_id` is without <>, `inline` that a picture of the text it is."""
 
     name: str
     media_type: str
-    content: bytes = field(repr=False)
+    content: Content
     inline: bool = False
     content_id: str = ""
 
@@ -43,14 +43,16 @@ class Parts:
 
 def parts_of(envelope: Envelope, composed: bytes) -> Parts:
     """Take the mail apart.  It is our own: ASCII, within the limits of our composer."""
-    mail: EmailMessage = message_from_bytes(composed, policy=policy.default)
+    mail, _ = header_of(composed)
+    found = list(leaves(composed))
+    html, plain = (_text_of(found, kind) for kind in ("text/html", "text/plain"))
     to, cc = _people(mail, "To"), _people(mail, "Cc")
     named = frozenset(one["emailAddress"]["address"].casefold() for one in (*to, *cc))
     blind = [_person("", mail_address(one)) for one in envelope.recipients if one.casefold() not in named]
     author = next(iter(_people(mail, "From")), _person("", envelope.sender))
     message: JsonObject = {
         "subject": str(mail["Subject"] or ""),
-        "body": _body(mail),
+        "body": _body(html or plain),
         "from": author,
         "toRecipients": to,
         "ccRecipients": cc,
@@ -63,7 +65,9 @@ def parts_of(envelope: Envelope, composed: bytes) -> Parts:
         "singleValueExtendedProperties": _thread(mail),
     }
     kept = {name: value for name, value in message.items() if value not in ([], "")}
-    return Parts(json.dumps(kept).encode(), tuple(_attachments(mail)), named)
+    attached = [one for one in found if one is not html and one is not plain]
+    parts = (_part(one, number) for number, one in enumerate(attached, 1))
+    return Parts(json.dumps(kept).encode(), tuple(parts) if mail.get_content_maintype() == "multipart" else (), named)
 
 
 def _people(mail: EmailMessage, name: str) -> list[JsonObject]:
@@ -75,27 +79,27 @@ def _person(name: str, address: str) -> JsonObject:
     return {"emailAddress": {"name": name, "address": address} if name else {"address": address}}
 
 
-def _body(mail: EmailMessage) -> JsonObject:
-    part = mail.get_body(("html", "plain"))
-    if part is None:
+def _text_of(found: list[Leaf], kind: str) -> Leaf | None:
+    """Return the text that is shown, or None."""
+    texts = (one for one in found if one.header.get_content_type() == kind)
+    return next((one for one in texts if one.header.get_content_disposition() != "attachment"), None)
+
+
+def _body(shown: Leaf | None) -> JsonObject:
+    if shown is None:
         return {"contentType": "text", "content": ""}
-    return {"contentType": "html" if part.get_content_subtype() == "html" else "text", "content": part.get_content()}
+    html = shown.header.get_content_subtype() == "html"
+    return {"contentType": "html" if html else "text", "content": shown.text()}
 
 
-def _attachments(mail: EmailMessage) -> list[Part]:
-    bodies = [one for one in (mail.get_body(("html",)), mail.get_body(("plain",))) if one is not None]
-    leaves = [one for one in mail.walk() if not one.is_multipart() and all(one is not body for body in bodies)]
-    return [_part(one, number) for number, one in enumerate(leaves, 1)] if mail.is_multipart() else []
-
-
-def _part(part: EmailMessage, number: int) -> Part:
-    content = part.get_payload(decode=True)
+def _part(leaf: Leaf, number: int) -> Part:
+    header = leaf.header
     return Part(
-        name=part.get_filename() or f"attachment-{number}",
-        media_type=part.get_content_type(),
-        content=content if isinstance(content, bytes) else b"",
-        inline=part.get_content_disposition() == "inline" and bool(part["Content-ID"]),
-        content_id=str(part["Content-ID"] or "").strip().strip("<>"),
+        name=header.get_filename() or f"attachment-{number}",
+        media_type=header.get_content_type(),
+        content=leaf.content(),
+        inline=header.get_content_disposition() == "inline" and bool(header["Content-ID"]),
+        content_id=str(header["Content-ID"] or "").strip().strip("<>"),
     )
 
 

@@ -16,6 +16,7 @@ from email_router.edge.connect.https import AnswerLost, Place, ask
 
 if TYPE_CHECKING:
     from email_router.edge.connect.graph import GraphClient
+    from email_router.edge.connect.graph_content import Content
     from email_router.edge.connect.graph_errors import JsonObject
     from email_router.edge.connect.graph_parts import Part
 
@@ -28,29 +29,31 @@ _HOSTS = frozenset({"outlook.office.com", "outlook.office365.com", "outlook.offi
 _IMMUTABLE = 'IdType="ImmutableId"'
 _ERROR = 400
 _CREATED = 201
+_GONE = frozenset({404, 410})
 _TRIES = 3
 
 
 def attach(client: GraphClient, draft_id: str, part: Part) -> None:
     """Attach one file.  Raises MessageRefused "attachment_size" over 150 MB; TryLater when Graph or its upload host is away."""
-    if len(part.content) > LARGEST:
+    size = part.content.size
+    if size > LARGEST:
         raise MessageRefused(
-            f"the attachment has {len(part.content)} bytes, and Exchange Online takes at most {LARGEST}",
+            f"the attachment has {size} bytes, and Exchange Online takes at most {LARGEST}",
             kind="attachment_size",
             mend="Send a link in its place.",
         )
-    if len(part.content) < LARGEST_AT_ONCE:
+    if size < LARGEST_AT_ONCE:
         content = {
             "@odata.type": "#microsoft.graph.fileAttachment",
             **_described(part),
-            "contentBytes": base64.b64encode(part.content).decode(),
+            "contentBytes": base64.b64encode(part.content.whole()).decode(),
         }
         client.call("POST", f"{message_path(client, draft_id)}/attachments", content=content, prefer=(_IMMUTABLE,))
         return
     path = f"{message_path(client, draft_id)}/attachments/createUploadSession"
-    item = {"attachmentType": "file", "size": len(part.content), **_described(part)}
+    item = {"attachmentType": "file", "size": size, **_described(part)}
     session = client.call("POST", path, content={"AttachmentItem": item}, prefer=(_IMMUTABLE,)).json()
-    _upload(client, str(session.get("uploadUrl", "")), part.content)
+    _upload(client, str(session.get("uploadUrl", "")), part.content, size)
 
 
 def _described(part: Part) -> JsonObject:
@@ -58,25 +61,40 @@ def _described(part: Part) -> JsonObject:
     return {**shown, "contentId": part.content_id} if part.content_id else shown
 
 
-def _upload(client: GraphClient, url: str, content: bytes) -> None:
+def _upload(client: GraphClient, url: str, content: Content, size: int) -> None:
     """Send the pieces in order, without our token: the address is the permission, so it may lead to Microsoft's hosts alone."""
     place, target = _place(client, url)
-    start, tries = 0, 0
-    while start < len(content):
-        piece = content[start : start + PIECE]
-        span = f"bytes {start}-{start + len(piece) - 1}/{len(content)}"
-        headers = {"Content-Type": "application/octet-stream", "Content-Range": span}
+    start, tries, pieces = 0, 0, content.pieces(PIECE)
+    while start < size:
+        piece = next(pieces)
         try:
-            reply = _asked(place, "PUT", target, headers, piece)
+            ends = _put(client, place, target, piece, start, size)
         except AnswerLost:
             tries += 1
             if tries >= _TRIES:
                 raise
-            start = _expected(client, _asked(place, "GET", target, {}), start)
-            continue
-        if reply.status >= _ERROR:
-            raise client.failure(reply)
-        start = len(content) if reply.status == _CREATED else _expected(client, reply, start + len(piece))
+            ends = _expected(client, _standing(client, place, target), start)
+        if ends != start + len(piece):  # the server stands elsewhere: go on from there
+            pieces = content.pieces(PIECE, ends)
+        start = ends
+
+
+def _put(client: GraphClient, place: Place, target: str, piece: bytes, start: int, size: int) -> int:
+    """Send one piece; return where the next one begins, which is `size` when nothing is missing any more."""
+    span = f"bytes {start}-{start + len(piece) - 1}/{size}"
+    headers = {"Content-Type": "application/octet-stream", "Content-Range": span}
+    reply = _asked(place, "PUT", target, headers, piece)
+    if reply.status >= _ERROR:
+        raise client.failure(reply)
+    return size if reply.status == _CREATED else _expected(client, reply, start + len(piece))
+
+
+def _standing(client: GraphClient, place: Place, target: str) -> GraphReply:
+    """Ask the session where it stands.  One that is gone took the last piece, or ran out: the draft is made again."""
+    reply = _asked(place, "GET", target, {})
+    if reply.status in _GONE:
+        raise TryLater(f"{client.address}: an upload session has ended unanswered", kind="graph_answer")
+    return reply
 
 
 def _asked(place: Place, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> GraphReply:

@@ -6,35 +6,34 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import MailboxBlocked
-from email_router.core.fetched import Fetched, Listed, Page, Position
-from email_router.core.mailbox import AfterDelivery
-from email_router.edge.connect.graph import MOST_IN_BATCH, GraphClient
-from email_router.edge.connect.graph_delta import Cursor, DeltaPage, Row, read_page
-from email_router.edge.connect.graph_errors import NOT_FOUND, means_mailbox
-from email_router.edge.connect.graph_mime import Mime, find_moved, message_path, read_mime, read_small, stream_mime
+from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
+from email_router.edge.connect.graph import GraphClient
+from email_router.edge.connect.graph_delta import DeltaPage, DeltaRounds
+from email_router.edge.connect.graph_disposal import Disposal
+from email_router.edge.connect.graph_fetch import Reader
+from email_router.edge.connect.graph_folders import Folders, folder_key
+from email_router.edge.connect.graph_listing import lying
+from email_router.edge.connect.graph_mime import stream_mime
+from email_router.edge.connect.graph_position import INBOX, Cursor, Cursors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.mailbox import AfterDelivery, Mailbox, Profile
     from email_router.core.ports import Reach
-    from email_router.edge.connect.graph_errors import GraphReply, JsonObject
 
-_FOLDER = "inbox"
 _PEEK = 200
 _LONGEST_PAGE = 500
 _EMPTY_PAGES = 10
-_SMALL = 128 * 1024
-_SMALL_TOGETHER = 2 * 1024 * 1024
-_ERROR = 400
 
 
 class GraphSource:
-    """The inbox of a mailbox in Exchange Online.
+    """Folders of a mailbox in Exchange Online.
 
-    The position is a delta link.  Reading is repeatable: the same link lists the same messages again.  Disposal is repeatable too, message by
-    message; if we die in its midst, the rest is disposed of when the messages are listed again.  A source id is the default id under which
-    the delta query listed the message; it ends when the message is moved.
+    The position is a delta link for each folder.  Reading is repeatable: the same links list the same messages again.  Disposal is repeatable
+    too, message by message; if we die in its midst, the rest is disposed of when the messages are listed again.  A source id is the id under
+    which the delta query listed the message: the default one, which ends when the message is moved, or with `immutable_ids` the immutable
+    one (why: graph_ids).
     """
 
     kind = "graph"
@@ -47,53 +46,63 @@ class GraphSource:
                 kind="not_available",
                 mend='Use protocol = "ews" or server = "imap" for this mailbox.',
             )
-        self._client = GraphClient(profile, mailbox.address, secret, reach)
+        self._client = GraphClient(profile, mailbox.address, secret, reach, immutable=profile.immutable_ids)
+        self._names = tuple(dict.fromkeys(folder_key(name) for name in profile.folders)) or (INBOX,)
+        self._folders = Folders(self._client)
         since = profile.process_received_after
-        self._since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
-        self._peeked: tuple[Cursor, DeltaPage] | None = None
+        since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
+        self._rounds = DeltaRounds(self._client, self._folders, since)
+        self._reader = Reader(self._client)
+        self._disposal = Disposal(self._client, self._folders)
+        self._peeked: dict[str, tuple[Cursor, DeltaPage]] = {}
         self._learned: Position | None = None
-        self._rows: dict[str, Row] = {}
-        self._archive = "archive"
-        self._batches = True
+        self._suspects = False
 
     def has_news(self, position: Position) -> bool:
-        """Ask for one page at the saved link, by the mark alone if need be; pages() begins with the page that came."""
-        cursor = Cursor.of(position)
-        page = read_page(self._client, _FOLDER, cursor, _PEEK, self._since)
-        self._peeked = cursor, page
-        if page.rows or not page.last:
+        """Ask for one page of each folder at the saved links, by the mark alone if there is one: one request, for several folders a batch.
+
+        pages() begins with the pages that came.  Raises MailboxBlocked "mailbox_full" when the mailbox is over its quota and holds no news.
+        """
+        read = Cursors.of_mark(position.mark) if position.mark else Cursors.of(position)
+        cursors = {name: read.of_folder(name) for name in self._names}
+        pages = self._rounds.pages(cursors, _PEEK)
+        self._peeked = {name: (cursors[name], page) for name, page in pages.items()}
+        if any(page.rows or not page.last for page in pages.values()):
             return True
-        newer = page.following.position()
+        for page in pages.values():
+            self._suspects |= page.taken_away
+            if page.full is not None:
+                raise page.full
+        newer = Cursors({name: page.following for name, page in pages.items()}).position()
         self._learned = newer if newer.mark != position.mark else None
         return False
 
     def pages(self, position: Position, page_size: int) -> Iterator[Page]:
-        """List what the delta rounds tell; each message once, pages without a message mostly left out."""
-        cursor, told, empty = Cursor.of(position), set[str](), 0
-        while True:
-            page = self._take(cursor, page_size)
-            rows = [row for row in page.rows if row.id not in told]
-            told.update(row.id for row in rows)
-            self._rows = {row.id: row for row in rows}
-            empty = 0 if rows else empty + 1
-            if rows or page.last or empty >= _EMPTY_PAGES:
-                yield Page(tuple(Listed(row.id, row.size) for row in rows), page.following.position(), page.last)
-                empty = 0
-            if page.last:
-                return
-            cursor = page.following
+        """List folder after folder what the delta rounds tell; each message once, pages without a message mostly left out.
+
+        Over quota the messages that lie there are listed first; then MailboxBlocked "mailbox_full" is raised, for somebody to make room.
+        """
+        cursors, told, full, empty = Cursors.of(position).only(self._names), set[str](), None, 0
+        for name in self._names:
+            ended = False
+            while not ended:
+                page = self._take(name, cursors.of_folder(name), page_size)
+                cursors, full = cursors.at(name, page.following), full or page.full
+                rows = [row for row in page.rows if row.id not in told]
+                told.update(row.id for row in rows)
+                self._reader.listed(rows)
+                self._disposal.listed(row.id for row in rows)
+                ended, last = page.last, page.last and name == self._names[-1]
+                empty = 0 if rows else empty + 1
+                if rows or last or empty >= _EMPTY_PAGES:
+                    yield Page(tuple(Listed(row.id, row.size) for row in rows), cursors.position(), last)
+                    empty = 0
+        if full is not None:
+            raise full
 
     def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
-        """Read small messages in batches and others one by one; a message that was moved in the meantime is followed by its Message-ID."""
-        for group in self._groups(listed, limit):
-            found = read_small(self._client, [one.source_id for one in group]) if len(group) > 1 else None
-            if len(group) > 1 and found is None:
-                self._batches = False
-            for number, one in enumerate(group):
-                mime = found[number] if found else None
-                if mime is None or len(mime.raw) > limit:
-                    mime = self._read(one.source_id, limit)
-                yield self._fetched(one, mime)
+        """Read messages up to 1 MB in batches and others one by one; a message that was moved in the meantime is followed."""
+        return self._reader.fetch(listed, limit)
 
     def stream(self, source_id: str) -> Iterator[bytes]:
         """Yield one message in pieces.  Raises MessageRefused "vanished", or "unreadable" when Exchange cannot render it."""
@@ -101,84 +110,35 @@ class GraphSource:
 
     def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
         """Mark as read, move to the archive folder, or delete (into Deleted Items), twenty at a time."""
-        if how is AfterDelivery.LEAVE:
-            return
-        wanted = list(dict.fromkeys(source_ids))
-        for start in range(0, len(wanted), MOST_IN_BATCH):
-            self._dispose(wanted[start : start + MOST_IN_BATCH], how)
+        self._disposal.dispose(source_ids, how)
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        """Move messages into the folder "Undeliverable", made where it is missing; one that is gone already is no error.  Repeatable."""
+        self._disposal.set_aside(source_ids)
+
+    def inventory(self, page_size: int) -> Iterator[Sequence[Inventoried]]:
+        """List every message that lies in the folders now, by time of receipt; without the drafts, which pages() leaves alone too."""
+        for name in self._names:
+            for rows, _ in lying(self._client, self._folders, name, None, page_size):
+                if rows:
+                    yield tuple(Inventoried(row.id, row.message_id or None, row.size, row.received) for row in rows)
+
+    def suspects(self) -> bool:
+        """Tell whether Graph told of a message that left a folder for another: with immutable ids it is not told when it comes back."""
+        return self._suspects
 
     def position(self) -> Position | None:
-        """Return the link that has_news() learned when nothing was new."""
+        """Return the links that has_news() learned when nothing was new."""
         return self._learned
 
     def close(self) -> None:
         """Do nothing: lines and tokens are kept for the process."""
 
-    def _take(self, cursor: Cursor, page_size: int) -> DeltaPage:
-        peeked, self._peeked = self._peeked, None
+    def _take(self, name: str, cursor: Cursor, page_size: int) -> DeltaPage:
+        peeked = self._peeked.pop(name, None)
         if peeked is not None and peeked[0] == cursor and len(peeked[1].rows) <= page_size:
-            return peeked[1]
-        return read_page(self._client, _FOLDER, cursor, min(page_size, _LONGEST_PAGE), self._since)
-
-    def _groups(self, listed: Sequence[Listed], limit: int) -> Iterator[list[Listed]]:
-        """Cut into runs that go into one batch; what is large, or of unknown size, stands alone."""
-        group: list[Listed] = []
-        size = 0
-        for one in listed:
-            small = self._batches and one.size is not None and one.size <= min(_SMALL, limit)
-            if group and (not small or len(group) >= MOST_IN_BATCH or size + (one.size or 0) > _SMALL_TOGETHER):
-                yield group
-                group, size = [], 0
-            if not small:
-                yield [one]
-                continue
-            group.append(one)
-            size += one.size or 0
-        if group:
-            yield group
-
-    def _read(self, source_id: str, limit: int) -> Mime | None:
-        mime = read_mime(self._client, source_id, limit)
-        row = self._rows.get(source_id)
-        if mime is not None or row is None:
-            return mime
-        moved = find_moved(self._client, row.message_id)
-        return read_mime(self._client, moved, limit) if moved else None
-
-    def _fetched(self, listed: Listed, mime: Mime | None) -> Fetched:
-        row = self._rows.get(listed.source_id)
-        received = row.received if row else None
-        if mime is None:
-            return Fetched(source_id=listed.source_id, raw=b"", size=listed.size or 0, vanished=True, received=received)
-        size = len(mime.raw) if mime.complete else max(listed.size or 0, mime.size or 0, len(mime.raw))
-        return Fetched(source_id=listed.source_id, raw=mime.raw, size=size, complete=mime.complete, received=received)
-
-    def _dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
-        replies = self._client.batch([self._order(one, how) for one in source_ids])
-        missed = [one for one, reply in zip(source_ids, replies, strict=True) if reply.status == NOT_FOUND]
-        self._raise_first(replies)
-        if missed and how is AfterDelivery.MOVE and self._archive_made():
-            self._raise_first(self._client.batch([self._order(one, how) for one in missed]))
-
-    def _order(self, source_id: str, how: AfterDelivery) -> JsonObject:
-        path = message_path(self._client, source_id)
-        if how is AfterDelivery.DELETE:
-            return {"method": "DELETE", "url": path}
-        if how is AfterDelivery.MARK_READ:
-            return {"method": "PATCH", "url": path, "body": {"isRead": True}}
-        return {"method": "POST", "url": f"{path}/move", "body": {"destinationId": self._archive}}
-
-    def _raise_first(self, replies: Sequence[GraphReply]) -> None:
-        for reply in replies:
-            if reply.status >= _ERROR and (reply.status != NOT_FOUND or means_mailbox(reply)):
-                raise self._client.failure(reply)
-
-    def _archive_made(self) -> bool:
-        """Find or make a folder "Archive" where the mailbox has no archive folder; True: "not found" had meant the folder."""
-        folders = f"{self._client.user}/mailFolders"
-        if self._client.call("GET", f"{folders}/{self._archive}", accept=(NOT_FOUND,)).status != NOT_FOUND:
-            return False
-        named = self._client.call("GET", f"{folders}?$filter=displayName eq 'Archive'&$select=id").json().get("value")
-        made = named[0] if named else self._client.call("POST", folders, content={"displayName": "Archive"}).json()
-        self._archive = str(made["id"])
-        return True
+            page = peeked[1]
+        else:
+            page = self._rounds.page(name, cursor, min(page_size, _LONGEST_PAGE))
+        self._suspects |= page.taken_away
+        return page
