@@ -1,127 +1,22 @@
-"""What every mail source promises, asked of each in turn.  A new source adds one line to HOUSES."""
+"""What every mail source promises, asked of each in turn."""
 
 from __future__ import annotations
 
 import itertools
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from email_router.core.fetched import Listed, Page, Position
-from email_router.core.mailbox import AfterDelivery, Authentication, Direction, Mailbox, Profile, Security
-from email_router.core.ports import MailSource, Reach
-from email_router.edge.sources.ews import EwsSource
-from email_router.edge.sources.imap import ImapSource
-from email_router.edge.sources.pop3 import Pop3Source
-from tests.servers import DovecotServer
-from tests.simulators import pop3 as simulator
-from tests.simulators.ews.process import PASSWORD, EwsProcess
+from email_router.core.mailbox import AfterDelivery
+from email_router.core.ports import MailSource
+from tests.contracts.houses import HOUSES, House
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 LIMIT = 1024 * 1024
-_NUMBERS = itertools.count(1)
-
-
-@dataclass
-class House:
-    """A server with one empty mailbox: how to put mail there, how to open it, how many messages lie there."""
-
-    put: Callable[[bytes], object]
-    open: Callable[[], MailSource]
-    count: Callable[[], int]
-
-
-def _pop3(host: Pop3Place, authority_pem: str) -> House:
-    box = Mailbox(address=f"box{next(_NUMBERS)}@contoso.example")
-    profile = Profile(
-        name="pop3-in",
-        direction=Direction.INCOMING,
-        server="pop3",
-        host="localhost",
-        port=host.port,
-        security=host.security,
-        ca_pem=authority_pem,
-    )
-    return House(
-        put=lambda raw: host.put(box.address, raw),
-        open=lambda: Pop3Source(profile, box, host.password, Reach(loopback=True)),
-        count=lambda: host.count(box.address),
-    )
-
-
-@dataclass
-class Pop3Place:
-    """A POP3 server: the one thing that differs between Dovecot and the simulator is how mail is put there."""
-
-    port: int
-    security: Security
-    password: str
-    put: Callable[[str, bytes], object]
-    count: Callable[[str], int]
-
-
-def _dovecot(request: pytest.FixtureRequest, security: Security) -> House:
-    server: DovecotServer = request.getfixturevalue("dovecot")
-    port = server.pop3s if security is Security.TLS else server.pop3
-    place = Pop3Place(port, security, server.password, server.put, server.count)
-    return _pop3(place, request.getfixturevalue("authority").pem)
-
-
-def _simulator(request: pytest.FixtureRequest, *, pipelining: bool) -> House:
-    server: simulator.Pop3Server = request.getfixturevalue("pop3_server")
-    server.store.set_faults(simulator.Faults(pipelining=pipelining))
-    count: Callable[[str], int] = lambda address: len(server.messages(address))  # noqa: E731 - a table of functions
-    place = Pop3Place(server.tls_port, Security.TLS, simulator.PASSWORD, server.put, count)
-    return _pop3(place, request.getfixturevalue("authority").pem)
-
-
-def _imap(request: pytest.FixtureRequest, security: Security) -> House:
-    server: DovecotServer = request.getfixturevalue("dovecot")
-    box = Mailbox(address=f"box{next(_NUMBERS)}@contoso.example")
-    profile = Profile(
-        name="imap-in",
-        direction=Direction.INCOMING,
-        server="imap",
-        host="localhost",
-        port=server.imaps if security is Security.TLS else server.imap,
-        security=security,
-        ca_pem=request.getfixturevalue("authority").pem,
-    )
-    return House(
-        put=lambda raw: server.put(box.address, raw),
-        open=lambda: ImapSource(profile, box, server.password, Reach(loopback=True)),
-        count=lambda: server.count(box.address),
-    )
-
-
-def _ews(request: pytest.FixtureRequest, authentication: Authentication, access: str) -> House:
-    server: EwsProcess = request.getfixturevalue("ews_server")
-    box = Mailbox(address=f"box{next(_NUMBERS)}@contoso.example")
-    server.control("mailbox", {"address": box.address})
-    named = {} if access != "own" else {"username": ""}
-    profile = server.profile(authentication=authentication, access=access, **named)
-    return House(
-        put=lambda raw: server.put(box.address, raw),
-        open=lambda: EwsSource(profile, box, PASSWORD, Reach(loopback=True)),
-        count=lambda: len(server.messages(box.address, "inbox")),
-    )
-
-
-HOUSES: dict[str, Callable[[pytest.FixtureRequest], House]] = {
-    "ews, NTLM, impersonation": lambda request: _ews(request, Authentication.WINDOWS, "impersonation"),
-    "ews, basic, delegate": lambda request: _ews(request, Authentication.CLEAR_TEXT, "delegate"),
-    "ews, basic, own": lambda request: _ews(request, Authentication.CLEAR_TEXT, "own"),
-    "pop3, Dovecot, TLS": lambda request: _dovecot(request, Security.TLS),
-    "pop3, Dovecot, STARTTLS": lambda request: _dovecot(request, Security.STARTTLS),
-    "pop3, simulator": lambda request: _simulator(request, pipelining=True),
-    "imap, Dovecot, TLS": lambda request: _imap(request, Security.TLS),
-    "imap, Dovecot, STARTTLS": lambda request: _imap(request, Security.STARTTLS),
-    "pop3, simulator without pipelining": lambda request: _simulator(request, pipelining=False),
-}
 
 
 @pytest.fixture(params=HOUSES)
@@ -257,7 +152,7 @@ def test_a_message_that_is_gone_is_told_as_vanished(house: House) -> None:
     house.put(mail(2))
     with closing(house.open()) as first:
         one, two = listed(first)
-        first.dispose([one.source_id], AfterDelivery.DELETE)
+    house.remove(one.source_id)
 
     with closing(house.open()) as second:
         gone, there = second.fetch([one, two], LIMIT)

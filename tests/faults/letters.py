@@ -43,6 +43,14 @@ def _drafted(*losing: Lost) -> Postroom:
     return office
 
 
+def _drafted_and_refused() -> Postroom:
+    """An e-mail whose draft the provider takes and does not send."""
+    office = _drafted()
+    assert isinstance(office.counting, CountingDrafts)
+    office.counting.refusing = _REFUSED
+    return office
+
+
 def _answer() -> Postroom:
     office = _one(correlated="p1", subject="Re: Question CRM:0009009")
     office.crm.activities["p1"] = EmailActivity(
@@ -141,6 +149,7 @@ LETTERS = (
         lambda: _drafted(Lost.STAYED, Lost.LEFT),
         (*_SENT, due_again, Postroom.carry_out_all),
     ),
+    Scene("one that is drafted and refused for good", _drafted_and_refused),
     Scene("three e-mails, one without an address", _three),
     Scene("two new conversations of one user", _two_of_a_user),
     Scene(

@@ -34,6 +34,8 @@ class Mailroom(House):
     """A house whose ports lie behind a seam once `seam` is set."""
 
     seam: Seam | None = None
+    unproven = False
+    """Somebody has asked for the mailbox to be compared with the ledger, and has no answer yet."""
 
     def __init__(self, *messages: bytes, **mailbox: Any) -> None:
         super().__init__(*messages, **mailbox)
@@ -67,7 +69,7 @@ class Mailroom(House):
             if self.seam and not self.seam.silent:
                 self.seam.mend()
         waiting = [name for name in self.sources if self.states.retries(name, None, 1)]
-        return calm and not self.queues.mailboxes and not waiting
+        return calm and not self.queues.mailboxes and not waiting and not self.unproven
 
     def vouch(self) -> None:
         """Let a person try every quarantined message again."""
@@ -113,15 +115,23 @@ class _Watched:
 
     def stream(self, source_id: str) -> Iterator[bytes]:
         """Give the bytes; of what is gone there are none."""
-        if self._source.messages[int(source_id)] is None:
+        if self._source.there(source_id) is None:
             raise MessageRefused(f"message {source_id} is no longer in the mailbox", kind="vanished")
         return self._source.stream(source_id)
 
     def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
         """Look whether each is durable, then dispose of them."""
+        self._look(source_ids)
+        self._source.dispose(source_ids, how)
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        """Look whether each is durable, then move them."""
+        self._look(source_ids)
+        self._source.set_aside(source_ids)
+
+    def _look(self, source_ids: Sequence[str]) -> None:
         house, box = self._house, self._mailbox
         house.early += [f"{box.key} {one}" for one in source_ids if not house.durable(box, one)]
-        self._source.dispose(source_ids, how)
 
 
 @dataclass(frozen=True)
@@ -180,6 +190,7 @@ def account(house: Mailroom, came: dict[str, list[bytes | None]]) -> dict[str, o
             (one.receiving or one.mailbox, one.source_id, one.reason) for one in house.quarantine.entries()
         ),
         "left": {name: [raw is not None for raw in source.messages] for name, source in house.sources.items()},
+        "aside": {name: sorted(source.aside) for name, source in house.sources.items()},
         "kept": {one.source_id: house.blobs.stored.get(one.blob) for one in house.quarantine.entries() if one.complete},
     }
 

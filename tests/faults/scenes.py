@@ -9,12 +9,14 @@ from datetime import timedelta
 from email_router.core.activity import EmailActivity, EmailStatus
 from email_router.core.errors import MessageRefused
 from email_router.core.fetched import Fetched, Listed, Page, Position, Wrapper
+from email_router.core.flows.route_mailbox import RouteMailbox
 from email_router.core.ledger import Delivered, Delivery, KnownEmail, Link, LinkKind
 from email_router.core.mailbox import Accept, AfterDelivery, CreateSender, Direction, Mailbox, MailboxKind
 from email_router.core.mailbox_state import Lease
 from email_router.core.message import Message
 from email_router.core.sending import OutgoingState
 from email_router.core.settings import Tracking
+from email_router.core.work import RECONCILE_NOW, MailboxWork
 from tests.faults.mailroom import Mailroom, Scene, known_mails
 from tests.faults.seam import Fault, Killed
 from tests.flows.house import ANN, NOW, SALES, House, mail
@@ -228,6 +230,37 @@ def _set_aside() -> Mailroom:
     return house
 
 
+def _moving(house: Mailroom) -> Mailroom:
+    """Quarantined messages go to the folder "Undeliverable"."""
+    house.configure(profile=replace(house.profile, move_undelivered=True))
+    house.configuration = replace(house.configuration, profiles=(house.profile,))
+    return house
+
+
+def _moving_forward() -> Mailroom:
+    house = _moving(_forwarding((mail(1), _FORGED), (mail(2), _trusted())))
+    house.sources[FORWARD].wrappers = {0: _FORGED, 1: _trusted()}
+    return house
+
+
+def _lost(house: Mailroom, *messages: bytes) -> Mailroom:
+    """Messages that the listing has passed: moved out of the folder and back, or told of by nobody."""
+    for _ in messages:
+        house.source.messages.insert(0, None)
+    house.route()
+    house.source.messages[: len(messages)] = messages
+    return house
+
+
+def compare(house: Mailroom) -> object:
+    """Let the mailbox be compared with the ledger, as a person asks for it."""
+    house.unproven = True
+    work = MailboxWork("contoso", SALES, RECONCILE_NOW)
+    summary = RouteMailbox(house.incoming()).route(work, house.clock.now() + timedelta(seconds=240))
+    house.unproven = summary.proof is None or not summary.proof.done
+    return summary
+
+
 class _Learning(MemorySource):
     """A source that learns a newer position while nothing is new."""
 
@@ -412,6 +445,27 @@ SCENES = (
         (serve(), serve(FORWARD)),
         in_order=False,
         spared=_MEET,
+    ),
+    Scene("bytes that are no mail, moved aside", lambda: _moving(_deleting(mail(1), b"\x00\x01", mail(3))), (serve(),)),
+    Scene("the last retry, moved aside", lambda: _moving(_given_up()), (serve(),)),
+    Scene("a retry that ends its worker, moved aside", lambda: _moving(_retry_that_kills()), _AGAIN),
+    Scene(
+        "a message that ends its worker, moved aside",
+        lambda: _moving(_killer(_deleting(mail(1), mail(2, subject="killer"), mail(3)))),
+        _AGAIN,
+    ),
+    Scene("a forged wrapper, moved aside", _moving_forward, (serve(FORWARD),)),
+    Scene(
+        "lost messages that a comparison picks up",
+        lambda: _lost(_deleting(mail(3)), mail(1), b"\x00\x01", mail(2, message_id="")),
+        (compare,),
+        compare,
+    ),
+    Scene(
+        "a lost message that ends its worker",
+        lambda: _moving(_killer(_lost(_deleting(mail(3)), mail(1), mail(2, subject="killer")))),
+        (compare, *_AGAIN),
+        compare,
     ),
     Scene("a source that deletes page by page", _collecting, (serve(),)),
     Scene("senders whom nobody knows", _strangers, (serve(), serve(ANN))),

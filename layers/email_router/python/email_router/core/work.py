@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+RECONCILE, RECONCILE_NOW = "reconcile", "reconcile now"
+"""Compare the mailbox with the ledger: when it is due, or because a person wants the proof."""
+CONTINUE, CONTINUE_SHORT = "continue", "continue in short pages"
+"""Go on where time ran out; in short pages where it ran out inside the first page, which no pass would come to the end of."""
+
 
 @dataclass(frozen=True, slots=True)
 class MailboxWork:
-    """Serve this mailbox once."""
+    """Serve this mailbox once.
+
+    `reason` says who asked: schedule, requested (a person), or one of those above.  `after` is the source's id of the message
+    up to which a reconciliation that goes on has come.
+    """
 
     organisation: str
     mailbox: str
     reason: str = "schedule"
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,11 @@ class OutgoingWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledMailbox:
-    """What the scheduler knows of a mailbox without reading its state."""
+    """What the scheduler knows of a mailbox without reading its state.
+
+    Until `pushed_until` notifications tell of its mail.  `failing` tells that its last pass ended in an error: what a notification asked for
+    may be left undone.
+    """
 
     organisation: str
     mailbox: str
@@ -36,6 +50,8 @@ class ScheduledMailbox:
     maximum_interval: int
     blocked_until: datetime | None = None
     next_retry: datetime | None = None
+    pushed_until: datetime | None = None
+    failing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

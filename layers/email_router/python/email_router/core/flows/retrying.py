@@ -58,7 +58,10 @@ class Failures:
     source: str
 
     def postpone(self, decision: Decision, error: RouterError, blob: str, earlier: Retry | None) -> bool:
-        """Keep the message for another try; its raw bytes lie under `blob`.  At the last attempt it is quarantined instead: False."""
+        """Keep the message for another try; its raw bytes lie under `blob`.  At the last attempt it is quarantined instead: False.
+
+        The row of an earlier attempt then stays until the message is disposed of: if we die in between, it is given up again.
+        """
         attempts = (earlier.attempts if earlier else 0) + 1
         retry = self._retry(decision, error, self._to_try(decision, blob) if earlier is None else blob, attempts)
         again = attempts < self.profile.maximum_attempts
@@ -68,7 +71,7 @@ class Failures:
         else:
             self._give_up(decision, error, retry)
         self._note(undelivered(decision, Outcome.FAILED if again else Outcome.QUARANTINED, str(error)))
-        if earlier and not (again and (earlier.key, earlier.due) == (retry.key, retry.due)):
+        if earlier and again and (earlier.key, earlier.due) != (retry.key, retry.due):
             self.incoming.states.drop_retry(self.lease, earlier)
         return again
 
@@ -187,18 +190,18 @@ class Failures:
         return inner or raw, replace(wrapper, authenticated=True)
 
     def abandon(self, retry: Retry) -> None:
-        """Quarantine a retry that ended its worker again and again, unread."""
-        self._set_aside(self._entry(retry, "unreadable", f"{retry.mailbox}: {_ENDED}"), retry)
+        """Quarantine a retry that ended its worker again and again, unread; its row stays until the message is disposed of."""
+        self._set_aside(self._entry(retry, "unreadable", f"{retry.mailbox}: {_ENDED}"))
         self.incoming.meters.count(counters.INCOMING_CORRUPTED)
 
     def bury(self, retry: Retry) -> None:
         """Quarantine a retry whose bytes are gone: there is nothing to try, but somebody must know."""
-        self._set_aside(self._entry(retry, "undelivered", f"{retry.mailbox}: {_GONE}", _MEND_GONE), retry)
+        self._set_aside(self._entry(retry, "undelivered", f"{retry.mailbox}: {_GONE}", _MEND_GONE))
+        self.incoming.states.drop_retry(self.lease, retry)
 
-    def _set_aside(self, entry: Quarantined, retry: Retry) -> None:
+    def _set_aside(self, entry: Quarantined) -> None:
         self.incoming.quarantine.add(entry, self.lease)
         self.incoming.ledger.record([_unread_rows(entry, self.lease)], self.lease)
-        self.incoming.states.drop_retry(self.lease, retry)
 
     def _entry(self, retry: Retry, reason: str, text: str, mend: str = "") -> Quarantined:
         key = _message_key(retry)

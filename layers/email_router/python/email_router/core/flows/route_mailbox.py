@@ -18,14 +18,23 @@ from email_router.core.errors import (
     RouterError,
     StaleWorker,
     TryLater,
+    naming,
 )
+from email_router.core.flows.comparing import Comparing
 from email_router.core.flows.give_back import give_back
 from email_router.core.flows.incoming import Incoming
+from email_router.core.flows.reconcile import Proof
 from email_router.core.flows.serving import Progress, Serving
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.mailbox_state import Lease, MailboxState, PassRecord
 from email_router.core.ports import MailSource
-from email_router.core.work import MailboxWork
+from email_router.core.work import CONTINUE_SHORT, RECONCILE_NOW, MailboxWork
+
+NOTIFICATION = "notification"
+"""Why a mailbox is served whose provider told of news; its nudge is this pass's to clear."""
+
+_PERSON = frozenset({"requested", RECONCILE_NOW})
+"""Who asks thus knows that the mailbox may be blocked, and wants it tried."""
 
 
 class PassOutcome(StrEnum):
@@ -42,12 +51,13 @@ class PassOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PassSummary:
-    """What one pass did, in numbers and one word; `error` is what went wrong, for the log."""
+    """What one pass did, in numbers and one word; `error` is what went wrong, for the log, `proof` what a reconciliation found."""
 
     mailbox: str
     outcome: PassOutcome
     handled: int = 0
     error: RouterError | None = None
+    proof: Proof | None = None
 
 
 class RouteMailbox:
@@ -66,16 +76,22 @@ class RouteMailbox:
             state = self._in.states.read(mailbox.key)
         except RouterError as error:  # there is nowhere to write it down either
             return PassSummary(mailbox.key, PassOutcome.FAILED, error=error)
-        if state.blocked_until and state.blocked_until > self._in.clock.now() and work.reason != "requested":
+        if state.blocked_until and state.blocked_until > self._in.clock.now() and work.reason not in _PERSON:
             return PassSummary(mailbox.key, PassOutcome.BLOCKED)
-        return _Pass(self._in, mailbox, profile, state, stop_at).run()
+        return _Pass(self._in, mailbox, profile, state, stop_at, work).run()
 
 
 class _Pass:
     """One pass: opened, perhaps leased, always closed."""
 
     def __init__(
-        self, incoming: Incoming, mailbox: Mailbox, profile: Profile, state: MailboxState, stop_at: datetime
+        self,
+        incoming: Incoming,
+        mailbox: Mailbox,
+        profile: Profile,
+        state: MailboxState,
+        stop_at: datetime,
+        work: MailboxWork,
     ) -> None:
         self._in = incoming
         self._mailbox = mailbox
@@ -84,7 +100,9 @@ class _Pass:
         self._stop_at = stop_at
         self._source: MailSource | None = None
         self._lease: Lease | None = None
-        self._progress = Progress(last_mail=state.last_mail)
+        self._progress = Progress(last_mail=state.last_mail, short=work.reason == CONTINUE_SHORT)
+        self._nudged = work.reason == NOTIFICATION
+        self._comparing = Comparing(incoming, mailbox, profile, work, state)
 
     def run(self) -> PassSummary:
         self._in.meters.count(counters.MAILBOX_ACCESS_ATTEMPTS)
@@ -108,9 +126,18 @@ class _Pass:
     def _peeked(self) -> PassSummary:
         now = self._in.clock.now()
         source = self._open()
-        due = self._state.next_retry is not None and self._state.next_retry <= now
-        if not (due or self._state.lease_until or self._state.error_kind or source.has_news(self._state.position)):
-            self._refresh(source, now)
+        retry_due = self._state.next_retry is not None and self._state.next_retry <= now
+        held = self._state.lease_until is not None
+        if self._nudged and not held:
+            self._in.nudges.clear(self._mailbox.key)  # before the first look: what comes from now on asks anew
+        must = retry_due or held or self._state.error_kind or self._comparing.unfinished
+        if not (must or source.has_news(self._state.position)):
+            self._comparing.suspected = source.suspects()
+            if (
+                not self._comparing.suspected
+            ):  # else its position stays, and with it the doubt, until it was looked into
+                self._refresh(source, now)
+            self._comparing.ask()
             return self._summary(PassOutcome.IDLE)
         return self._leased()
 
@@ -119,19 +146,20 @@ class _Pass:
         if lease is None:
             return self._summary(PassOutcome.BUSY)
         self._lease = lease
+        if self._nudged and self._state.lease_until is not None:
+            self._in.nudges.clear(self._mailbox.key)  # the holder is gone, so this is the look that was asked for
         while True:
             self._serve(lease)
             if self._in.states.release(lease, self._record()):
                 break
             self._close()
+            self._in.nudges.clear(self._mailbox.key)  # whoever asked for this round, it looks anew
             lease = replace(lease, state=self._in.states.read(self._mailbox.key), crashed=False)
         if self._progress.more:
-            self._continue()
+            self._comparing.go_on(short=self._progress.short)
+        else:
+            self._comparing.ask()
         return self._summary(PassOutcome.ROUTED if self._progress.handled else PassOutcome.IDLE)
-
-    def _continue(self) -> None:
-        work = MailboxWork(self._in.configuration.organisation, self._mailbox.key, "continue")
-        self._in.queues.put_mailboxes([work])
 
     def _take(self) -> Lease | None:
         """Take the lease; where another worker holds it, make sure that it comes round once more."""
@@ -146,7 +174,10 @@ class _Pass:
 
     def _serve(self, lease: Lease) -> None:
         loaded = replace(lease, state=self._in.states.load(lease.state))
-        Serving(self._in, self._mailbox, self._profile, loaded, self._open(), self._stop_at, self._progress).serve()
+        source = self._open()
+        serving = Serving(self._in, self._mailbox, self._profile, loaded, source, self._stop_at, self._progress)
+        serving.serve()
+        self._comparing.compare(loaded, source, serving, self._progress)
 
     def _record(self) -> PassRecord:
         upcoming = self._in.states.retries(self._mailbox.key, None, 1)
@@ -154,6 +185,8 @@ class _Pass:
             at=self._in.clock.now(),
             last_mail=self._progress.last_mail,
             next_retry=upcoming[0].due if upcoming else None,
+            reconciled=self._comparing.compared(whole=not self._progress.more),
+            suspected=self._comparing.doubts(),
         )
 
     def _note(self, error: RouterError) -> PassSummary:
@@ -179,14 +212,15 @@ class _Pass:
             return
         record = replace(
             self._record(),
+            reconciled=None,
             failures=failures,
             blocked_until=until,
             error_kind=error.kind,
-            error_text=str(error),
+            error_text=naming(self._mailbox.address, error),
             error_mend=error.mend,
         )
         if give_back(self._in.states, lease, record):
-            self._continue()
+            self._comparing.go_on(short=self._progress.short)
 
     def _refresh(self, source: MailSource, now: datetime) -> None:
         """Save a newer position that nothing new led to, hourly at the most."""
@@ -207,7 +241,7 @@ class _Pass:
             self._source = None
 
     def _summary(self, outcome: PassOutcome) -> PassSummary:
-        return PassSummary(self._mailbox.key, outcome, self._progress.handled)
+        return PassSummary(self._mailbox.key, outcome, self._progress.handled, proof=self._comparing.proof)
 
 
 def _misconfigured(mailbox: Mailbox, wrong: ConfigurationError) -> RouterError:

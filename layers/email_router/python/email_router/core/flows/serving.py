@@ -11,10 +11,11 @@ from email_router.core.fetched import Fetched, Listed, Page
 from email_router.core.flows.activities import entry_id
 from email_router.core.flows.carry import Carrier
 from email_router.core.flows.decide import Judge
+from email_router.core.flows.disposing import Disposal
 from email_router.core.flows.incoming import Decision, Incoming
 from email_router.core.flows.retrying import Failures, entries_of, whole_blob
 from email_router.core.ledger import Outcome, Retry
-from email_router.core.mailbox import AfterDelivery, Mailbox, MailboxKind, Profile
+from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.mailbox_state import Lease
 from email_router.core.ports import MailSource
 
@@ -23,15 +24,22 @@ _SIZE_UNKNOWN = 1024 * 1024
 
 @dataclass(slots=True)
 class Progress:
-    """How far a pass has come: messages handled, whether more is left than time, and when mail came last.  It outlives an error."""
+    """How far a pass has come: messages handled, whether more is left than time, and when mail came last.  It outlives an error.
+
+    `short` asks for short pages, as a page is passed as a whole or not at all: it stays so once time ran out inside a pass's first page.
+    """
 
     handled: int = 0
     more: bool = False
+    short: bool = False
     last_mail: datetime | None = None
 
 
 class Serving:
-    """One round over a mailbox under a lease whose state is loaded; begins no new batch after `stop_at`."""
+    """One round over a mailbox under a lease whose state is loaded; begins no new batch after `stop_at`.
+
+    `position` is the one saved last; `careful` tells that a worker died here, so that each message is marked before it is touched.
+    """
 
     def __init__(
         self,
@@ -50,24 +58,26 @@ class Serving:
         self._source = source
         self._stop_at = stop_at
         self._progress = progress
+        self._disposal = Disposal(source, mailbox, profile)
+        self.position = lease.state.position
+        self.careful = lease.crashed or bool(lease.state.attempts)
 
     def serve(self) -> None:
         """Serve the mailbox under the lease: due retries, then everything beyond the position."""
         lease, source = self._lease, self._source
-        careful = lease.crashed or bool(lease.state.attempts)
-        self._serve_retries(careful=careful)
-        size = 1 if careful else self._in.timing.page_messages
+        self._serve_retries(careful=self.careful)
+        timing, passed = self._in.timing, False
+        size = 1 if self.careful else timing.batch_messages if self._progress.short else timing.page_messages
         for page in source.pages(lease.state.position, size):
-            finished = self._serve_carefully(page) if careful else self._serve_page(page.listed)
+            finished = self._serve_carefully(page) if self.careful else self._serve_page(page.listed)
             if not finished:
                 self._progress.more = True
+                self._progress.short |= not passed
                 return
-            if self._mailbox.after_delivery is not AfterDelivery.LEAVE:
-                source.dispose(
-                    (), self._mailbox.after_delivery
-                )  # what is still to be committed, before the page is passed
+            self._disposal.commit()
             self._in.states.advance(lease, page.position, self._in.clock.now())
-            if self._late() and not page.last:
+            self.position, passed = page.position, True
+            if self.late() and not page.last:
                 self._progress.more = True
                 return
 
@@ -75,11 +85,11 @@ class Serving:
         """One message at a time, each marked before it is touched; at the third mark it is set aside unread."""
         finished: list[str] = []
         for one in page.listed:
-            if self._late():
+            if self.late():
                 return False
             begun = self._in.states.begin(self._lease, one.source_id, finished)
             if begun >= self._in.timing.marks:
-                self._set_aside(one.source_id, begun)
+                self.set_aside_unread(one.source_id, begun)
             elif not self._serve_page((one,)):
                 return False
             finished = [one.source_id]
@@ -87,16 +97,16 @@ class Serving:
 
     def _serve_page(self, listed: Sequence[Listed]) -> bool:
         """Serve the messages in batches that fit into memory; False when time ran out before the last."""
-        for group in self._groups(listed):
-            if self._late():
+        for group in self.groups(listed):
+            if self.late():
                 return False
             fetched = self._source.fetch(group, self._profile.maximum_message_size)
             batch = [one for one in fetched if not one.vanished]
             if batch:
-                self._serve_batch(batch)
+                self.serve_batch(batch)
         return True
 
-    def _groups(self, listed: Sequence[Listed]) -> Iterator[list[Listed]]:
+    def groups(self, listed: Sequence[Listed]) -> Iterator[list[Listed]]:
         """Cut a page into groups that fit into memory, by the sizes that the server told."""
         group: list[Listed] = []
         size = 0
@@ -111,7 +121,8 @@ class Serving:
         if group:
             yield group
 
-    def _serve_batch(self, batch: Sequence[Fetched], retry: Retry | None = None) -> None:
+    def serve_batch(self, batch: Sequence[Fetched], retry: Retry | None = None) -> list[tuple[Decision, Outcome]]:
+        """Decide these messages, carry that out and dispose of them; return what became of each.  Repeatable."""
         judge = Judge(self._in, self._mailbox, self._profile, retrying=retry is not None)
         carrier = Carrier(self._in, self._profile, self._source, self._lease, whole_blob(retry) if retry else None)
         decisions = judge.decide([judge.draft(one) for one in batch])
@@ -124,11 +135,18 @@ class Serving:
         refused = {id(one) for one, _ in carrier.refused}
         done = [one for one in decisions if id(one) not in refused]
         ends = [(one, one.settled) for one in done] + [(one, Outcome.QUARANTINED) for one in given_up]
+        listed = [one.source_id for one in batch]  # the mailbox's own order, not that of their decisions
+        ends.sort(key=lambda end: listed.index(end[0].draft.fetched.source_id))
         # Of a message that the server lists and will not give nothing is kept: it stays.
         kept = [(one.draft.fetched, end) for one, end in ends if one.draft.fetched.complete or one.draft.fetched.raw]
-        self._dispose([(fetched.source_id, end) for fetched, end in kept])
-        if retry is not None and not refused:
+        self._disposal.dispose([(fetched.source_id, end) for fetched, end in kept])
+        if retry is not None and given_up:
+            self._in.states.drop_retry(self._lease, retry)
+        elif retry is not None and not refused:
             self._settle(retry, done)
+        given = {id(one) for one in given_up}
+        tried = [(one, Outcome.FAILED) for one, _ in carrier.refused if id(one) not in given]
+        return ends + tried
 
     def _postpone(self, carrier: Carrier, decision: Decision, refusal: MessageRefused, retry: Retry | None) -> bool:
         blob = retry.blob if retry else carrier.keep_own(decision)
@@ -153,34 +171,30 @@ class Serving:
         failures = self._failures()
         finished: list[str] = []
         for retry in self._in.states.retries(self._mailbox.key, now, self._in.timing.batch_messages):
-            if self._late():
+            if self.late():
                 return
             mark = f"retry {retry.key}"
             if careful and self._in.states.begin(self._lease, mark, finished) >= self._in.timing.marks:
                 failures.abandon(retry)
-                self._dispose([(retry.source_id, Outcome.QUARANTINED)])
+                self._disposal.dispose([(retry.source_id, Outcome.QUARANTINED)])
+                self._in.states.drop_retry(self._lease, retry)
             elif (fetched := failures.fetched(retry)) is None:
                 failures.bury(retry)
             else:
-                self._serve_batch([fetched], retry)
+                self.serve_batch([fetched], retry)
             finished = [mark]
 
-    def _set_aside(self, source_id: str, begun: int) -> None:
+    def set_aside_unread(self, source_id: str, begun: int) -> Outcome | None:
+        """Quarantine a message that has ended its worker `begun` - 1 times; return what it has come to, None when it is gone."""
         outcome = self._failures().quarantine_unread(self._source, source_id, begun)
         if outcome is not None:
-            self._dispose([(source_id, outcome)])
+            self._disposal.dispose([(source_id, outcome)])
         self._progress.handled += 1
-
-    def _dispose(self, settled: Sequence[tuple[str, Outcome]]) -> None:
-        """Dispose of what is durable: delivered messages; in a forward mailbox also those that nobody wanted, or that were set aside."""
-        how = self._mailbox.after_delivery
-        forward = self._mailbox.kind is MailboxKind.FORWARD
-        gone = [name for name, outcome in settled if forward or outcome in {Outcome.DELIVERED, Outcome.ATTACHED}]
-        if gone and how is not AfterDelivery.LEAVE:
-            self._source.dispose(gone, how)
+        return outcome
 
     def _failures(self) -> Failures:
         return Failures(self._in, self._mailbox, self._profile, self._lease, self._source.kind)
 
-    def _late(self) -> bool:
+    def late(self) -> bool:
+        """Tell whether it is time to stop."""
         return self._in.clock.now() >= self._stop_at

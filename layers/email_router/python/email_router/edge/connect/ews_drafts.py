@@ -79,10 +79,10 @@ def send_draft(client: EwsClient, draft: Draft) -> None:
     client.call(payload, repeatable=False)
 
 
-def remove(client: EwsClient, ids: list[str]) -> None:
-    """Delete drafts for good; one that is gone is no error.  Raises EwsError."""
+def remove(client: EwsClient, ids: list[str], how: str = "HardDelete") -> None:
+    """Delete drafts, for good or as `how` says; one that is gone is no error.  Raises EwsError."""
     items = element("m:ItemIds", *(element("t:ItemId", Id=one) for one in ids))
-    for row in client.rows(element("m:DeleteItem", items, DeleteType="HardDelete")):
+    for row in client.rows(element("m:DeleteItem", items, DeleteType=how)):
         if isinstance(row, EwsError) and row.code not in GONE:
             raise row
 

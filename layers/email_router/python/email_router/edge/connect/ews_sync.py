@@ -12,9 +12,10 @@ from exchangelib.util import MNS, TNS  # type: ignore[import-untyped]
 from email_router.core.fetched import Position
 from email_router.edge.connect.ews_errors import STALE_STATE, EwsError
 from email_router.edge.connect.ews_wire import child_text, element
+from email_router.edge.connect.passed import NOTHING_PASSED, Passed, carried_over
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from email_router.edge.connect.ews import EwsClient
 
@@ -22,6 +23,7 @@ MOST_CHANGES = 512
 """MaxChangesReturned goes from 1 to this (SyncFolderItems operation)."""
 
 _LONGEST_MARK = 4000
+_FIELDS, _MESSAGE_ID = ("item:DateTimeReceived", "item:Size"), "message:InternetMessageId"
 _MAIL = frozenset(
     {"Item", "Message", "MeetingMessage", "MeetingRequest", "MeetingResponse", "MeetingCancellation", "PostItem"}
 )
@@ -29,27 +31,48 @@ _MAIL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The sync state of each folder by the name under which it is read; a folder that is absent was never read."""
+    """The sync state of each folder by the name under which it is read; a folder that is absent was never read.
+
+    `passed` tells until when each was passed, for a change to Graph and from it.
+    """
 
     states: Mapping[str, str] = field(default_factory=dict)
+    passed: Mapping[str, Passed] = field(default_factory=dict)
 
     def position(self) -> Position:
         """Write the cursor; states that are short stand in the mark too, so that the mark alone finds news."""
-        text = json.dumps({"ews": dict(self.states)})
+        passed = {name: text for name, one in self.passed.items() if (text := one.text())}
+        text = json.dumps({"ews": dict(self.states), **({"passed": passed} if passed else {})})
         return Position(text.encode(), text if len(text) <= _LONGEST_MARK else "long")
 
     @classmethod
     def of(cls, position: Position) -> Cursor:
-        """Read a position, or its mark where the cursor was not loaded; what another kind of source wrote begins anew."""
+        """Read a position, or its mark where the cursor was not loaded; what another kind of source wrote begins anew.
+
+        One of Graph tells until when each folder was passed.
+        """
         try:
-            states = json.loads(position.cursor or position.mark)["ews"]
-            return cls({str(name): str(state) for name, state in states.items()})
+            found = json.loads(position.cursor or position.mark)
+            if isinstance(folders := found.get("folders"), dict):
+                return cls(passed=carried_over({name: one.get("passed") for name, one in folders.items()}))
+            passed = {str(name): Passed.of_text(str(text)) for name, text in found.get("passed", {}).items()}
+            return cls({str(name): str(state) for name, state in found["ews"].items()}, passed)
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
-    def after(self, folder: str, state: str) -> Cursor:
+    def of_folder(self, name: str) -> Passed:
+        """Return until when a folder was passed."""
+        return self.passed.get(name) or self.passed.get(name.casefold()) or NOTHING_PASSED
+
+    def after(self, folder: str, state: str, passed: Passed) -> Cursor:
         """Return the cursor once a folder was read to `state`."""
-        return Cursor({**self.states, folder: state})
+        return Cursor({**self.states, folder: state}, {**self.passed, folder: passed})
+
+    def only(self, names: Iterable[str]) -> Cursor:
+        """Return the cursor of these folders: what is no longer read is forgotten."""
+        kept = tuple(names)
+        states = {name: self.states[name] for name in kept if name in self.states}
+        return Cursor(states, {name: self.of_folder(name) for name in kept})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,7 @@ class Row:
     key: str
     size: int | None
     received: datetime | None
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +95,25 @@ class Changes:
     last: bool
 
 
-def read_changes(client: EwsClient, folder: Any, state: str, most: int) -> Changes:  # noqa: ANN401 - lxml has no types
-    """Ask for at most `most` changes after the state (empty: from the first message on).
+def read_changes(
+    client: EwsClient,
+    folder: Any,  # noqa: ANN401 - lxml has no types
+    state: str,
+    most: int,
+    *,
+    message_ids: bool = False,
+) -> Changes:
+    """Ask for at most `most` changes after the state (empty: from the first message on), with Message-IDs where they are wanted.
 
     A state that the server has lost begins anew: what comes twice, the ledger absorbs.
     """
     try:
-        (answer,) = client.call(_payload(folder, state, min(most, MOST_CHANGES)))
+        (answer,) = client.call(
+            _payload(folder, state, min(most, MOST_CHANGES), (*_FIELDS, _MESSAGE_ID) if message_ids else _FIELDS)
+        )
     except EwsError as error:
         if error.code == STALE_STATE and state:
-            return read_changes(client, folder, "", most)
+            return read_changes(client, folder, "", most, message_ids=message_ids)
         raise client.failed(error) from error
     rows = [_row(item) for create in answer.iter(f"{{{TNS}}}Create") for item in create if _kind(item) in _MAIL]
     rows.sort(key=lambda row: row.received or datetime.min.replace(tzinfo=UTC))
@@ -88,8 +121,8 @@ def read_changes(client: EwsClient, folder: Any, state: str, most: int) -> Chang
     return Changes(tuple(rows), answer.findtext(f"{{{MNS}}}SyncState") or "", last)
 
 
-def _payload(folder: Any, state: str, most: int) -> Any:  # noqa: ANN401 - as above
-    fields = [element("t:FieldURI", FieldURI=name) for name in ("item:DateTimeReceived", "item:Size")]
+def _payload(folder: Any, state: str, most: int, names: Sequence[str]) -> Any:  # noqa: ANN401 - as above
+    fields = [element("t:FieldURI", FieldURI=name) for name in names]
     shape = element("m:ItemShape", element("t:BaseShape", text="IdOnly"), element("t:AdditionalProperties", *fields))
     return element(
         "m:SyncFolderItems",
@@ -112,4 +145,5 @@ def _row(item: Any) -> Row:  # noqa: ANN401 - as above
         instant = datetime.fromisoformat(received) if received else None
     except ValueError:
         instant = None
-    return Row(found.get("Id"), found.get("ChangeKey", ""), int(size) if size.isdigit() else None, instant)
+    message_id = child_text(item, "InternetMessageId") or None
+    return Row(found.get("Id"), found.get("ChangeKey", ""), int(size) if size.isdigit() else None, instant, message_id)

@@ -118,7 +118,7 @@ def _note(row: Row, name: bytes, token: Token) -> None:
         row.size = number_of(token.text)
     elif name == b"INTERNALDATE":
         row.received = instant_of(token.text)
-    elif name.startswith(b"BODY[") and token.kind == "string":
+    elif name.startswith((b"BODY[", b"]")) and token.kind == "string":  # "]" ends BODY[HEADER.FIELDS (NAMES)]
         row.body = token.text
 
 

@@ -118,10 +118,14 @@ class ImapBox:
         # "n:*" names the last message also when its UID is below n (RFC 3501 6.4.8).
         return sorted({uid for word in told if (uid := number_of(word)) is not None and uid > above})
 
-    def describe(self, uids: Sequence[int]) -> Mapping[int, Row]:
-        """Return size and time of receipt of the messages in the open folder by UID; those that are gone are absent."""
+    def describe(self, uids: Sequence[int], *, message_ids: bool = False) -> Mapping[int, Row]:
+        """Return size and time of receipt of the messages in the open folder by UID; those that are gone are absent.
+
+        With `message_ids` each row's body is the Message-ID field of the header, as it stands.
+        """
         session = self.session()
-        (answer,) = session.ask(b"UID FETCH %b (UID RFC822.SIZE INTERNALDATE)" % uid_set(uids))
+        more = b" BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]" if message_ids else b""
+        (answer,) = session.ask(b"UID FETCH %b (UID RFC822.SIZE INTERNALDATE%b)" % (uid_set(uids), more))
         if not answer.ok:
             raise said(session.name, "UID FETCH of sizes", answer)
         rows = ((len(parts) == 1 and described(parts[0])) or row_of(parts) for parts in answer.lines)

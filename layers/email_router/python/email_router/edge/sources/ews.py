@@ -6,13 +6,14 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from email_router.core.errors import MessageRefused
-from email_router.core.fetched import Fetched, Listed, Page, Position
+from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
 from email_router.core.mailbox import AfterDelivery
 from email_router.edge.connect.ews import EwsClient
 from email_router.edge.connect.ews_errors import GONE, UNREADABLE, EwsError
 from email_router.edge.connect.ews_folders import ARCHIVE, UNDELIVERABLE, made, need
 from email_router.edge.connect.ews_items import dispose, header_of, move
 from email_router.edge.connect.ews_sync import Changes, Cursor, Row, read_changes
+from email_router.edge.connect.passed import Passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,8 +29,9 @@ _HEADER_END = b"\r\n\r\n"
 class EwsSource:
     """The folders of a mailbox.
 
-    The position holds a sync state for each folder.  Reading is repeatable: the same state lists the same messages again.  Disposal is
-    repeatable too, message by message.  A source id is the item id, which ends when the message is moved.
+    The position holds a sync state for each folder, and in Exchange Online until when it was passed.  Reading is repeatable: the same state
+    lists the same messages again.  Disposal is repeatable too, message by message.  A source id is the item id, which ends when the message
+    is moved.
     """
 
     kind = "ews"
@@ -46,29 +48,27 @@ class EwsSource:
 
     def has_news(self, position: Position) -> bool:
         """Ask each folder for a few changes after its state: one small request, no message is read."""
-        cursor = newer = Cursor.of(position)
+        cursor = newer = self._cursor(position)
         if any(name not in cursor.states for name in self._names):
             return True
         for name in self._names:
-            changes = self._changes(name, cursor.states[name], _FEW)
-            if changes.rows or not changes.last:
+            changes = read_changes(self._client, self._id(name), cursor.states[name], _FEW)
+            if self._wanted(changes, cursor.of_folder(name)) or not changes.last:
                 return True
-            newer = newer.after(name, changes.state)
+            newer = newer.after(name, changes.state, self._passed(cursor, name, changes))
         learned = newer.position()
         self._learned = learned if learned.mark != position.mark else None
         return False
 
     def pages(self, position: Position, page_size: int) -> Iterator[Page]:
         """List folder after folder what came; each message once, pages without a message left out but for the last."""
-        found = Cursor.of(position)
-        cursor = Cursor({name: state for name, state in found.states.items() if name in self._names})
-        told = set[str]()
+        cursor, told = self._cursor(position).only(self._names), set[str]()
         for name in self._names:
             last = False
             while not last:
-                changes = self._changes(name, cursor.states.get(name, ""), page_size)
-                cursor, last = cursor.after(name, changes.state), changes.last
-                rows = [row for row in changes.rows if row.id not in told]
+                changes = read_changes(self._client, self._id(name), cursor.states.get(name, ""), page_size)
+                rows = [row for row in self._wanted(changes, cursor.of_folder(name)) if row.id not in told]
+                cursor, last = cursor.after(name, changes.state, self._passed(cursor, name, changes)), changes.last
                 told.update(row.id for row in rows)
                 self._rows = {row.id: row for row in rows}
                 ended = last and name == self._names[-1]
@@ -113,6 +113,19 @@ class EwsSource:
         for start in range(0, len(wanted), _MOST_AT_ONCE):
             dispose(self._client, wanted[start : start + _MOST_AT_ONCE], how, archive)
 
+    def inventory(self, page_size: int) -> Iterator[Sequence[Inventoried]]:
+        """List each folder by a sync from its beginning, whose state is not kept: nothing is skipped when messages go meanwhile."""
+        for name in self._names:
+            state, last = "", False
+            while not last:
+                changes = read_changes(self._client, self._id(name), state, page_size, message_ids=True)
+                state, last = changes.state, changes.last
+                yield tuple(Inventoried(row.id, row.message_id, row.size, row.received) for row in changes.rows)
+
+    def suspects(self) -> bool:
+        """Return False: a sync tells of every message that came, also of one that was moved away and back."""
+        return False
+
     def set_aside(self, source_ids: Sequence[str]) -> None:
         """Move messages into the folder "Undeliverable", made where it is missing; one that is gone already is no error.  Repeatable."""
         if source_ids:
@@ -126,16 +139,30 @@ class EwsSource:
         """Hang up; never raises."""
         self._client.close()
 
-    def _changes(self, name: str, state: str, most: int) -> Changes:
+    def _cursor(self, position: Position) -> Cursor:
+        """Read a position; what was passed by Graph counts where this is the same mailbox, that of Exchange Online."""
+        cursor = Cursor.of(position)
+        return cursor if self._client.online else Cursor(cursor.states)
+
+    def _passed(self, cursor: Cursor, name: str, changes: Changes) -> Passed:
+        before = cursor.of_folder(name)
+        return (
+            before.after((row.received for row in changes.rows), ended=changes.last) if self._client.online else before
+        )
+
+    def _wanted(self, changes: Changes, passed: Passed) -> list[Row]:
+        """Return the messages that are neither older than the profile's date nor passed already."""
+        return [row for row in changes.rows if not self._is_too_old(row) and not passed.skips(row.received)]
+
+    def _is_too_old(self, row: Row) -> bool:
+        return self._since is not None and row.received is not None and row.received < self._since
+
+    def _id(self, name: str) -> Any:  # noqa: ANN401 - lxml has no types
         if name not in self._ids:
             self._ids[name] = need(self._client, name)
-        changes = read_changes(self._client, self._ids[name], state, most)
-        if self._since is None:
-            return changes
-        rows = tuple(row for row in changes.rows if row.received is None or row.received >= self._since)
-        return Changes(rows, changes.state, changes.last)
+        return self._ids[name]
 
-    def _made(self, name: str) -> Any:  # noqa: ANN401 - lxml has no types
+    def _made(self, name: str) -> Any:  # noqa: ANN401 - as above
         key = f"/{name}"
         if key not in self._ids:
             self._ids[key] = made(self._client, name)

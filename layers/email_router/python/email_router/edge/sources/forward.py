@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from email_router.core.fetched import Fetched, Listed, Page, Position, Wrapper
+from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position, Wrapper
 from email_router.core.forward import authenticated, unwrap
 from email_router.core.mailbox import AfterDelivery, Profile
 from email_router.core.message import Message
@@ -47,6 +47,19 @@ class ForwardSource:
     def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
         """Mark, move or delete these messages.  Repeatable."""
         self._source.dispose(source_ids, how)
+
+    def inventory(self, page_size: int) -> Iterator[Sequence[Inventoried]]:
+        """List every message; the Message-ID that the server tells is the wrapper's, so that none is told of the mail within."""
+        for page in self._source.inventory(page_size):
+            yield tuple(replace(one, message_id=None) for one in page)
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        """Move these messages to the folder "Undeliverable" where there are folders.  Repeatable."""
+        self._source.set_aside(source_ids)
+
+    def suspects(self) -> bool:
+        """Tell whether the source within doubts its listing."""
+        return self._source.suspects()
 
     def position(self) -> Position | None:
         """Return a newer position that was learned while nothing was new, or None."""

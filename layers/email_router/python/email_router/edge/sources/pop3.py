@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError, TryLater
-from email_router.core.fetched import Fetched, Listed, Page, Position
+from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
 from email_router.core.mailbox import AfterDelivery, Authentication, password_for
 from email_router.edge.connect.line import READ_SECONDS
-from email_router.edge.connect.pop3 import Block, Pop3Session
+from email_router.edge.connect.pop3 import Pop3Session
+from email_router.edge.connect.pop3_listing import Listing, digest, fetched, inventoried, named, over, split, vanished
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from email_router.core.ports import Reach
     from email_router.edge.connect.bearer import Bearer
 
-_Listing = dict[str, tuple[int, int | None]]
-"""Number and size (None where the server tells none) of each message of a session, by name."""
-
-_DIGEST = 8
 _FAREWELL_SECONDS = 5.0
 
 
@@ -50,7 +46,7 @@ class Pop3Source:
         self._secret = secret
         self._reach = reach
         self._session: Pop3Session | None = None
-        self._listing: _Listing | None = None
+        self._listing: Listing | None = None
         self._unfetched: set[str] = set()  # of the page being served
         self._doomed: dict[str, None] = {}  # to be deleted by the next QUIT
         self._deleted: set[str] = set()
@@ -73,8 +69,8 @@ class Pop3Source:
         """
         listing = self._listed()
         mark = self._mark(listing)
-        before = _split(position.cursor)
-        digests = {name: _digest(name, size) for name, (_, size) in listing.items()}
+        before = split(position.cursor)
+        digests = {name: digest(name, size) for name, (_, size) in listing.items()}
         fresh = [name for name in listing if digests[name] not in before]
         read = sorted(before.intersection(digests.values()))
         for start in range(0, max(len(fresh), 1), page_size):
@@ -112,6 +108,21 @@ class Pop3Source:
         self._doomed.update(dict.fromkeys(source_ids))
         if not self._unfetched:
             self._commit()
+
+    def inventory(self, page_size: int) -> Iterator[Sequence[Inventoried]]:
+        """List every message with its size and, from its header, its Message-ID; when it came POP3 does not tell."""
+        names = list(self._listed())
+        for start in range(0, len(names), page_size):
+            listing = self._listed()
+            wanted = {name: listing[name] for name in names[start : start + page_size] if name in listing}
+            yield tuple(inventoried(self._open(), wanted))
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        """Do nothing: POP3 has no folders."""
+
+    def suspects(self) -> bool:
+        """Return False: a listing is always whole."""
+        return False
 
     def position(self) -> Position | None:
         """Return None: nothing is learned from a mailbox without news."""
@@ -165,14 +176,14 @@ class Pop3Source:
         self._session = None
         self._listing = None
 
-    def _listed(self) -> _Listing:
+    def _listed(self) -> Listing:
         """Return number and size by name, listed once a session; names stay the same over the sessions of this object."""
         session = self._open()
         if self._listing is None:
-            self._listing = _named(session.listing(), self._deleted)
+            self._listing = named(session.listing(), self._deleted)
         return self._listing
 
-    def _mark(self, listing: _Listing) -> str:
+    def _mark(self, listing: Listing) -> str:
         count, size = self._open().stat()
         last = self._open().unique_id(count) if listing and count else None
         return f"{count} {size} {last or ''}"
@@ -183,7 +194,7 @@ class Pop3Source:
         session = self._open()
         top = "TOP" in session.capabilities()
         commands = [
-            (b"TOP %d 0" if top and _over(size, limit) else b"RETR %d") % number
+            (b"TOP %d 0" if top and over(size, limit) else b"RETR %d") % number
             for number, size in (listing[each.source_id] for each in listed[start:] if each.source_id in listing)
         ]
         with closing(session.blocks(commands, limit)) as blocks:
@@ -193,12 +204,12 @@ class Pop3Source:
                 found = listing.get(listed[index].source_id)
                 self._unfetched.discard(listed[index].source_id)
                 if found is None:
-                    yield _vanished(listed[index])
+                    yield vanished(listed[index])
                     continue
                 block = next(blocks)
                 if block.refusal is None:
-                    whole = block.complete and not (top and _over(found[1], limit))
-                    yield _fetched(listed[index], found[1], block, whole=whole)
+                    whole = block.complete and not (top and over(found[1], limit))
+                    yield fetched(listed[index], found[1], block, whole=whole)
                     continue
                 if session.temporary(block.refusal):
                     raise session.trouble("RETR", block.refusal)
@@ -217,14 +228,14 @@ class Pop3Source:
         listing = self._listed()
         found = listing.get(wanted.source_id)
         if found is None:
-            return _vanished(wanted)
+            return vanished(wanted)
         session = self._open()
         others = [number for name, (number, _) in listing.items() if name != wanted.source_id]
         header, *other = session.blocks(
             [b"TOP %d 0" % number for number in (found[0], *others[-1:])], self._profile.maximum_message_size
         )
         if header.refusal is None:
-            return _fetched(wanted, found[1], header, whole=False)
+            return fetched(wanted, found[1], header, whole=False)
         if other and other[0].refusal is None:
             return Fetched(source_id=wanted.source_id, raw=b"", size=found[1] or 0, complete=False)
         raise session.trouble("RETR", refusal)
@@ -253,36 +264,3 @@ class Pop3Source:
             session.delete(numbers)
             session.quit(seconds)
             self._forget()
-
-
-def _named(listing: Sequence[tuple[int, str, int | None]], deleted: set[str]) -> _Listing:
-    """Give each message a name of its own: its unique id, or "id#2" where an earlier one (listed, or deleted by us) has that."""
-    plain = {unique_id for _, unique_id, _ in listing}
-    named: _Listing = {}
-    for number, unique_id, size in listing:
-        name, copy = unique_id, 1
-        while name in named or name in deleted or (copy > 1 and name in plain):
-            copy += 1
-            name = f"{unique_id}#{copy}"
-        named[name] = (number, size)
-    return named
-
-
-def _digest(name: str, size: int | None) -> bytes:
-    return blake2b(f"{name} {size}".encode(), digest_size=_DIGEST).digest()
-
-
-def _split(cursor: bytes) -> frozenset[bytes]:
-    return frozenset(cursor[at : at + _DIGEST] for at in range(0, len(cursor), _DIGEST))
-
-
-def _vanished(listed: Listed) -> Fetched:
-    return Fetched(source_id=listed.source_id, raw=b"", size=listed.size or 0, vanished=True)
-
-
-def _over(size: int | None, limit: int) -> bool:
-    return size is not None and size > limit
-
-
-def _fetched(listed: Listed, size: int | None, block: Block, *, whole: bool) -> Fetched:
-    return Fetched(source_id=listed.source_id, raw=block.body, size=size or len(block.body), complete=whole)
