@@ -35,6 +35,7 @@ class Foundation:
             "DATA_BUCKET": self.storage.bucket.bucket_name,
             "LEASE_SECONDS": Token.as_string(chosen.lease_seconds.value),
             "MAXIMUM_DELIVERY_ATTEMPTS": Token.as_string(chosen.maximum_delivery_attempts.value),
+            "UNKNOWN_RESULT_ALERT": Token.as_string(chosen.unknown_result_alert.value),
             "PENDING_STATUS_DELAY": Token.as_string(chosen.pending_status_delay.value),
             "POWERTOOLS_LOG_LEVEL": chosen.log_level,
             "POWERTOOLS_METRICS_NAMESPACE": "EmailRouter",

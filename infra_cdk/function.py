@@ -28,6 +28,8 @@ class FunctionPlan:
     memory: int
     environment: Mapping[str, str] = field(default_factory=dict)
     permissions: Sequence[iam.PolicyStatement] = ()
+    opens_mailboxes: bool = False
+    """Whether it logs in to mailboxes: then it has the layer of Exchange servers too."""
     dead_letters: sqs.IQueue | None = None
     """For functions that events start: where an event goes that failed three times.  Queues have their own."""
 
@@ -44,7 +46,7 @@ def make_function(scope: Construct, plan: FunctionPlan, layers: Layers, shared: 
         architecture=lambda_.Architecture.ARM_64,
         handler="handler.handler",
         code=lambda_.Code.from_asset(str(ROOT / "functions" / plan.name), exclude=["**/__pycache__"]),
-        layers=layers.both,
+        layers=layers.of_mailboxes if plan.opens_mailboxes else layers.every,
         timeout=plan.timeout,
         memory_size=plan.memory,
         log_group=log,

@@ -64,6 +64,7 @@ class Incoming(Construct):
             name="route_mailbox",
             timeout=PASS_TIMEOUT,
             memory=1024,
+            opens_mailboxes=True,
             environment={"MAILBOX_QUEUE_URL": self.queue.queue_url},
             permissions=[
                 may.items(may.READ + may.WRITE + may.REMOVE, storage.router, storage.crm),

@@ -64,8 +64,9 @@ class Outgoing(Construct):
                 may.items(may.CONFIGURATION, storage.router),
                 may.items(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], storage.crm),
                 may.index(storage.crm, "pending"),
+                may.secrets(),
                 may.send_to(self.queue, dead_letters),
-                may.use_key(self, storage.key, "dynamodb", "sqs"),
+                may.use_key(self, storage.key, "dynamodb", "secretsmanager", "sqs"),
             ],
             dead_letters=dead_letters,
         )
@@ -79,6 +80,7 @@ class Outgoing(Construct):
             name="send_email",
             timeout=SEND_TIMEOUT,
             memory=1024,
+            opens_mailboxes=True,
             environment={
                 "OUTGOING_QUEUE_URL": self.queue.queue_url,
                 "SES_CONFIGURATION_SET": self.configuration_set.configuration_set_name,
@@ -89,6 +91,7 @@ class Outgoing(Construct):
                 may.tell_missing_blobs(storage.bucket),
                 may.secrets(),
                 may.send_mail(self, self.configuration_set.configuration_set_name),
+                may.ask_for_the_send_quota(),
                 may.receive_from(self.queue),
                 may.use_key(self, storage.key, "dynamodb", "s3", "secretsmanager", "sqs"),
             ],
@@ -105,8 +108,9 @@ class Outgoing(Construct):
             memory=512,
             permissions=[
                 may.items(may.READ + may.WRITE, storage.router, storage.crm),
+                may.secrets(),
                 may.send_to(dead_letters),
-                may.use_key(self, storage.key, "dynamodb", "sqs"),
+                may.use_key(self, storage.key, "dynamodb", "secretsmanager", "sqs"),
             ],
             dead_letters=dead_letters,
         )

@@ -6,6 +6,7 @@ from aws_cdk import CfnParameter
 from constructs import Construct
 
 CIDRS = r"^([0-9A-Fa-f.:]+/[0-9]{1,3}(,[0-9A-Fa-f.:]+/[0-9]{1,3})*)?$"
+HTTPS = r"^(https://[^?#\s]+)?$"
 ADDRESS = r"^([^@\s]+@[^@\s]+)?$"
 
 
@@ -45,6 +46,21 @@ class Parameters(Construct):
         )
         self.maximum_delivery_attempts = self._number(
             "MaximumDeliveryAttempts", 10, "How often an e-mail is tried before it fails.", 1, 100
+        )
+        self.unknown_result_alert = self._number(
+            "UnknownResultAlert", 3600, "Seconds before a person is told that a result is still unknown.", 0, 1_209_600
+        )
+        self.notification_url = self._text(
+            "NotificationUrl",
+            "",
+            "An address of your own that leads to the function URL of receive_notification; empty: that one itself.",
+            allowed_pattern=HTTPS,
+        )
+        self.subscription_minutes = self._number(
+            "SubscriptionMinutes", 4200, "How long a subscription to new mail is asked for.", 60, 10_070
+        )
+        self.subscription_concurrency = self._number(
+            "SubscriptionConcurrency", 5, "Subscriptions made or renewed at the same time.", 2, 1000
         )
         self.mailbox_concurrency = self._number("MailboxConcurrency", 10, "Mailboxes served at the same time.", 2, 1000)
         self.outgoing_concurrency = self._number("OutgoingConcurrency", 5, "Senders served at the same time.", 2, 1000)

@@ -82,6 +82,11 @@ def send_mail(scope: Construct, configuration_set: str) -> iam.PolicyStatement:
     )
 
 
+def ask_for_the_send_quota() -> iam.PolicyStatement:
+    """Read the account's rate and quota of SES; it names no resource (Service Authorization Reference, "Amazon SES v2")."""
+    return allow(["ses:GetAccount"], "*")
+
+
 def use_key(scope: Construct, key: kms.IKey, *services: str) -> iam.PolicyStatement:
     """Use the key through these services only, never directly.
 

@@ -12,6 +12,7 @@ from infra_cdk.layer_versions import Layers
 from infra_cdk.outgoing import Outgoing
 from infra_cdk.parameters import Parameters
 from infra_cdk.permissions import SECRET_PREFIX
+from infra_cdk.push import Push
 from infra_cdk.queues import dead_letter_queue
 from infra_cdk.resources import logical_id_of
 from infra_cdk.storage import Storage
@@ -37,6 +38,7 @@ class RouterStack(Stack):
         )
         self.incoming = Incoming(self, "incoming", self._base)
         self.outgoing = Outgoing(self, "outgoing", self._base)
+        self.push = Push(self, "push", self._base, self.incoming.queue)
         self._watch(Alarms(self, "alarms", key=storage.key, address=parameters.alarm_address))
         self._tell()
 
@@ -45,11 +47,14 @@ class RouterStack(Stack):
         constructs = [
             self.layers.email_router,
             self.layers.runtime,
+            self.layers.exchange,
             self.incoming.schedule_mailboxes,
             self.incoming.route_mailbox,
             self.outgoing.collect_outgoing,
             self.outgoing.send_email,
             self.outgoing.record_delivery,
+            self.push.receive_notification,
+            self.push.renew_subscriptions,
         ]
         return {logical_id_of(construct): construct.node.id for construct in constructs}
 
@@ -65,6 +70,9 @@ class RouterStack(Stack):
         alarms.on_silence("collect-outgoing-silent", outgoing.collect_outgoing)
         alarms.on_errors("route-mailbox-fails", incoming.route_mailbox)
         alarms.on_errors("send-email-fails", outgoing.send_email)
+        alarms.on_dead_letters("subscription-dead-letters", self.push.dead_letters)
+        alarms.on_errors("receive-notification-fails", self.push.receive_notification)
+        alarms.on_errors("renew-subscriptions-fails", self.push.renew_subscriptions)
 
     def _tell(self) -> None:
         """Output what the command line needs to find its way: `email-router --stack NAME`."""
@@ -81,6 +89,10 @@ class RouterStack(Stack):
             "CollectOutgoingFunction": outgoing.collect_outgoing.function_name,
             "SendEmailFunction": outgoing.send_email.function_name,
             "RecordDeliveryFunction": outgoing.record_delivery.function_name,
+            "ReceiveNotificationFunction": self.push.receive_notification.function_name,
+            "RenewSubscriptionsFunction": self.push.renew_subscriptions.function_name,
+            "SubscriptionQueueUrl": self.push.queue.queue_url,
+            "NotificationUrl": self.push.url.url,
             "SesConfigurationSet": outgoing.configuration_set.configuration_set_name,
             "EventBusName": outgoing.bus.event_bus_name,
             "SecretPrefix": Fn.sub(SECRET_PREFIX),

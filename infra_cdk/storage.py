@@ -14,7 +14,10 @@ from infra_cdk.resources import keep_logical_id
 TIME_TO_LIVE = "expires"
 KEPT_FOR_A_WHILE = ("raw/", "unread/", "quarantine/")
 RAW_MAIL_DAYS = 180
-SCHEDULED = ("organisation", "mailbox", "minimum", "maximum", "last_mail", "blocked_until", "next_retry")
+SCHEDULED = (
+    *("organisation", "mailbox", "minimum", "maximum"),
+    *("last_mail", "blocked_until", "next_retry", "pushed_until", "error_kind"),
+)
 """What the scheduler reads of a mailbox; the e-mails listed by the same index are read again by their keys."""
 UNDO_DAYS = 7
 

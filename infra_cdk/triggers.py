@@ -30,12 +30,18 @@ def consume(function: lambda_.Function, name: str, queue: sqs.IQueue, concurrenc
 
 
 def every_minute(scope: Construct, name: str, function: lambda_.Function, dead_letters: sqs.IQueue) -> None:
-    """Start the function each minute.  A tick that came too late is dropped: the next one does its work."""
+    """Start the function each minute."""
+    every(scope, name, function, Duration.minutes(1), dead_letters)
+
+
+def every(scope: Construct, name: str, function: lambda_.Function, period: Duration, dead_letters: sqs.IQueue) -> None:
+    """Start the function once in each period.  A tick that came too late is dropped: the next one does its work."""
+    minutes = period.to_minutes()
     events.Rule(
         scope,
         name,
-        description="CRM E-mail Router: one tick a minute",
-        schedule=events.Schedule.rate(Duration.minutes(1)),
+        description=f"CRM E-mail Router: one tick {'a minute' if minutes == 1 else f'in {minutes:g} minutes'}",
+        schedule=events.Schedule.rate(period),
         targets=[
             targets.LambdaFunction(function, dead_letter_queue=dead_letters, retry_attempts=0, max_event_age=TICK_AGE)
         ],

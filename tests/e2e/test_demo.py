@@ -13,7 +13,7 @@ from tests.cli.schemas import RUN, check
 
 CASES = {
     *("new-known-contact", "reply-in-reply-to", "reply-token", "reply-smart", "unwanted", "auto-reply", "unparsable"),
-    *("sent-smtp", "sent-ses", "bounce", "two-mailboxes", "forward"),
+    *("sent-smtp", "sent-ses", "bounce", "two-mailboxes", "forward", "exchange-online", "exchange-server"),
 }
 OWN = b"From: me@here.example\r\nTo: you@there.example\r\nSubject: my own mail\r\nMessage-ID: <own@here.example>\r\n\r\nhello\r\n"
 
@@ -24,7 +24,7 @@ Told = dict[str, Any]
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("demo")
     (folder / "mails").mkdir()
-    (folder / "mails" / "own.eml").write_bytes(OWN)
+    (folder / "mails" / "OWN.EML").write_bytes(OWN)
     began = time.monotonic()
     ran = run("demo", "--json", "--mail", "mails", folder=folder)
     print(f"the demo took {time.monotonic() - began:.1f} seconds")
@@ -69,7 +69,7 @@ def test_every_case_is_shown(told: Told) -> None:
 def test_there_are_at_least_thirty_messages_and_every_mailbox_is_served(told: Told) -> None:
     assert len(told["messages"]) >= 30
     assert {one["status"] for one in told["mailboxes"]} == {"ok"}
-    assert {one["source"] for one in told["messages"]} == {"pop3", "graph", "forward"}
+    assert {one["source"] for one in told["messages"]} == {"pop3", "graph", "ews", "forward"}
 
 
 def test_a_new_mail_of_a_known_contact_is_delivered(messages: dict[str, list[Told]]) -> None:
@@ -145,6 +145,28 @@ def test_what_was_sent_bears_its_token(outgoing: dict[str, list[Told]], case: st
     for email in outgoing[case]:
         assert (email["status"], email["sender"], email["attempts"]) == ("sent", sender, 1)
         assert email["subject"].endswith(email["tracking_token"])
+
+
+@pytest.mark.parametrize(
+    ("case", "mailbox", "protocol"),
+    [
+        ("exchange-online", "ida@contoso.example", "graph"),
+        ("exchange-server", "support@contoso.example", "ews"),
+    ],
+)
+def test_a_question_is_answered_through_the_mailbox_it_came_to_and_the_answer_to_that_continues_it(
+    messages: dict[str, list[Told]], outgoing: dict[str, list[Told]], case: str, mailbox: str, protocol: str
+) -> None:
+    question, thanks = messages[case]
+    (answer,) = outgoing[case]
+
+    assert [(one["mailbox"], one["source"], one["verdict"]) for one in (question, thanks)] == [
+        (mailbox, protocol, "delivered")
+    ] * 2
+    assert (answer["from"], answer["sender"], answer["status"], answer["attempts"]) == (mailbox, protocol, "sent", 1)
+    assert answer["subject"].endswith(answer["tracking_token"])
+    assert (question["correlation_method"], thanks["correlation_method"]) == ("none", "in_reply_to")
+    assert thanks["correlated"] == answer["activity"]
 
 
 def test_a_report_by_pop3_and_an_event_of_ses_turn_their_emails_to_failed(outgoing: dict[str, list[Told]]) -> None:

@@ -27,6 +27,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     try:
         assert real.emulator_python
         assert real.runtime
+        assert real.exchange
     except EmbeddedCloudError as missing:
         if os.environ.get("EMAIL_ROUTER_CI") == "1":
             raise
@@ -40,7 +41,8 @@ def small_checkout(root: Path) -> Checkout:
     for name in ("pyproject.toml", ".venv", "layers"):
         (root / name).symlink_to(real.root / name)
     (root / ".build").mkdir()
-    (root / ".build" / "runtime").symlink_to(real.build / "runtime")
+    for name in ("runtime", "exchange"):
+        (root / ".build" / name).symlink_to(real.build / name)
     (root / "functions").symlink_to(SMALL / "functions")
     (root / "infra_cdk").symlink_to(SMALL)
     return Checkout(root)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from email_router.cli.embedded import install
 from email_router.cli.embedded.checkout import Checkout
 from email_router.cli.embedded.install import PLANS, SetupFailedError, Step, run
 
@@ -77,3 +79,28 @@ def test_the_makefile_has_the_verbs_and_only_these() -> None:
     ]
 
     assert verbs == ["setup", "demo", "test", "check", "bench", "layers", "synth", "deploy"]
+
+
+def test_what_speaks_ews_is_found_where_it_was_installed_for_the_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    monkeypatch.setattr(install, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(install, "BUILD", tmp_path / "build")
+
+    install.find_exchange()
+
+    (tmp_path / "build" / "exchange" / "python").mkdir(parents=True)
+    code = f"import site, sys; site.addsitedir({str(packages)!r}); print(sys.path[-1])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(tmp_path / "build" / "exchange" / "python")
+
+
+@pytest.mark.parametrize("plan", ["demo", "dev"])
+def test_nothing_is_built_for_lambda_unless_it_is_asked_for(plan: str) -> None:
+    assert "layer" not in {step.name for step in PLANS[plan]}
+    assert [step.target.name for step in PLANS["layers"] if step.name == "layer"] == [
+        "lambda-runtime",
+        "lambda-exchange",
+    ]

@@ -36,6 +36,9 @@ def text_of(value: Any) -> str:
         return f"${{{'.'.join(argument)}}}"
     if function == "Fn::Sub":
         return str(argument)
+    if function == "Fn::If":
+        condition, then, otherwise = argument
+        return f"{condition} ? {text_of(then)} : {text_of(otherwise)}"
     if function == "Fn::Join":
         separator, parts = argument
         return str(separator).join(text_of(part) for part in parts)

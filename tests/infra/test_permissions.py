@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.infra.template import functions, listed, logical_id, may, resources, statements, text_of
@@ -39,6 +41,12 @@ def ses() -> set[str]:
     return {f"{account}:identity/*", f"{account}:configuration-set/${{{configuration_set}}}"}
 
 
+def stack_secret() -> str:
+    """The one secret of the stack's own making: it proves notifications."""
+    (secret,) = resources("AWS::SecretsManager::Secret")
+    return f"${{{secret}}}"
+
+
 EXPECTED: dict[str, dict[str, set[str]]] = {
     "schedule_mailboxes": {
         "dynamodb:GetItem": {"${RouterTable.Arn}"},
@@ -61,6 +69,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "dynamodb:GetItem": {"${RouterTable.Arn}"},
         "dynamodb:Query": {"${RouterTable.Arn}", "${CrmTable.Arn}/index/pending"},
         "dynamodb:UpdateItem": {"${CrmTable.Arn}"},
+        "secretsmanager:GetSecretValue": SECRETS,
         **sent_to("OutgoingWorkQueue", "TickDeadLetters"),
     },
     "send_email": {
@@ -69,12 +78,29 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "s3:PutObject": BLOBS,
         "s3:ListBucket": {"${DataBucket.Arn}"},
         "secretsmanager:GetSecretValue": SECRETS,
+        "ses:GetAccount": {"*"},
         "ses:SendEmail": ses(),
         "ses:SendRawEmail": ses(),
         **consumed("OutgoingWorkQueue"),
     },
+    "receive_notification": {
+        "dynamodb:DeleteItem": {"${RouterTable.Arn}"},
+        "dynamodb:PutItem": {"${RouterTable.Arn}"},
+        "secretsmanager:GetSecretValue": {stack_secret()},
+        **sent_to("MailboxWorkQueue", "SubscriptionWorkQueue"),
+    },
+    "renew_subscriptions": {
+        **{
+            f"dynamodb:{action}": {"${RouterTable.Arn}"}
+            for action in ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+        },
+        "secretsmanager:GetSecretValue": SECRETS | {stack_secret()},
+        **sent_to("SubscriptionWorkQueue"),
+        **consumed("SubscriptionWorkQueue"),
+    },
     "record_delivery": {
         **{action: ITEMS for action in ALL_ITEMS if action != "dynamodb:DeleteItem"},
+        "secretsmanager:GetSecretValue": SECRETS,
         **sent_to("DeliveryReportDeadLetters"),
     },
 }
@@ -99,7 +125,8 @@ def test_no_action_is_a_pattern_and_no_resource_is_everything(name: str) -> None
 
     for action, allowed_on in may(name).items():
         assert "*" not in action
-        assert {resource for resource in allowed_on if "*" in resource} <= patterns
+        named = {resource for resource in allowed_on if "*" in resource}
+        assert named <= ({"*"} if action == "ses:GetAccount" else patterns)  # which knows no resource
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -117,13 +144,35 @@ def test_no_role_has_a_managed_policy() -> None:
     assert [role for role in resources("AWS::IAM::Role").values() if "ManagedPolicyArns" in role] == []
 
 
+def by_anybody() -> list[dict[str, Any]]:
+    return [one for one in resources("AWS::Lambda::Permission").values() if one["Principal"] == "*"]
+
+
+def test_anybody_may_post_to_the_notification_address_and_to_nothing_else() -> None:
+    """AWS asks two permissions of a function URL (docs.aws.amazon.com/lambda/latest/dg/urls-auth.html)."""
+    opened = {
+        one["Action"]: (
+            one["FunctionName"]["Fn::GetAtt"][0],
+            one.get("FunctionUrlAuthType") or one.get("InvokedViaFunctionUrl"),
+        )
+        for one in by_anybody()
+    }
+
+    assert opened == {
+        "lambda:InvokeFunctionUrl": (logical_id("receive_notification"), "NONE"),
+        "lambda:InvokeFunction": (logical_id("receive_notification"), True),
+    }
+
+
 def test_only_our_rules_may_start_our_functions() -> None:
     rules = resources("AWS::Events::Rule")
     started = {}
     for permission in resources("AWS::Lambda::Permission").values():
+        if permission in by_anybody():
+            continue
         assert permission["Principal"] == "events.amazonaws.com"
         assert permission["SourceArn"]["Fn::GetAtt"][0] in rules
         started[permission["FunctionName"]["Fn::GetAtt"][0]] = permission["Action"]
 
-    expected = ("schedule_mailboxes", "collect_outgoing", "record_delivery")
+    expected = ("schedule_mailboxes", "collect_outgoing", "record_delivery", "renew_subscriptions")
     assert started == {logical_id(name): "lambda:InvokeFunction" for name in expected}

@@ -18,7 +18,17 @@ from tests.infra.template import (
     text_of,
 )
 
-FUNCTIONS = ["collect_outgoing", "record_delivery", "route_mailbox", "schedule_mailboxes", "send_email"]
+FUNCTIONS = [
+    "collect_outgoing",
+    "receive_notification",
+    "record_delivery",
+    "renew_subscriptions",
+    "route_mailbox",
+    "schedule_mailboxes",
+    "send_email",
+]
+LOG_IN_TO_MAILBOXES = {"route_mailbox", "send_email"}
+"""They may meet an Exchange server; what only Graph is spoken by needs none of its layer."""
 STATEFUL = {
     "CrmTable": "AWS::DynamoDB::Table",
     "RouterTable": "AWS::DynamoDB::Table",
@@ -30,6 +40,8 @@ STATEFUL = {
     "OutgoingDeadLetters": "AWS::SQS::Queue",
     "DeliveryReportDeadLetters": "AWS::SQS::Queue",
     "TickDeadLetters": "AWS::SQS::Queue",
+    "SubscriptionWorkQueue": "AWS::SQS::Queue",
+    "SubscriptionDeadLetters": "AWS::SQS::Queue",
 }
 KEPT = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key"}
 DAY = 24 * 3600
@@ -147,6 +159,7 @@ def mappings() -> dict[str, dict[str, Any]]:
     [
         ("MailboxWorkQueue", "route_mailbox", 15 * 60, "MailboxDeadLetters", "MailboxConcurrency"),
         ("OutgoingWorkQueue", "send_email", 4 * DAY, "OutgoingDeadLetters", "OutgoingConcurrency"),
+        ("SubscriptionWorkQueue", "renew_subscriptions", 3600, "SubscriptionDeadLetters", "SubscriptionConcurrency"),
     ],
 )
 def test_a_work_queue_feeds_its_function_one_order_at_a_time(
@@ -197,7 +210,8 @@ def test_a_function_is_made_the_one_way(name: str) -> None:
     assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
     assert function["Code"] == {"S3Bucket": {"Ref": "AssetsBucket"}, "S3Key": f"fn-{name.replace('_', '-')}.zip"}
     layers = [resources("AWS::Lambda::LayerVersion")[layer["Ref"]]["Content"]["S3Key"] for layer in function["Layers"]]
-    assert layers == ["layer-email-router.zip", "layer-runtime.zip"]
+    exchange = ["layer-exchange.zip"] if name in LOG_IN_TO_MAILBOXES else []
+    assert layers == ["layer-email-router.zip", "layer-runtime.zip", *exchange]
 
 
 def test_no_function_shares_its_role_or_its_log() -> None:
@@ -218,9 +232,10 @@ def test_a_function_s_log_is_not_kept_for_ever(name: str) -> None:
 def test_what_a_function_cannot_handle_has_a_place_to_go(name: str) -> None:
     """An order goes back to its queue, and from there to the dead letters; an event goes there from the function."""
     fed_by_a_queue = {source["FunctionName"]["Ref"] for source in mappings().values()}
+    called_by_its_url = {url["TargetFunctionArn"]["Fn::GetAtt"][0] for url in resources("AWS::Lambda::Url").values()}
     target = functions()[name].get("DeadLetterConfig", {}).get("TargetArn")
 
-    if logical_id(name) in fed_by_a_queue:
+    if logical_id(name) in fed_by_a_queue | called_by_its_url:  # who calls a URL is told, and Graph posts again
         assert target is None
     else:
         assert target["Fn::GetAtt"][0] in STATEFUL
@@ -244,6 +259,45 @@ def test_a_minute_starts_the_function_and_is_not_caught_up_with(name: str) -> No
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["TickDeadLetters", "Arn"]}}
     assert functions()[name]["Timeout"] < 60
+
+
+def test_a_quarter_of_an_hour_starts_the_look_after_subscriptions() -> None:
+    (rule,) = rules_of("renew_subscriptions")
+    (target,) = rule["Targets"]
+
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(15 minutes)", "ENABLED")
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["TickDeadLetters", "Arn"]}}
+
+
+def test_graph_is_told_the_operator_s_address_else_the_function_s_and_none_in_a_local_run() -> None:
+    conditions = template()["Conditions"]
+    own, given, local_part = environment("renew_subscriptions")["NOTIFICATION_URL"].split(" ? ")
+    given, local = given.split(" : ")
+    nothing, url = local_part.split(" : ")
+
+    assert conditions[own] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotificationUrl"}, ""]}]}
+    assert given == "${NotificationUrl}"
+    assert conditions[local] == {"Fn::Equals": [{"Ref": "AllowLoopback"}, "true"]}
+    assert (nothing, url) == ("", f"${{{next(iter(resources('AWS::Lambda::Url')))}.FunctionUrl}}")
+
+
+def test_failing_notifications_and_renewals_ring_somebody() -> None:
+    failing = {
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "Errors"
+    }
+
+    assert {logical_id("receive_notification"), logical_id("renew_subscriptions")} <= failing
+
+
+def test_the_secret_that_proves_notifications_is_made_by_the_stack_and_encrypted_with_our_key() -> None:
+    (secret,) = resources("AWS::SecretsManager::Secret").values()
+
+    assert secret["GenerateSecretString"]["PasswordLength"] == 64
+    assert text_of(secret["KmsKeyId"]) == "${DataKey.Arn}"
+    assert "SecretString" not in secret
 
 
 def test_reports_of_our_mail_reach_record_delivery() -> None:
@@ -295,7 +349,10 @@ class Asked(dict[str, str]):
 def test_every_setting_that_the_wiring_reads_is_set() -> None:
     asked = Asked({"ROUTER_TABLE": "r", "CRM_TABLE": "c", "DATA_BUCKET": "d"})
     Environment.from_mapping(asked)
-    of_one_road = {"MAILBOX_QUEUE_URL", "OUTGOING_QUEUE_URL", "SES_CONFIGURATION_SET"}
+    of_one_road = {
+        *("MAILBOX_QUEUE_URL", "OUTGOING_QUEUE_URL", "SES_CONFIGURATION_SET"),
+        *("SUBSCRIPTION_QUEUE_URL", "SUBSCRIPTION_MINUTES", "NOTIFICATION_URL", "NOTIFICATION_SECRET"),
+    }
 
     missing = {name: asked.names - of_one_road - environment(name).keys() for name in FUNCTIONS}
 
@@ -317,6 +374,9 @@ def test_the_template_s_settings_are_ones_that_the_wiring_takes(name: str) -> No
         data_bucket="${DataBucket}",
         mailbox_queue_url=values.get("MAILBOX_QUEUE_URL", ""),
         outgoing_queue_url=values.get("OUTGOING_QUEUE_URL", ""),
+        subscription_queue_url=values.get("SUBSCRIPTION_QUEUE_URL", ""),
+        notification_url=values.get("NOTIFICATION_URL", ""),
+        notification_secret=values.get("NOTIFICATION_SECRET", ""),
         ses_configuration_set=values.get("SES_CONFIGURATION_SET", ""),
         secret_prefix="email-router/${AWS::StackName}/",
     )
@@ -368,6 +428,10 @@ def test_the_outputs_lead_to_everything_that_the_command_line_needs() -> None:
         "CollectOutgoingFunction": f"${{{logical_id('collect_outgoing')}}}",
         "SendEmailFunction": f"${{{logical_id('send_email')}}}",
         "RecordDeliveryFunction": f"${{{logical_id('record_delivery')}}}",
+        "ReceiveNotificationFunction": f"${{{logical_id('receive_notification')}}}",
+        "RenewSubscriptionsFunction": f"${{{logical_id('renew_subscriptions')}}}",
+        "SubscriptionQueueUrl": "${SubscriptionWorkQueue}",
+        "NotificationUrl": f"${{{next(iter(resources('AWS::Lambda::Url')))}.FunctionUrl}}",
         "SesConfigurationSet": f"${{{next(iter(resources('AWS::SES::ConfigurationSet')))}}}",
         "EventBusName": "default",
         "SecretPrefix": "email-router/${AWS::StackName}/",

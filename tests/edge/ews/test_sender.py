@@ -178,3 +178,40 @@ def test_an_internal_error_after_a_send_is_no_promise(
     server.fault("<m:SendItem", "status", status=504)
 
     assert sender.send(envelope, mail(envelope)).outcome is SendOutcome.UNKNOWN
+
+
+def test_a_draft_that_has_not_left_is_withdrawn_and_again_without_harm(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    kept = replace(envelope, draft=sender.draft(envelope, mail(envelope)))
+
+    told = [opened(server, envelope.sender).withdraw(kept) for _ in range(2)]
+
+    assert told == [None, None]
+    assert [one["folder"] for one in server.messages(envelope.sender)] == ["deleteditems"]
+    assert left(server, envelope) == 0
+
+
+def test_one_that_has_left_is_not_withdrawn_wherever_it_lies(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    kept = replace(envelope, draft=sender.draft(envelope, mail(envelope)))
+    server.fault("<m:SendItem", "lose_answer")
+    sender.send(kept, mail(envelope))
+    in_sent_items = opened(server, envelope.sender).withdraw(kept)
+    (sent,) = server.messages(envelope.sender)
+    server.control("move", {"mailbox": envelope.sender, "id": sent["id"], "folder": "deleteditems"})
+
+    deleted = opened(server, envelope.sender).withdraw(kept)
+
+    assert in_sent_items is not None
+    assert deleted is not None
+    assert {in_sent_items.outcome, deleted.outcome} == {SendOutcome.ACCEPTED}
+
+
+def test_of_a_draft_that_is_nowhere_nobody_can_tell(server: EwsProcess, sender: EwsSender, envelope: Envelope) -> None:
+    told = sender.withdraw(replace(envelope, draft="AAMkGone="))
+
+    assert told is not None
+    assert (told.outcome, told.after) == (SendOutcome.UNKNOWN, 0)
+    assert sender.withdraw(envelope) is None

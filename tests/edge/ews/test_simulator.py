@@ -11,6 +11,9 @@ from exchangelib import Mailbox as Recipient
 from exchangelib.protocol import BaseProtocol, close_connections  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
 
+from email_router.core.mailbox import Mailbox
+from email_router.core.ports import Reach
+from email_router.edge.rules.ews import EwsInboxRules
 from tests.simulators.ews.process import PASSWORD, EwsProcess
 
 if TYPE_CHECKING:
@@ -69,3 +72,20 @@ def test_exchangelib_sends_a_message(server: EwsProcess, account: Account) -> No
 
     assert any(b"Subject: from a peer" in raw for raw in server.outside("bob@fabrikam.example"))
     assert len(server.messages(account.primary_smtp_address, "sentitems")) == 1
+
+
+def test_exchangelib_reads_the_inbox_rule_that_the_router_made_and_deletes_it(
+    server: EwsProcess, account: Account
+) -> None:
+    address = account.primary_smtp_address
+    rules = EwsInboxRules(server.profile(), Mailbox(address=address), PASSWORD, Reach(loopback=True))
+    rules.make("E-mail Router: contoso", "forward@contoso.example")
+
+    (found,) = account.rules
+    assert (found.display_name, found.priority, found.is_enabled) == ("E-mail Router: contoso", 1, True)
+    (forwarded,) = found.actions.forward_as_attachment_to_recipients
+    assert forwarded.email_address == "forward@contoso.example"
+
+    account.delete_rule(found)
+    assert rules.all().rules == ()
+    rules.close()

@@ -18,7 +18,8 @@ from email_router.core.fetched import Position
 from email_router.core.mailbox import AfterDelivery, Authentication, Mailbox
 from email_router.core.ports import Reach
 from email_router.edge.connect import ews
-from email_router.edge.connect.graph_delta import Cursor as GraphCursor
+from email_router.edge.connect.graph_position import Cursor as GraphCursor
+from email_router.edge.connect.graph_position import Cursors as GraphCursors
 from email_router.edge.sources.ews import EwsSource
 from tests.shared import PROJECT
 from tests.simulators.certificates import self_signed
@@ -95,7 +96,7 @@ def test_a_sync_state_that_the_server_has_lost_begins_anew(server: EwsProcess, a
 @pytest.mark.parametrize(
     "foreign",
     [
-        GraphCursor("https://graph.microsoft.com/v1.0/users/x/delta?$deltatoken=1").position(),
+        GraphCursors({"inbox": GraphCursor("https://graph.microsoft.com/v1.0/x/delta?$deltatoken=1")}).position(),
         Position(b"\0\1", "12 34"),
         Position(b"[]", "[]"),
         Position(b'{"ews": 5}', ""),
@@ -110,12 +111,12 @@ def test_a_position_of_another_kind_of_source_lists_everything(
     assert read(source(server, address), foreign)[0] == [RAW]
 
 
-def test_a_position_of_ews_begins_anew_in_graph(server: EwsProcess, address: str) -> None:
+def test_a_position_of_a_server_of_one_s_own_begins_anew_in_graph(server: EwsProcess, address: str) -> None:
     server.put(address, RAW)
     _, position = read(source(server, address), Position())
 
-    assert GraphCursor.of(position) == GraphCursor()
-    assert GraphCursor.of(Position(mark=position.mark)) == GraphCursor()
+    assert GraphCursors.of(position) == GraphCursors()
+    assert GraphCursors.of(Position(mark=position.mark)) == GraphCursors()
 
 
 def test_what_was_received_before_the_bound_is_not_listed(server: EwsProcess, address: str) -> None:

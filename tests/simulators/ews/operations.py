@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from tests.simulators.ews import rules
+from tests.simulators.ews.attachments import create_attachment
 from tests.simulators.ews.world import Box, EwsFailure, Folder, Item, World
 
 T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
@@ -18,11 +20,9 @@ HEADERS = "0x7d"
 def answer(world: World, box: Box, request: Any, owner: Callable[[Any], Box]) -> str:
     """Answer one request element; `owner` finds the mailbox that a folder id names."""
     name = request.tag.removeprefix(M)
+    if name in rules.NAMES:
+        return rules.answer(world, box, request)
     messages = OPERATIONS[name](world, box, request, owner)
-    if name == "UpdateInboxRules":
-        return f'<m:{name}Response ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode></m:{name}Response>'
-    if name == "GetInboxRules":
-        return str(next(iter(messages)))
     return f"<m:{name}Response><m:ResponseMessages>{''.join(messages)}</m:ResponseMessages></m:{name}Response>"
 
 
@@ -30,13 +30,16 @@ def error(name: str, failure: EwsFailure) -> str:
     """Return a response message that tells a failure."""
     values = "".join(f"<t:Value Name={quoteattr(key)}>{escape(text)}</t:Value>" for key, text in failure.values.items())
     xml = f"<m:MessageXml>{values}</m:MessageXml>" if values else ""
+    empty = EMPTY.get(name, NOTHING.get(name, ""))
     return (
         f'<m:{name}ResponseMessage ResponseClass="Error"><m:MessageText>{escape(failure.text)}</m:MessageText>'
-        f"<m:ResponseCode>{failure.code}</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>{xml}{EMPTY.get(name, '')}"
+        f"<m:ResponseCode>{failure.code}</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>{xml}{empty}"
         f"</m:{name}ResponseMessage>"
     )
 
 
+NOTHING = {"SyncFolderItems": "<m:SyncState/><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange>"}
+"""What Exchange writes in a failed response of an operation that tells a state."""
 EMPTY = dict.fromkeys(("GetItem", "CreateItem", "MoveItem", "UpdateItem"), "<m:Items/>")
 
 
@@ -317,27 +320,6 @@ def _send_item(world: World, box: Box, request: Any, owner: Any) -> Iterator[str
     yield from _each("SendItem", request.find(M + "ItemIds"), send)
 
 
-def _get_rules(world: World, box: Box, request: Any, owner: Any) -> Iterator[str]:
-    rules = "".join(
-        f"<t:Rule><t:RuleId>{escape(rule['id'])}</t:RuleId><t:DisplayName>{escape(rule['name'])}</t:DisplayName>"
-        f"<t:Priority>{number}</t:Priority><t:IsEnabled>true</t:IsEnabled></t:Rule>"
-        for number, rule in enumerate(box.rules, 1)
-    )
-    found = f"<m:InboxRules>{rules}</m:InboxRules>" if rules else ""
-    yield (
-        '<m:GetInboxRulesResponse ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>'
-        f"<m:OutlookRuleBlobExists>false</m:OutlookRuleBlobExists>{found}</m:GetInboxRulesResponse>"
-    )
-
-
-def _update_rules(world: World, box: Box, request: Any, owner: Any) -> list[str]:
-    for create in request.iter(T + "CreateRuleOperation"):
-        box.rules.append({"id": f"rule{len(box.rules) + 1}", "name": create.findtext(f".//{T}DisplayName")})
-    for gone in request.iter(T + "DeleteRuleOperation"):
-        box.rules = [rule for rule in box.rules if rule["id"] != gone.findtext(T + "RuleId")]
-    return []
-
-
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "GetFolder": _get_folder,
     "FindFolder": _find_folder,
@@ -347,10 +329,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "FindItem": _find_item,
     "GetItem": _get_item,
     "CreateItem": _create_item,
+    "CreateAttachment": create_attachment,
     "UpdateItem": _update_item,
     "MoveItem": _move_item,
     "DeleteItem": _delete_item,
     "SendItem": _send_item,
-    "GetInboxRules": _get_rules,
-    "UpdateInboxRules": _update_rules,
 }

@@ -17,12 +17,15 @@ from email_router.core.mailbox import Authentication, Direction, Profile
 from tests.simulators.certificates import Authority
 from tests.simulators.ews.world import PASSWORD, SERVICE, TOKEN
 from tests.simulators.process import start_process, stop_process
+from tests.simulators.witnessed import watch
 
 __all__ = ["PASSWORD", "SERVICE", "TOKEN", "EwsProcess"]
 
 
 class EwsProcess:
     """A simulator on a free loopback port.  Use it as a context manager, or call start() and stop()."""
+
+    speaks = "ews"
 
     def __init__(self, folder: Path, authority: Authority, certificate: tuple[Path, Path] | None = None) -> None:
         self.folder = folder
@@ -42,10 +45,12 @@ class EwsProcess:
         self._process, ready = start_process([*command, "--ready", str(self.folder / "ready")], self.folder)
         self.port = ready["port"]
         self._trust = ssl.create_default_context(cafile=str(self.authority.ca))
+        watch.began(self)
         return self
 
     def stop(self) -> None:
         """End it."""
+        watch.ends(self)
         stop_process(self._process)
 
     def __enter__(self) -> Self:
@@ -98,6 +103,11 @@ class EwsProcess:
     def requests(self, match: str = "") -> list[dict[str, Any]]:
         """Return what was said since the last clear: user, request, answer, status, connection."""
         return [row for row in self.control("requests") if match in row["request"]]
+
+    def said(self) -> list[dict[str, Any]]:
+        """Return what was said since the last call; the first call begins."""
+        rows: list[dict[str, Any]] = self.control("witness", {})
+        return rows
 
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Make one control call."""

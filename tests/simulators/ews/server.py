@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import spnego
 from lxml import etree  # type: ignore[import-untyped]
 
+from tests.simulators.ews import rules
 from tests.simulators.ews.operations import EMPTY, M, T, answer, error
 from tests.simulators.ews.world import PASSWORD, Box, EwsFailure, World
 
@@ -111,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
                 "status": status,
             }
         )
+        if self.server.world.witnessed is not None:
+            self.server.world.witnessed.append(self.server.world.exchanges[-1])
         if kind == "lose_answer":
             self._hang_up()
             return
@@ -128,6 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return 200, self._answer(user, envelope, fault)
         except EwsFailure as failure:
+            if name in rules.NAMES:
+                return 200, rules.error(name, failure)
             if failure.code in {"ErrorImpersonateUserDenied", "ErrorNonExistentMailbox"} and name not in EMPTY:
                 return 500, FAULT.format(failure.code, "")
             return (
@@ -176,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _login(self) -> str:
         """Return who asks, or answer 401 and return nothing."""
         kind, _, rest = self.headers.get("Authorization", "").partition(" ")
-        if kind == "Bearer" and rest in self.server.world.tokens:
+        if kind == "Bearer" and self.server.world.takes(rest):
             return "app"
         if kind == "Basic":
             name, _, password = base64.b64decode(rest).decode().partition(":")
@@ -239,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
             found = self._steer(parts.path.removeprefix("/_control/"), wanted, asked)
         self._write(200, json.dumps(found).encode(), {"Content-Type": "application/json"})
 
-    def _steer(self, name: str, wanted: dict[str, Any], asked: dict[str, str]) -> Any:
+    def _steer(self, name: str, wanted: dict[str, Any], asked: dict[str, str]) -> Any:  # noqa: C901 - one line for each
         world = self.server.world
         if name == "put":
             raw = base64.b64decode(wanted["raw"])
@@ -262,17 +267,23 @@ class _Handler(BaseHTTPRequestHandler):
             box = world.box(wanted["mailbox"], make=True)
             return {"id": box.move(wanted["id"], box.folder(wanted["folder"])).id}
         if name == "mailbox":
-            world.box(wanted["address"], make=True).state = wanted.get("state", "")
+            box = world.box(wanted["address"], make=True)
+            box.state = wanted.get("state", "")
+            box.outlook_rules = wanted.get("outlook_rules", box.outlook_rules)
         elif name == "outside":
             return [{"to": to, "raw": base64.b64encode(raw).decode()} for to, raw in world.outside]
         elif name == "settings":
             world.schema = wanted.get("schema", world.schema)
+            world.unique_priorities = wanted.get("unique_priorities", world.unique_priorities)
             world.epoch += int(bool(wanted.get("expire_sync")))
             world.tokens = set(wanted.get("tokens", world.tokens))
         elif name == "fault":
             world.faults.append({"times": 1, **wanted})
         elif name == "requests":
             return world.exchanges
+        elif name == "witness":
+            seen, world.witnessed = world.witnessed, []
+            return seen or []
         elif name == "clear":
             world.exchanges.clear()
             world.faults.clear()

@@ -10,6 +10,8 @@ from email import message_from_bytes
 from email.utils import getaddresses
 from typing import Any
 
+from tests.simulators.ews import rules
+
 PASSWORD = "Correct-Horse-9"
 SERVICE = "CONTOSO\\router"
 TOKEN = "token-of-the-simulator"
@@ -91,7 +93,9 @@ class Box:
     state: str = ""
     """An error code that every request for it gets, or nothing."""
     folders: list[Folder] = field(default_factory=lambda: [Folder(name, known) for known, name in WELL_KNOWN.items()])
-    rules: list[Any] = field(default_factory=list)
+    rules: list[rules.Rule] = field(default_factory=list)
+    outlook_rules: bool = False
+    """Whether Outlook keeps rules of its own here."""
 
     def folder(self, name: str) -> Folder:
         """Find by well-known name, id or display name."""
@@ -125,11 +129,18 @@ class World:
         self.boxes: dict[str, Box] = {}
         self.outside: list[tuple[str, bytes]] = []
         self.epoch = 1
+        self.unique_priorities = False
         self.schema = "Exchange2016"
         self.tokens = {TOKEN}
         self.impersonators = {"router", "app"}
         self.faults: list[dict[str, Any]] = []
         self.exchanges: list[dict[str, Any]] = []
+        self.witnessed: list[dict[str, Any]] | None = None
+        """What was said since a test held it to the schema; None where no test does."""
+
+    def takes(self, token: str) -> bool:
+        """Tell whether a token is good; one that is known with * at its end stands for all that begin so."""
+        return any(token == one or (one.endswith("*") and token.startswith(one[:-1])) for one in self.tokens)
 
     def box(self, address: str, *, make: bool = False) -> Box:
         found = self.boxes.get(address.lower())
@@ -143,7 +154,11 @@ class World:
 
     def put(self, address: str, raw: bytes, folder: str = "inbox", received: str = "") -> Item:
         moment = datetime.fromisoformat(received) if received else datetime.now(UTC)
-        return self.box(address, make=True).folder(folder).add(Item(raw, moment))
+        box = self.box(address, make=True)
+        item = box.folder(folder).add(Item(raw, moment))
+        if folder == "inbox":
+            rules.arrive(self, box, item)
+        return item
 
     def deliver(self, item: Item) -> None:
         """Send a draft to whom its header names; the blind copies are taken out, as Exchange does."""

@@ -49,7 +49,7 @@ def demo(
 def _read(folder: Path) -> tuple[list[Sample], bool]:
     """Return the .eml files of a folder as samples, and whether one could not be opened."""
     samples, unreadable = [], False
-    for number, path in enumerate(sorted(folder.glob("*.eml")), 1):
+    for number, path in enumerate(_messages(folder), 1):
         try:
             samples.append(Sample(f"own-{number}", SALES, path.read_bytes()))
         except OSError as failure:
@@ -58,6 +58,11 @@ def _read(folder: Path) -> tuple[list[Sample], bool]:
     if not samples:
         tell(f"{folder}: no .eml file in this folder")
     return samples, unreadable
+
+
+def _messages(folder: Path) -> list[Path]:
+    """Return the files whose names end in .eml, in capitals too, as Windows writes some of them."""
+    return sorted(path for path in folder.iterdir() if path.suffix.casefold() == ".eml")
 
 
 def _summary(told: dict[str, Any]) -> str:

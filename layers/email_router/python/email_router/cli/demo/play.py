@@ -1,4 +1,4 @@
-"""Play the demo: send, answer what was sent, receive, bounce; then tell what really happened."""
+"""Play the demo: send, answer what was sent and what was asked, receive, bounce; then tell what really happened."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from email_router.cli.backend import PARAMETERS, Backend, of_cloud
 from email_router.cli.demo.answers import SentLetter, answers
 from email_router.cli.demo.bounce import bounce_detail
 from email_router.cli.demo.everyday import everyday
+from email_router.cli.demo.exchange import answer_them, follow_ups, questions
 from email_router.cli.demo.letters import LETTERS, activity
 from email_router.cli.demo.stage import Stage, stage
 from email_router.cli.demo.world import ANN, CLOSED, ORGANISATION, RECORDS, configuration
@@ -28,6 +29,8 @@ from email_router.core.parse import parse
 from email_router.wiring.configuration import load
 
 _REPORTED_WITHIN = 20.0
+_PARALLEL = 2
+"""Calls of a queue at the same time: each begins a process, and that costs more than all the demo's mails."""
 Progress = Callable[[str], None]
 
 
@@ -38,20 +41,23 @@ def play(own_mail: Sequence[Sample], progress: Progress) -> Told:
     with (
         tempfile.TemporaryDirectory(prefix="email-router-demo-") as folder,
         stage(Path(folder)) as servers,
-        EmbeddedCloud(parameters=PARAMETERS) as cloud,
+        EmbeddedCloud(parameters=PARAMETERS, parallel=_PARALLEL) as cloud,
     ):
         backend = of_cloud(cloud)
         scene = _Scene(servers, backend, cloud.stack, progress)
         scene.publish(Path(folder))
-        scene.send_letters()
+        asked = questions(since - timedelta(hours=1))
+        scene.send_letters_and_receive(asked)
+        scene.answer(asked)
         scene.receive([*everyday(since - timedelta(hours=5)), *answers(scene.sent(), datetime.now(UTC)), *own_mail])
+        scene.receive(follow_ups(servers.left, datetime.now(UTC)))
         scene.bounce()
         run = Run(
             configuration=scene.place.configuration,
             since=since,
             seconds=time.monotonic() - began,
             counters=cloud.counters(),
-            cases=Cases(scene.cases, {letter.activity: letter.case for letter in LETTERS}),
+            cases=Cases(scene.cases, scene.answered | {letter.activity: letter.case for letter in LETTERS}),
             unserved=scene.left,
         )
         return report(backend.services, run)
@@ -66,6 +72,7 @@ class _Scene:
     stack: DeployedStack
     progress: Progress
     cases: dict[tuple[str, str], str] = field(default_factory=dict)
+    answered: dict[str, str] = field(default_factory=dict)
     left: frozenset[str] = frozenset()
 
     @property
@@ -83,8 +90,8 @@ class _Scene:
             EmailIdentity=ANN
         )  # Amazon SES sends for verified senders only
 
-    def send_letters(self) -> None:
-        """Create the letters in the CRM and let collect_outgoing and send_email do the rest."""
+    def send_letters_and_receive(self, samples: Sequence[Sample]) -> None:
+        """Create the letters in the CRM, put the mails into their mailboxes, and let the functions of both roads do the rest."""
         self.progress("sending e-mails")
         now = datetime.now(UTC)
         people = {address for letter in LETTERS for address in (letter.sender, letter.about, *letter.to)}
@@ -92,7 +99,12 @@ class _Scene:
         for number, letter in enumerate(LETTERS):
             self.place.crm.create_outgoing(activity(letter, records, now + timedelta(milliseconds=number)))
         once.send(self.stack)
-        once.wait(self.stack, self.progress, "sending e-mails")
+        self.receive(samples)
+
+    def answer(self, asked: Sequence[Sample]) -> None:
+        """Answer what was asked, by the CRM; what is received next does not wait for it."""
+        self.answered = answer_them(self.place, asked)
+        once.send(self.stack)
 
     def sent(self) -> dict[str, SentLetter]:
         """Return each letter as it left: from what the SMTP server got, and with the id that SES gave."""

@@ -1,23 +1,28 @@
-"""The demo's mail servers: POP3, SMTP and Microsoft Graph as processes of this machine, under a throw-away certificate authority."""
+"""The demo's mail servers: POP3, SMTP, Microsoft Graph and an Exchange server as processes of this machine, under a throw-away CA."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from email_router.cli.demo.world import ANN, Servers
+from email_router.cli.demo.world import ANN, IDA, SUPPORT, Servers
 from email_router.cli.demo.writing import Sample
 from email_router.cli.embedded.checkout import Checkout
 from email_router.cli.embedded.trouble import EmbeddedCloudError
 
 if TYPE_CHECKING:
+    from tests.simulators.ews.process import EwsProcess
     from tests.simulators.graph.process import GraphProcess
     from tests.simulators.pop3 import Pop3Process
     from tests.simulators.smtp import SmtpProcess
+
+ONLINE = frozenset({ANN, IDA})
+"""The mailboxes of Exchange Online."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +32,21 @@ class Stage:
     pop3: Pop3Process
     smtp: SmtpProcess
     graph: GraphProcess
+    exchange: EwsProcess
     servers: Servers
     secrets: dict[str, str]
 
     def put(self, sample: Sample) -> str:
         """Put a mail into its mailbox; return the id that the server gives it."""
-        if sample.mailbox == ANN:
+        if sample.mailbox in ONLINE:
             return self.graph.put_message(sample.mailbox, sample.raw)
+        if sample.mailbox == SUPPORT:
+            return self.exchange.put(sample.mailbox, sample.raw)
         return self.pop3.put(sample.mailbox, sample.raw, sample.name)
+
+    def left(self, mailbox: str, address: str) -> list[bytes]:
+        """Return what left a mailbox of Exchange for an address of somebody else, as it left."""
+        return (self.graph if mailbox in ONLINE else self.exchange).outside(address)
 
 
 @contextmanager
@@ -43,23 +55,43 @@ def stage(folder: Path) -> Iterator[Stage]:
     _reach_the_simulators()
     from tests.simulators import pop3, smtp  # noqa: PLC0415 - only a checkout has them
     from tests.simulators.certificates import make_authority  # noqa: PLC0415
+    from tests.simulators.ews import process as ews  # noqa: PLC0415
     from tests.simulators.graph.process import CLIENT, SECRET, TENANT, GraphProcess  # noqa: PLC0415
 
     authority = make_authority(folder)
+    certificate = authority.issue()
+    seed = {
+        "applications": [{"client_id": CLIENT, "secrets": [SECRET]}],
+        "mailboxes": [{"address": address} for address in sorted(ONLINE)],
+    }
     with ExitStack() as running:
-        inbox = pop3.Pop3Process.start(folder / "pop3", certificate=authority.issue())
-        running.callback(inbox.stop)
-        outbox = smtp.SmtpProcess.start(folder / "smtp", certificate=authority.issue())
-        running.callback(outbox.stop)
-        seed = {"applications": [{"client_id": CLIENT, "secrets": [SECRET]}], "mailboxes": [{"address": ANN}]}
-        graph = running.enter_context(GraphProcess(folder / "graph", authority=authority, seed=seed))
-        servers = Servers(inbox.tls_port, outbox.port, graph.endpoint, TENANT, CLIENT)
+        inbox, outbox, graph, exchange = _at_once(
+            running,
+            lambda: pop3.Pop3Process.start(folder / "pop3", certificate=certificate),
+            lambda: smtp.SmtpProcess.start(folder / "smtp", certificate=certificate),
+            GraphProcess(folder / "graph", authority=authority, seed=seed, certificate=certificate).start,
+            ews.EwsProcess(folder / "exchange", authority, certificate).start,
+        )
+        servers = Servers(inbox.tls_port, outbox.port, graph.endpoint, TENANT, CLIENT, exchange.port, ews.SERVICE)
         secrets = {
             "DEMO_POP3_PASSWORD": pop3.PASSWORD,
             "DEMO_SMTP_PASSWORD": smtp.PASSWORD,
             "DEMO_GRAPH_SECRET": SECRET,
+            "DEMO_EXCHANGE_PASSWORD": ews.PASSWORD,
         }
-        yield Stage(inbox, outbox, graph, servers, secrets)
+        yield Stage(inbox, outbox, graph, exchange, servers, secrets)
+
+
+def _at_once(running: ExitStack, *starts: Callable[[], Any]) -> list[Any]:
+    """Start servers side by side and return them; each that started is stopped with `running`, also where another did not start."""
+
+    def start(begin: Callable[[], Any]) -> Any:  # noqa: ANN401 - each server has a class of its own
+        server = begin()
+        running.callback(server.stop)
+        return server
+
+    with ThreadPoolExecutor(len(starts)) as threads:
+        return list(threads.map(start, starts))
 
 
 def _reach_the_simulators() -> None:

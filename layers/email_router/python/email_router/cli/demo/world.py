@@ -8,6 +8,8 @@ ORGANISATION = "contoso"
 SALES = "sales@contoso.example"
 ANN = "ann@contoso.example"
 BOB = "bob@contoso.example"
+IDA = "ida@contoso.example"
+SUPPORT = "support@contoso.example"
 ROUTER = "router@contoso.example"
 AUTHSERV = "mx.contoso.example"
 """The organisation's own mail exchanger: only its Authentication-Results count."""
@@ -16,6 +18,8 @@ CARLA = "carla@fabrikam.example"
 EMIL = "emil@adventure-works.example"
 DORA = "dora@northwind.example"
 GITA = "gita@tailspin.example"
+KAI = "kai@alpine.example"
+LENA = "lena@coho.example"
 HUGO = "hugo@wingtip.example"
 MOVED = "moved.away@fabrikam.example"
 CLOSED = "closed.account@northwind.example"
@@ -25,6 +29,10 @@ NAMES = {
     SALES: "Contoso Sales",
     ANN: "Ann Archer",
     BOB: "Bob Brandt",
+    IDA: "Ida Iversen",
+    SUPPORT: "Contoso Support",
+    KAI: "Kai Lindqvist",
+    LENA: "Lena Okafor",
     CARLA: "Carla Reyes",
     EMIL: "Emil Ekström",
     DORA: "Dora Dvořák",
@@ -37,6 +45,8 @@ RECORDS = (
     ("contact", CARLA, "Carla Reyes", ANN),
     ("contact", EMIL, "Emil Ekström", ANN),
     ("contact", DORA, "Dora Dvořák", BOB),
+    ("contact", KAI, "Kai Lindqvist", IDA),
+    ("contact", LENA, "Lena Okafor", ANN),
     ("lead", GITA, "Gita Rao", BOB),
     ("account", HUGO, "Wingtip Toys", ANN),
     ("account", "office@fabrikam.example", "Fabrikam Inc.", ANN),
@@ -46,13 +56,15 @@ RECORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the demo's mail servers listen, and as whom the router logs in to Graph."""
+    """Where the demo's mail servers listen, and as whom the router logs in to Graph and to the Exchange server."""
 
     pop3_tls_port: int
     smtp_port: int
     graph_url: str
     tenant: str
     client: str
+    exchange_port: int
+    exchange_user: str
 
 
 def configuration(servers: Servers) -> str:
@@ -92,6 +104,18 @@ endpoint = "{servers.graph_url}"
 authority = "{servers.graph_url}"
 
 [[profiles]]
+name = "online-out"
+direction = "outgoing"
+server = "exchange-online"
+protocol = "graph"
+tenant_id = "{servers.tenant}"
+client_id = "{servers.client}"
+ca_bundle = "ca.pem"
+credentials = {{ env = "DEMO_GRAPH_SECRET" }}
+endpoint = "{servers.graph_url}"
+authority = "{servers.graph_url}"
+{_exchange(servers, "exchange-in", "incoming")}{_exchange(servers, "exchange-out", "outgoing")}
+[[profiles]]
 name = "smtp-out"
 direction = "outgoing"
 server = "smtp"
@@ -126,6 +150,23 @@ outgoing = "ses-out"
 accept = "contacts"
 
 [[mailboxes]]
+address = "{IDA}"
+name = "Ida Iversen"
+kind = "user"
+incoming = "online"
+outgoing = "online-out"
+accept = "contacts"
+
+[[mailboxes]]
+address = "{SUPPORT}"
+name = "Contoso Support"
+kind = "queue"
+incoming = "exchange-in"
+outgoing = "exchange-out"
+accept = "all"
+owner = "{ANN}"
+
+[[mailboxes]]
 address = "{BOB}"
 name = "Bob Brandt"
 kind = "user"
@@ -137,4 +178,21 @@ address = "{ROUTER}"
 name = "Forward mailbox"
 kind = "forward"
 incoming = "pop3-in"
+"""
+
+
+def _exchange(servers: Servers, name: str, direction: str) -> str:
+    """Return a profile of the Exchange server: a service account that impersonates the mailboxes, by NTLM."""
+    return f"""
+[[profiles]]
+name = "{name}"
+direction = "{direction}"
+server = "exchange"
+host = "localhost"
+port = {servers.exchange_port}
+ca_bundle = "ca.pem"
+authentication = "windows"
+username = '{servers.exchange_user}'
+credentials = {{ env = "DEMO_EXCHANGE_PASSWORD" }}
+access = "impersonation"
 """

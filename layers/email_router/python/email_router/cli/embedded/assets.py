@@ -1,4 +1,4 @@
-"""Build the zip files that the template names: our layer, the runtime layer of this machine, one for each function."""
+"""Build the zip files that the template names: our layer, the layers of packages for this machine, one for each function."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from email_router.cli.embedded.trouble import EmbeddedCloudError
 
 CODE_LAYER = "layer-email-router.zip"
 RUNTIME_LAYER = "layer-runtime.zip"
+EXCHANGE_LAYER = "layer-exchange.zip"
 _SAME_FOR_EVER = (1980, 1, 1, 0, 0, 0)
 _NOT_DEPLOYED = {"__pycache__", "cli"}
 
 
 def build_assets(checkout: Checkout) -> dict[str, Path]:
     """Each asset's S3 key and its file.  Named by its content in .build/assets, so that only what changed is built again."""
-    assets = {CODE_LAYER: _code_layer(checkout), RUNTIME_LAYER: _runtime_layer(checkout)}
+    assets = {
+        CODE_LAYER: _code_layer(checkout),
+        RUNTIME_LAYER: _link(checkout, RUNTIME_LAYER, checkout.runtime),
+        EXCHANGE_LAYER: _link(checkout, EXCHANGE_LAYER, checkout.exchange),
+    }
     for folder in sorted(checkout.functions.iterdir()):
         if (folder / "handler.py").is_file():
             assets[function_asset(folder.name)] = _zipped(checkout, function_asset(folder.name), _sources(folder))
@@ -46,14 +51,14 @@ def _code_layer(checkout: Checkout) -> Path:
     return _write(cached, sources | _compiled(checkout, sources))
 
 
-def _runtime_layer(checkout: Checkout) -> Path:
-    """A link to .build/runtime/python instead of a copy.
+def _link(checkout: Checkout, layer: str, packages: Path) -> Path:
+    """A link to what make setup installed instead of a copy.
 
-    The emulator unpacks the layers anew for each of the many function processes: 70 MB, and no compiled modules.  The
+    The emulator unpacks the layers anew for each of the many function processes: 100 MB, and no compiled modules.  The
     line stands in front of the path, for the emulator's own botocore is on it too.
     """
-    link = f"import sys; sys.path.insert(0, {os.fspath(checkout.runtime)!r})\n"
-    return _zipped(checkout, RUNTIME_LAYER, {"python/lib/python3/site-packages/runtime.pth": link.encode()})
+    link = f"import sys; sys.path.insert(0, {os.fspath(packages)!r})\n"
+    return _zipped(checkout, layer, {f"python/lib/python3/site-packages/{Path(layer).stem}.pth": link.encode()})
 
 
 def _sources(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Find what the embedded cloud needs in the checkout: template, sources, emulator, runtime layer."""
+"""Find what the embedded cloud needs in the checkout: template, sources, emulator, layers of packages."""
 
 from __future__ import annotations
 
@@ -52,6 +52,11 @@ class Checkout:
     def runtime(self) -> Path:
         """The libraries of every function, installed for this machine by make setup."""
         return self._made_by_setup(self.build / "runtime" / "python")
+
+    @property
+    def exchange(self) -> Path:
+        """The libraries that speak to Exchange servers, for this machine."""
+        return self._made_by_setup(self.build / "exchange" / "python")
 
     @property
     def emulator_python(self) -> Path:

@@ -21,10 +21,7 @@ VENV = ROOT / ".venv"
 EMULATOR = VENV / "ministack"
 BUILD = ROOT / ".build"
 RUNTIME = "layers/runtime/requirements.txt"
-FOR_LAMBDA = (
-    *("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64", "--implementation", "cp"),
-    *("--python-version", "3.13", "--only-binary", ":all:", "--no-compile"),
-)
+EXCHANGE = "layers/exchange/requirements.txt"
 
 
 class SetupFailedError(Exception):
@@ -64,6 +61,19 @@ def command() -> None:
     environment(VENV)
     install(VENV, "--requirement", "requirements/demo.txt", "--require-hashes")
     install(VENV, "--no-deps", "--no-build-isolation", "--editable", ".")
+    find_exchange()
+
+
+def exchange() -> None:
+    """What speaks EWS: installed once, for the functions; the command and the tests find it there."""
+    folder(BUILD / "exchange", EXCHANGE)()
+    find_exchange()
+
+
+def find_exchange() -> None:
+    """Let the command's environment find what speaks EWS."""
+    for packages in VENV.glob("lib/python*/site-packages"):
+        (packages / "exchange.pth").write_text(f"{BUILD / 'exchange' / 'python'}\n")
 
 
 def emulator() -> None:
@@ -77,33 +87,81 @@ def development() -> None:
     install(VENV, "--requirement", "requirements/dev.txt", "--require-hashes")
 
 
-def folder(target: Path, *options: str) -> Callable[[], None]:
-    """A step's work: the functions' libraries in `target`/python, put in place whole or not at all."""
+def graph_client() -> None:
+    """Microsoft's own client of Graph for the tests: 17,000 modules, compiled when they are imported."""
+    install(VENV, "--requirement", "requirements/graph_sdk.txt", "--require-hashes", "--no-compile")
+
+
+def dataverse_client() -> None:
+    """Microsoft's own client of Dataverse for the tests; it brings pandas, compiled when it is imported."""
+    install(VENV, "--requirement", "requirements/dataverse_client.txt", "--require-hashes", "--no-compile")
+
+
+def folder(target: Path, requirements: str) -> Callable[[], None]:
+    """A step's work: the libraries of a layer in `target`/python, put in place whole or not at all."""
 
     def fill() -> None:
         new, final = target / "python.new", target / "python"
         shutil.rmtree(new, ignore_errors=True)
-        arguments = ("--requirement", RUNTIME, "--require-hashes", "--no-deps", "--target", str(new))
-        install(VENV, *arguments, *options)
+        install(VENV, "--requirement", requirements, "--require-hashes", "--no-deps", "--target", str(new))
         shutil.rmtree(final, ignore_errors=True)
         new.rename(final)
 
     return fill
 
 
+def layer_for_lambda(name: str) -> Callable[[], None]:
+    """A step's work: a layer of wheels for Lambda, compiled where a Python of Lambda's version is at hand."""
+
+    def build() -> None:
+        advice = "see the words above; it needs a package index (network, proxy, PIP_INDEX_URL) and room on the disk"
+        run([str(VENV / "bin" / "python"), "-m", "infra_cdk.layers", name], advice)
+
+    return build
+
+
 DEMO = (
     Step("demo", "the command and the demo", VENV, ("requirements/demo.txt", "pyproject.toml"), command),
     Step("emulator", "the AWS emulator", EMULATOR, ("requirements/ministack.txt",), emulator),
     Step(
-        "runtime", "the functions' libraries for this machine", BUILD / "runtime", (RUNTIME,), folder(BUILD / "runtime")
+        "runtime",
+        "the functions' libraries for this machine",
+        BUILD / "runtime",
+        (RUNTIME,),
+        folder(BUILD / "runtime", RUNTIME),
     ),
+    Step("exchange", "the libraries that speak to Exchange servers", BUILD / "exchange", (EXCHANGE,), exchange),
 )
 DEV = (
     *DEMO,
     Step("dev", "the tools of tests and checks", VENV, ("requirements/dev.txt", "pyproject.toml"), development),
+    Step("graph-client", "Microsoft's client of Graph", VENV, ("requirements/graph_sdk.txt",), graph_client),
+    Step(
+        "dataverse-client",
+        "Microsoft's client of Dataverse",
+        VENV,
+        ("requirements/dataverse_client.txt",),
+        dataverse_client,
+    ),
 )
-LAMBDA = BUILD / "lambda-runtime"
-LAYERS = (*DEV, Step("layers", "the functions' libraries for Lambda", LAMBDA, (RUNTIME,), folder(LAMBDA, *FOR_LAMBDA)))
+LAMBDA = {name: BUILD / f"lambda-{name}" for name in ("runtime", "exchange")}
+LAYERS = (
+    *DEV,
+    Step(
+        "layer",
+        "the functions' libraries for Lambda",
+        LAMBDA["runtime"],
+        (RUNTIME, "infra_cdk/layers.py"),
+        layer_for_lambda("runtime"),
+    ),
+    Step(
+        "layer",
+        "the libraries of Exchange servers for Lambda",
+        LAMBDA["exchange"],
+        (EXCHANGE, "infra_cdk/layers.py"),
+        layer_for_lambda("exchange"),
+    ),
+)
 PLANS = {"demo": DEMO, "dev": DEV, "layers": LAYERS}
 
 
@@ -151,7 +209,7 @@ def run(words: Sequence[str], advice: str) -> None:
 def main() -> int:
     """Run the steps of the plan named on the command line, one set-up at a time in a checkout."""
     try:
-        for target in (BUILD, BUILD / "runtime", LAMBDA):
+        for target in (BUILD / "runtime", BUILD / "exchange", *LAMBDA.values()):
             target.mkdir(parents=True, exist_ok=True)
         with (BUILD / "setup.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
