@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import DovecotServer, PostfixServer, need
+from tests.shared import SHARED
 from tests.simulators.certificates import Authority, make_authority
 from tests.simulators.pop3 import Pop3Server
 from tests.simulators.smtp import SmtpProcess
+from tests.simulators.witnessed import watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,22 @@ if TYPE_CHECKING:
 
 ADDRESSES = ("sales@contoso.example", "ann@contoso.example", "bob@contoso.example")
 """The mailboxes that Postfix delivers to."""
+
+
+watch.awake = (SHARED / "contracts").exists()
+
+
+@pytest.fixture(autouse=True)
+def contracts_are_kept() -> Iterator[None]:
+    """After each test, hold everything that was said to a simulated Graph or Exchange to Microsoft's own description."""
+    yield
+    said = watch.take()
+    if said:
+        from tests.contracts import ews_schema, graph_endpoints
+
+        checks = {"graph": graph_endpoints.check, "ews": ews_schema.check}
+        for speaks, row in said:
+            checks[speaks](row)
 
 
 @pytest.fixture(scope="session")

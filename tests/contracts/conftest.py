@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from email_router.edge.connect.https import hang_up
 from tests.cloud import ministack, ministack_clients, ministack_place, moto_clients, moto_place, stores
 from tests.simulators.ews.process import EwsProcess
+from tests.simulators.graph.process import GraphProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,3 +24,11 @@ def ews_server(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
     """A simulated Exchange server for the whole session; each test takes mailboxes of its own."""
     with EwsProcess(tmp_path_factory.mktemp("ews"), authority) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def graph_server(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphProcess]:
+    """A simulated Exchange Online for the whole session."""
+    with GraphProcess(tmp_path_factory.mktemp("graph"), authority=authority) as server:
+        yield server
+    hang_up()

@@ -89,6 +89,7 @@ BATCH_ASKED = Draft202012Validator(
                         "url": {"type": "string", "pattern": "^/"},
                         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
                         "body": {"type": "object"},
+                        "dependsOn": {"type": "array", "items": {"type": "string"}},
                     },
                     "dependentRequired": {"body": ["headers"]},
                     "additionalProperties": False,
@@ -126,9 +127,47 @@ MOVE = Draft202012Validator(
     }
 )
 
+_FORM = {"enum": ["entryId", "ewsId", "immutableEntryId", "restId", "restImmutableEntryId"]}
+TRANSLATE = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["inputIds", "sourceIdType", "targetIdType"],
+        "properties": {
+            "inputIds": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1000},
+            "sourceIdType": _FORM,
+            "targetIdType": _FORM,
+        },
+        "additionalProperties": False,
+    }
+)
+TRANSLATED = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["value"],
+        "properties": {
+            "value": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["sourceId"],
+                    "properties": {
+                        "sourceId": {"type": "string"},
+                        "targetId": {"type": "string"},
+                        "errorDetails": {"type": "object"},
+                    },
+                    "additionalProperties": False,
+                },
+            }
+        },
+    }
+)
+
 REQUESTS: dict[tuple[str, str], tuple[Draft202012Validator | None, Draft202012Validator | None]] = {
     ("GET", "users/*/mailFolders/*/messages/delta"): (None, DELTA),
     ("GET", "users/*/messages"): (None, collection("message")),
+    ("GET", "users/*/mailFolders/*/messages"): (None, collection("message", ("@odata.nextLink",))),
+    ("GET", "users/*/mailFolders/*/childFolders"): (None, collection("mailFolder")),
+    ("POST", "users/*/translateExchangeIds"): (TRANSLATE, TRANSLATED),
     ("GET", "users/*/messages/*"): (None, schema_of("message")),
     ("GET", "users/*/messages/*/$value"): (None, None),
     ("PATCH", "users/*/messages/*"): (schema_of("message"), schema_of("message")),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
+from email_router.core.errors import MailboxBlocked
 from email_router.core.fetched import Position
 from email_router.core.mailbox import AfterDelivery, Mailbox
 from email_router.core.ports import Reach
@@ -71,8 +74,14 @@ def exchanges(process: GraphProcess) -> list[Json]:
     opened.dispose(items[3:6], AfterDelivery.MOVE)
     opened.dispose(items[6:9], AfterDelivery.DELETE)
     opened.has_news(position)
+    opened.set_aside(items[9:10])
+    deep = GraphSource(process.profile(folders=("Inbox/None",)), Mailbox(address=BOX), SECRET, HERE)
+    with pytest.raises(MailboxBlocked):
+        deep.has_news(Position())
+    assert sum(map(len, opened.inventory(7))) > 7
     process.remove_message(BOX, items[10])
-    process.fault(r"/\$value", "broken", times=2)
+    unreadable = re.escape(quote(page.listed[0].source_id, safe=""))
+    process.fault(rf"{unreadable}/\$value", "broken", times=3)  # in a batch, and twice alone
     list(opened.fetch([page.listed[0]], 1_000_000))
     said = process.requests()
     assert len(said) > 20

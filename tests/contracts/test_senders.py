@@ -20,12 +20,15 @@ from email_router.core.message import Address
 from email_router.core.ports import MailSender, Reach
 from email_router.core.sending import Envelope, SendOutcome
 from email_router.edge.senders.ews import EwsSender
+from email_router.edge.senders.graph import GraphSender
 from email_router.edge.senders.ses import SesSender
 from email_router.edge.senders.smtp import SmtpSender
 from tests.servers import PostfixServer
 from tests.simulators import smtp as simulator
 from tests.simulators.ews.process import PASSWORD as EWS_PASSWORD
 from tests.simulators.ews.process import EwsProcess
+from tests.simulators.graph.process import SECRET as GRAPH_SECRET
+from tests.simulators.graph.process import GraphProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,12 +115,23 @@ def _ews(request: pytest.FixtureRequest) -> House:
     )
 
 
+def _graph(request: pytest.FixtureRequest) -> House:
+    server: GraphProcess = request.getfixturevalue("graph_server")
+    server.mailbox_state(SENDER, "ok")
+    profile = server.profile(direction=Direction.OUTGOING)
+    return House(
+        open=lambda: GraphSender(profile, Mailbox(address=SENDER), GRAPH_SECRET, Reach(loopback=True)),
+        got=server.outside,
+    )
+
+
 HOUSES: dict[str, Callable[[pytest.FixtureRequest], House]] = {
     "smtp, Postfix": lambda request: _postfix(request, Authentication.ANONYMOUS),
     "smtp, Postfix with a login": lambda request: _postfix(request, Authentication.CLEAR_TEXT),
     "smtp, simulator": _simulator,
     "ses, moto": _ses,
     "ews, simulator": _ews,
+    "graph, simulator": _graph,
 }
 
 
@@ -239,4 +253,4 @@ def test_closing_is_harmless_before_the_first_mail_and_twice(house: House) -> No
     opened.close()
     opened.close()
 
-    assert opened.kind in {"smtp", "ses", "ews"}
+    assert opened.kind in {"smtp", "ses", "ews", "graph"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from email_router.core.activity import EmailStatus, Record
-from email_router.core.alerts import Alert
+from email_router.core.alerts import MOST_MESSAGES, Alert
 from email_router.core.errors import ConfigurationError, StaleWorker
 from email_router.core.fetched import Position
 from email_router.core.ledger import (
@@ -28,7 +28,15 @@ from email_router.core.ledger import (
 )
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.mailbox_state import Lease, PassRecord
-from email_router.core.sending import OutgoingState
+from email_router.core.sending import (
+    FIRST_HISTORY,
+    MOST_HISTORY,
+    HistoryEntry,
+    OutgoingState,
+    RecipientResult,
+    Reported,
+    SendOutcome,
+)
 from email_router.core.settings import Configuration, CrmSettings, Tracking
 from email_router.core.work import MailboxWork, OutgoingWork
 from tests.cloud import Stores
@@ -344,6 +352,14 @@ class TestLedger:
         assert found.receipts == {("k1", SALES): receipt("k1"), ("k2", SALES): receipt("k2")}
         assert (found.claims, stores.ledger.claim("k1")) == ({}, None)
 
+    def test_receipts_are_asked_for_in_pairs_too(self, stores: Stores) -> None:
+        pairs = [(receipt("k1"), trace("k1")), (receipt("k1", ANN), trace("k1", ANN)), (receipt("k2"), trace("k2"))]
+        stores.ledger.record(pairs, lease_of(stores))
+
+        found = stores.ledger.find(Wanted(keys=("k1", "k2"), pairs=(("k1", ANN), ("k2", SALES), ("k2", ANN))))
+
+        assert found.receipts == {("k1", ANN): receipt("k1", ANN), ("k2", SALES): receipt("k2")}
+
     def test_many_receipts_are_written_in_one_call(self, stores: Stores) -> None:
         pairs = [(receipt(f"k{number}"), trace(f"k{number}")) for number in range(120)]
 
@@ -485,6 +501,13 @@ class TestOutgoingStates:
         assert stores.outgoing.prepare(composed(message_id="<other@x>")) == composed()
         assert stores.outgoing.get("e1") == composed()
 
+    def test_several_are_asked_for_at_once_and_those_never_taken_up_are_absent(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed())
+        stores.outgoing.prepare(composed("e2"))
+
+        assert stores.outgoing.several(("e2", "never", "e1", "e2")) == {"e1": composed(), "e2": composed("e2")}
+        assert stores.outgoing.several(()) == {}
+
     def test_an_attempt_is_claimed_once(self, stores: Stores) -> None:
         stores.outgoing.prepare(composed())
 
@@ -585,6 +608,70 @@ class TestOutgoingStates:
         assert stores.outgoing.settle(stores.outgoing.get("e1"), EmailStatus.PENDING, later(1), evidence="retry")
 
         assert stores.outgoing.claim("e1", later(2), "r2").attempts == 2
+
+    def test_what_became_of_each_recipient_and_who_did_it_is_kept(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed())
+        claimed = stores.outgoing.claim("e1", NOW, "r1")
+        results = (
+            RecipientResult("bob@fabrikam.example", SendOutcome.ACCEPTED, "250 ok"),
+            RecipientResult("jörg@fabrikam.example", SendOutcome.DEFERRED, "451 later", Reported.DELAYED),
+        )
+
+        stores.outgoing.settle(
+            claimed, EmailStatus.DEFERRED, NOW, evidence="451", due=NOW, results=results, attempts=0, request="r1"
+        )
+        stores.outgoing.settle(stores.outgoing.get("e1"), EmailStatus.DEFERRED, later(1), evidence="again", due=NOW)
+
+        state = stores.outgoing.get("e1")
+        assert (state.results, state.attempts) == (results, 0)
+        assert [one.request for one in state.history] == ["r1", "r1", ""]
+
+    def test_a_report_about_recipients_is_written_to_the_state_that_was_read_and_to_no_other(
+        self, stores: Stores
+    ) -> None:
+        stores.outgoing.prepare(composed())
+        claimed = stores.outgoing.claim("e1", NOW, "r1")
+        stores.outgoing.settle(claimed, EmailStatus.SENT, NOW, evidence="250 ok")
+        read = stores.outgoing.get("e1")
+        results = (RecipientResult("bob@fabrikam.example", SendOutcome.REFUSED, "bounce", Reported.BOUNCED),)
+
+        first = stores.outgoing.note(
+            read, EmailStatus.FAILED, later(1), evidence="bounce", results=results, request="r2"
+        )
+        second = stores.outgoing.note(read, EmailStatus.SENT, later(2), evidence="delivery", results=(), request="r3")
+
+        state = stores.outgoing.get("e1")
+        assert (first, second) == (True, False)
+        assert (state.status, state.reason, state.results) == (EmailStatus.FAILED, "bounce", results)
+        assert state.history[-1] == HistoryEntry(later(1), EmailStatus.FAILED, "bounce", "r2")
+
+    def test_an_e_mail_that_is_reopened_waits_at_once_and_its_worker_of_before_settles_nothing(
+        self, stores: Stores
+    ) -> None:
+        stores.outgoing.prepare(composed())
+        claimed = stores.outgoing.claim("e1", NOW, "r1")
+        stores.outgoing.keep_draft(claimed, "draft-1")
+        stores.outgoing.settle(claimed, EmailStatus.UNKNOWN, NOW, evidence="line broke")
+        read = stores.outgoing.get("e1")
+
+        assert stores.outgoing.reopen(read, later(1), evidence="resend", results=(), request="by hand") is True
+        assert stores.outgoing.reopen(read, later(2), evidence="resend", results=(), request="by hand") is False
+
+        assert stores.outgoing.settle(claimed, EmailStatus.SENT, later(2), evidence="250 ok") is False
+        state = stores.outgoing.get("e1")
+        assert (state.status, state.draft, state.due) == (EmailStatus.PENDING, "", None)
+        assert stores.outgoing.claim("e1", later(3), "r2").attempts == 2
+
+    def test_of_a_long_history_the_beginning_and_the_latest_stay(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed())
+        for number in range(40):
+            claimed = stores.outgoing.claim("e1", later(number), f"r{number}")
+            stores.outgoing.settle(claimed, EmailStatus.DEFERRED, later(number), evidence=f"s{number}", due=NOW)
+
+        history = stores.outgoing.get("e1").history
+        assert len(history) <= MOST_HISTORY + 1
+        assert [one.request for one in history[:FIRST_HISTORY:2]] == ["r0", "r1", "r2", "r3", "r4"]
+        assert [one.request or one.evidence for one in history[-4:]] == ["r38", "s38", "r39", "s39"]
 
     def test_all_are_listed_newest_first(self, stores: Stores) -> None:
         for number in range(3):
@@ -740,6 +827,24 @@ class TestAlerts:
         assert stores.alerts.all() == [other, first]
         assert (stores.alerts.settle(first.id), stores.alerts.settle(first.id)) == (True, False)
         assert stores.alerts.all() == [other]
+
+    def test_an_open_alert_gathers_the_messages_that_it_is_about_each_once_and_so_many_at_most(
+        self, stores: Stores
+    ) -> None:
+        first = Alert(kind="for_review", about="x@y.example", text="one", mend="none", at=NOW, messages=("<b@x>",))
+        for message in ("<b@x>", "<a@x>", "<b@x>"):
+            stores.alerts.raise_alert(replace(first, text="again", at=later(9), messages=(message,)))
+        (open_alert,) = stores.alerts.all()
+
+        assert open_alert == replace(first, text="again", at=later(9), messages=("<a@x>", "<b@x>"))
+        for number in range(2 * MOST_MESSAGES):
+            stores.alerts.raise_alert(replace(first, messages=(f"<{number}@y>",)))
+        (open_alert,) = stores.alerts.all()
+        assert len(open_alert.messages) == MOST_MESSAGES
+        assert {"<a@x>", "<b@x>"} < set(open_alert.messages)
+        assert stores.alerts.settle(first.id)
+        stores.alerts.raise_alert(first)
+        assert stores.alerts.all() == [first]
 
     def test_a_counter_s_digits_grow_and_never_shrink(self, stores: Stores) -> None:
         stores.ledger.next_counts(ANN, 1)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 SETTLES_AFTER = 300.0
 """Seconds after which Sent Items tells what became of a send that was not answered."""
 
+_NOWHERE = SendResult(
+    outcome=SendOutcome.UNKNOWN,
+    evidence="what was drafted is neither among the drafts nor in Sent Items: somebody moved or deleted it",
+)
+_IN_OUTBOX = SendResult(outcome=SendOutcome.UNKNOWN, evidence="it waits in the Outbox of Exchange", after=SETTLES_AFTER)
 _MOST_RECIPIENTS = 500
 _REFUSED = {
     "ErrorInvalidRecipients": "Correct the recipients.",
@@ -68,9 +73,34 @@ class EwsSender:
         if made is not None:
             return self._send(made)
         try:
-            return self._settled(envelope)
+            found = look_at(self._client, envelope.draft)
+            result = self._left(envelope)
         except EwsError as error:
             raise self._client.failed(error) from error
+        if result is not None:
+            return result
+        return self._send(found) if found is not None and found.waiting else _NOWHERE
+
+    def withdraw(self, envelope: Envelope) -> SendResult | None:
+        """Remove the draft into Deleted Items, unless it has left."""
+        try:
+            result = self._left(envelope)
+            if result is not None:
+                return result
+            drafts = find(self._client, envelope, "drafts", waiting=True)
+            if drafts:
+                remove(self._client, [one.id for one in drafts], "MoveToDeletedItems")
+            return None if drafts or not envelope.draft else self._thrown_away(envelope)
+        except EwsError as error:
+            raise self._client.failed(error) from error
+
+    def _thrown_away(self, envelope: Envelope) -> SendResult | None:
+        """Tell what lies in Deleted Items: the draft, or the mail that had left.  Raises EwsError."""
+        for one in find(self._client, envelope, "deleteditems", waiting=False):
+            thrown = look_at(self._client, one.id)
+            if thrown is not None:
+                return None if thrown.waiting else SendResult(outcome=SendOutcome.ACCEPTED, evidence="found deleted")
+        return _NOWHERE
 
     def close(self) -> None:
         """Hang up; never raises."""
@@ -84,19 +114,11 @@ class EwsSender:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=str(refusal))
         return self._send(made)
 
-    def _settled(self, envelope: Envelope) -> SendResult:
-        """Tell what became of a draft that was made before; the id ends when Exchange moves the mail to Sent Items."""
-        found = look_at(self._client, envelope.draft)
+    def _left(self, envelope: Envelope) -> SendResult | None:
+        """Tell whether the mail has left, or is leaving; the id ends when Exchange moves the mail to Sent Items.  Raises EwsError."""
         if find(self._client, envelope, "sentitems", waiting=False):
             return SendResult(outcome=SendOutcome.ACCEPTED, evidence="found in Sent Items")
-        if find(self._client, envelope, "outbox", waiting=False):
-            return SendResult(
-                outcome=SendOutcome.UNKNOWN, evidence="it waits in the Outbox of Exchange", after=SETTLES_AFTER
-            )
-        if found is not None and found.waiting:
-            return self._send(found)
-        evidence = "what was drafted is neither among the drafts nor in Sent Items: somebody moved or deleted it"
-        return SendResult(outcome=SendOutcome.UNKNOWN, evidence=evidence)
+        return _IN_OUTBOX if find(self._client, envelope, "outbox", waiting=False) else None
 
     def _send(self, draft: Draft) -> SendResult:
         try:

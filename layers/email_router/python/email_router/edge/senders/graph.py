@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 SETTLES_AFTER = 300.0
 """Seconds after which Sent Items tells what became of a send that was not answered."""
 
+_NOWHERE = SendResult(
+    outcome=SendOutcome.UNKNOWN,
+    evidence="what was drafted is neither among the drafts nor in Sent Items: somebody moved or deleted it",
+)
+_IN_OUTBOX = SendResult(
+    outcome=SendOutcome.UNKNOWN, evidence="it waits in the Outbox of Exchange Online", after=SETTLES_AFTER
+)
 _ACCEPTED = 202
 _SERVER_ERROR = 500
 _MOST_RECIPIENTS = 500
@@ -45,10 +52,8 @@ class GraphSender:
     def draft(self, envelope: Envelope, composed: bytes) -> str:
         """Make the draft and return its immutable id."""
         _check(envelope)
-        if envelope.attempt > 1 and envelope.message_id:
-            for left in find(self._client, envelope.message_id):
-                if left.waiting:
-                    remove(self._client, left.id)
+        if envelope.attempt > 1:
+            self._remove_lost(envelope)
         made = make_draft(self._client, envelope, composed)
         self._made[made.id] = made
         return made.id
@@ -61,17 +66,34 @@ class GraphSender:
         if made is not None:
             return self._send(made, envelope)
         found = self._found(envelope)
-        if found is None:
-            evidence = "what was drafted is neither among the drafts nor in Sent Items: somebody moved or deleted it"
-            return SendResult(outcome=SendOutcome.UNKNOWN, evidence=evidence)
+        if found is None or found.discarded:
+            return _NOWHERE
         if found.outbox:
-            return SendResult(
-                outcome=SendOutcome.UNKNOWN, evidence="it waits in the Outbox of Exchange Online", after=SETTLES_AFTER
-            )
+            return _IN_OUTBOX
         return self._send(found, envelope) if found.waiting else _left(found, envelope, "found in Sent Items")
+
+    def withdraw(self, envelope: Envelope) -> SendResult | None:
+        """Remove the draft into Deleted Items, unless it has left."""
+        if not envelope.draft:
+            self._remove_lost(envelope)
+            return None
+        found = self._found(envelope)
+        if found is None or found.outbox:
+            return _IN_OUTBOX if found else _NOWHERE
+        if not found.waiting:
+            return _left(found, envelope, "found in Sent Items")
+        if not found.discarded:
+            remove(self._client, found.id)
+        return None
 
     def close(self) -> None:
         """Do nothing: lines and tokens are kept for the process."""
+
+    def _remove_lost(self, envelope: Envelope) -> None:
+        """Remove drafts of the e-mail whose ids nobody kept; they are known by our Message-ID."""
+        for left in find(self._client, envelope.message_id) if envelope.message_id else ():
+            if left.waiting:
+                remove(self._client, left.id)
 
     def _send_new(self, envelope: Envelope, composed: bytes) -> SendResult:
         """Draft and send where nobody keeps drafts."""
@@ -84,9 +106,9 @@ class GraphSender:
     def _found(self, envelope: Envelope) -> Draft | None:
         """Return what the draft is now, by its id, else by our Message-ID where that was kept."""
         found = look_at(self._client, envelope.draft)
-        if found is None and envelope.message_id:
+        if (found is None or found.discarded) and envelope.message_id:
             sent = [one for one in find(self._client, envelope.message_id) if not one.waiting]
-            found = sent[0] if sent else None
+            found = sent[0] if sent else found
         return found
 
     def _send(self, draft: Draft, envelope: Envelope) -> SendResult:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Protocol
 
 import boto3
 from botocore.config import Config
@@ -16,12 +17,14 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
+from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, TryLater
 from email_router.core.sending import SendOutcome, SendResult
 from email_router.core.tags import tag_value
 from email_router.core.wire import mail_address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from types_boto3_sesv2 import SESV2Client
     from types_boto3_sesv2.type_defs import SendEmailRequestTypeDef
 
@@ -39,16 +42,29 @@ _THROTTLED = frozenset({"TooManyRequestsException", "LimitExceededException", "T
 _NOT_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ProxyConnectionError, SSLError)
 _LOGIN = frozenset({"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"})
 _REFUSED = {
-    "MessageRejected": "In the SES sandbox every recipient must be verified as well; else look at the content.",
+    "MessageRejected": "Look at the content: SES refuses mail in which it finds malware.",
     "MailFromDomainNotVerifiedException": "Verify the identity's MAIL FROM domain in SES (its MX record).",
     "BadRequestException": "Correct the e-mail's addresses or attachments.",
 }
+_NAMED = re.compile(r"[^\s,:;<>]+@[^\s,:;<>]+[A-Za-z0-9]")
+_MEND_UNVERIFIED = "Verify the address or its domain as an identity in SES, in the region of the stack; its e-mails are tried for some hours meanwhile."
+_MEND_SANDBOX = (
+    "The account is in the SES sandbox, where every recipient must be verified as well: ask AWS for production access "
+    "(SES console, Account dashboard), then `email-router outgoing retry`."
+)
 _BLOCKED = {
     "AccountSuspendedException": "Ask AWS Support to lift the suspension of SES.",
     "SendingPausedException": "Resume sending in SES, for the account or the configuration set.",
     "NotFoundException": "Create the configuration set, or deploy the stack again.",
     "AccessDeniedException": "Give the function's role ses:SendEmail and ses:SendRawEmail on the identity and the configuration set.",
 }
+
+
+class Pace(Protocol):
+    """Who keeps within what the account is allowed."""
+
+    def hold(self) -> float:
+        """Wait and return 0, or return the seconds after which to come again."""
 
 
 class SesSender:
@@ -69,12 +85,21 @@ class SesSender:
         *,
         client: SESV2Client | None = None,
         configuration_set: str = "",
+        pace: Callable[[SESV2Client], Pace] | None = None,
     ) -> None:
-        """Take the client, or make one where none is given; the role's credentials are used, so secret and reach are not."""
+        """Take the client, or make one where none is given; the role's credentials are used, so secret and reach are not.
+
+        `pace` makes who keeps the account's rate and quota; without one SES throttles by itself.
+        """
         del secret, reach
         self._address = mailbox.address
         self._client = client or ses_client(profile.endpoint)
         self._configuration_set = configuration_set
+        self._pace = pace(self._client) if pace else None
+
+    def hold(self) -> float:
+        """Wait for the account's next free moment and return 0, or the seconds after which to come again."""
+        return self._pace.hold() if self._pace else 0.0
 
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
         """Hand the mail over once."""
@@ -123,15 +148,24 @@ class SesSender:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _THROTTLED:
             wait = _QUOTA_SECONDS if "daily" in said.lower() else _THROTTLED_SECONDS
-            return SendResult(outcome=SendOutcome.DEFERRED, evidence=said, after=wait)
+            return SendResult(outcome=SendOutcome.DEFERRED, evidence=said, after=wait, uncounted=True)
         if code in _LOGIN:
             raise TryLater(f"{self._address}: Amazon SES: {said}", kind="login_refused", shared=True) from error
         if code in _BLOCKED:
             raise MailboxBlocked(f"{self._address}: Amazon SES: {said}", kind="ses", mend=_BLOCKED[code]) from error
         if status >= _SERVER_ERROR:
             return SendResult(outcome=SendOutcome.UNKNOWN, evidence=f"HTTP {status} {said}")
-        mend = "Verify the sender's address or domain in SES." if "not verified" in said else _REFUSED.get(code, "")
-        return SendResult(outcome=SendOutcome.REFUSED, evidence=f"{said} {mend}".strip())
+        if code == "MessageRejected" and "not verified" in said.lower():
+            raise self._unverified(said) from error
+        return SendResult(outcome=SendOutcome.REFUSED, evidence=f"{said} {_REFUSED.get(code, '')}".strip())
+
+    def _unverified(self, said: str) -> RouterError:
+        """Tell a sender that SES does not know, which a person mends while its e-mails wait, from a recipient in the sandbox."""
+        named = [one.casefold() for one in _NAMED.findall(said)]
+        own = {self._address.casefold(), self._address.casefold().rpartition("@")[2]}
+        if named and not own & set(named):
+            return MessageRefused(f"{self._address}: Amazon SES: {said}", kind="ses_sandbox", mend=_MEND_SANDBOX)
+        return MailboxBlocked(f"{self._address}: Amazon SES: {said}", kind="ses_unverified", mend=_MEND_UNVERIFIED)
 
 
 def ses_client(endpoint: str = "") -> SESV2Client:

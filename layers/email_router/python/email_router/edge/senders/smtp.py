@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, TryLater
-from email_router.core.mailbox import Authentication, password_for
+from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.sending import RecipientResult, SendOutcome, SendResult
 from email_router.core.wire import mail_address
 from email_router.edge.connect.smtp import LEAVING, Answer, Handover, SmtpSession
+from email_router.edge.connect.smtp_account import opened
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile
@@ -34,13 +34,9 @@ class SmtpSender:
 
     def __init__(self, profile: Profile, mailbox: Mailbox, secret: str, reach: Reach) -> None:
         """Take what is needed to log in; nothing is opened before the first mail."""
-        if profile.authentication not in {Authentication.CLEAR_TEXT, Authentication.ANONYMOUS}:
-            raise ConfigurationError(
-                f'profile {profile.name}: authentication: SMTP knows "clear-text" and "anonymous", not "{profile.authentication.value}"'
-            )
         self._profile = profile
         self._address = mailbox.address
-        self._password = password_for(secret, mailbox.address)
+        self._secret = secret
         self._reach = reach
         self._session: SmtpSession | None = None
         self._kept = False
@@ -61,7 +57,8 @@ class SmtpSender:
         if 0 < session.size_limit < len(composed):
             evidence = f"{len(composed)} bytes, and the relay takes at most {session.size_limit}"
             return SendResult(outcome=SendOutcome.REFUSED, evidence=evidence, recipients=bad)
-        handover = self._hand_over(session, sender, tuple(good), composed)
+        receipt = envelope.activity if envelope.delivery_receipt else ""
+        handover = self._hand_over(session, sender, tuple(good), composed, receipt)
         self._look(handover)
         return _result(handover, tuple(good.values()), bad)
 
@@ -73,15 +70,17 @@ class SmtpSender:
 
     def _open(self) -> SmtpSession:
         if self._session is None or not self._session.alive:
-            self._session = SmtpSession.to(self._profile, self._reach, self._address, self._password)
+            self._session = opened(self._profile, self._address, self._secret, self._reach)
             self._kept = False
         return self._session
 
-    def _hand_over(self, session: SmtpSession, sender: str, recipients: tuple[str, ...], composed: bytes) -> Handover:
+    def _hand_over(
+        self, session: SmtpSession, sender: str, recipients: tuple[str, ...], composed: bytes, receipt: str
+    ) -> Handover:
         """Hand over; a kept line that turns out to be gone is opened anew, for then nothing was handed over."""
         kept, self._kept = self._kept, True
         try:
-            handover = session.hand_over(sender, recipients, composed)
+            handover = session.hand_over(sender, recipients, composed, receipt)
         except TryLater:
             session.drop()
             if not kept:
@@ -90,7 +89,7 @@ class SmtpSender:
             if handover.mail.code != LEAVING or not kept:
                 return handover
             session.drop()
-        return self._hand_over(self._open(), sender, recipients, composed)
+        return self._hand_over(self._open(), sender, recipients, composed, receipt)
 
     def _look(self, handover: Handover) -> None:
         """Raise what concerns the mailbox or the relay, and not this mail."""
@@ -133,9 +132,8 @@ def _result(handover: Handover, recipients: tuple[str, ...], bad: tuple[Recipien
         )
         for address, answer in zip(recipients, handover.recipients, strict=False)
     ]
-    after = (
-        RETRY_SECONDS if any(found is SendOutcome.DEFERRED for found in (whole, *(one.outcome for one in each))) else 0
-    )
+    put_off = any(found is SendOutcome.DEFERRED for found in (whole, *(one.outcome for one in each)))
+    after = RETRY_SECONDS if put_off else 0
     return SendResult(outcome=whole, evidence=evidence, recipients=(*each, *bad), after=after)
 
 

@@ -1,0 +1,203 @@
+"""Settle what became of an outgoing e-mail, and tell the CRM.
+
+The state is settled first: if the worker dies then, the next collection writes the result back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from email_router.core import counters
+from email_router.core.activity import EmailActivity, EmailStatus, Role
+from email_router.core.errors import ConfigurationError, RouterError
+from email_router.core.flows.outgoing import Outgoing, provider_link
+from email_router.core.flows.outgoing_alerts import came_to_rest, not_sent, owner_of
+from email_router.core.recipients import in_words
+from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome, SendResult
+
+WAITING = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED})
+TO_SEND = WAITING | {EmailStatus.SENDING}
+_AT_REST = frozenset({EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one e-mail of an order; None as status means that it was not to be sent now."""
+
+    activity: str
+    status: EmailStatus | None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Settles the e-mails of one organisation.  `request` is the id of the invocation, kept with each transition."""
+
+    out: Outgoing
+    request: str = ""
+
+    def settle(
+        self,
+        state: OutgoingState,
+        status: EmailStatus,
+        evidence: str,
+        *,
+        due: datetime | None = None,
+        provider_id: str | None = None,
+        results: Sequence[RecipientResult] | None = None,
+        attempts: int | None = None,
+    ) -> OutgoingState:
+        """Settle the attempt, and return the state that stands then.
+
+        A report that came before stands.  Where another worker thought this one dead, what is known now replaces what was unknown.
+        """
+        out, now = self.out, self.out.clock.now()
+        settle = partial(
+            out.outgoing.settle,
+            evidence=evidence,
+            due=due,
+            provider_id=provider_id,
+            results=results,
+            attempts=attempts,
+            request=self.request,
+        )
+        if not settle(state, status, now):
+            stands = out.outgoing.get(state.activity)
+            if stands is None or (stands.token, stands.status) != (state.token, EmailStatus.UNKNOWN):
+                return stands or state
+            if not settle(stands, status, now):
+                return out.outgoing.get(state.activity) or stands
+        return replace(
+            state,
+            status=status,
+            reason=evidence,
+            due=due,
+            provider_id=provider_id or state.provider_id,
+            results=state.results if results is None else tuple(results),
+            attempts=state.attempts if attempts is None else attempts,
+        )
+
+    def settled(
+        self,
+        state: OutgoingState,
+        status: EmailStatus,
+        evidence: str,
+        results: Sequence[RecipientResult] | None = None,
+    ) -> Sent:
+        """Settle for good, and tell the CRM."""
+        return self.written(self.settle(state, status, evidence, results=results))
+
+    def accepted(self, claimed: OutgoingState, result: SendResult, results: tuple[RecipientResult, ...] = ()) -> Sent:
+        """Settle, and make the provider's own id lead to the e-mail too; `results` where the recipients do not share one fate."""
+        now = self.out.clock.now()
+        evidence = in_words(results, result.evidence)
+        known = results if results or claimed.results else None
+        stands = self.settle(claimed, EmailStatus.SENT, evidence, provider_id=result.provider_id, results=known)
+        if result.provider_id:
+            self._link(claimed, result.provider_id)
+        self.out.meters.count(counters.OUTGOING_DELIVERED)
+        if stands.status is not EmailStatus.SENT:
+            return self.written(stands)
+        if _some_refused(stands):
+            self.out.alerts.raise_alert(not_sent(stands.activity, owner_of(self.out, stands.sender), self.out))
+        self._write_back(stands, EmailStatus.SENT, _reason(stands), sent=now)
+        return Sent(claimed.activity, EmailStatus.SENT, evidence)
+
+    def deferred(
+        self, claimed: OutgoingState, result: SendResult, results: tuple[RecipientResult, ...] | None = None
+    ) -> Sent:
+        """Put the next attempt off: as long as the provider says, and at least as long as the attempts demand."""
+        wait = max(result.after, self.out.delays.before(claimed.attempts, claimed.activity))
+        due = self.out.clock.now() + timedelta(seconds=wait)
+        evidence = in_words(results or (), result.evidence)
+        attempts = claimed.attempts - 1 if result.uncounted else None
+        settled = self.settle(
+            claimed, EmailStatus.DEFERRED, evidence, due=due, results=results or None, attempts=attempts
+        )
+        return self.written(settled)
+
+    def written(self, state: OutgoingState) -> Sent:
+        """Write to the CRM what stands; a cancelled e-mail is left as it is, one that another worker is sending is told by that one.
+
+        One that is put off while its draft lies at the provider, or while some of its recipients have it, stays "sending" there: it may
+        have left, so nobody is to cancel it.
+        """
+        if state.status in _AT_REST:
+            came_to_rest(self.out, state)
+        if state.status not in {EmailStatus.CANCELLED, EmailStatus.SENDING}:
+            begun = state.status is EmailStatus.DEFERRED and bool(state.draft or state.results)
+            shown = EmailStatus.SENDING if begun else state.status
+            self._write_back(state, shown, state.reason, due=state.due)
+        return Sent(state.activity, state.status, state.reason or "")
+
+    def told_again(self, state: OutgoingState) -> Sent:
+        """Make good what the worker that settled it may have left undone."""
+        sent = state.status is EmailStatus.SENT
+        if sent and state.provider_id:
+            self._link(state, state.provider_id)
+        came_to_rest(self.out, state)
+        self._write_back(state, state.status, _reason(state), sent=state.changed if sent else None)
+        return Sent(state.activity, None, "settled before")
+
+    def refused(self, email: EmailActivity, status: EmailStatus, reason: str) -> Sent:
+        """End an e-mail that was never prepared."""
+        self.out.meters.count(counters.OUTGOING_PROCESSED)
+        self.out.meters.count(counters.OUTGOING_UNDELIVERED)
+        owner = email.owner or next(iter(email.addresses(Role.FROM)), "")
+        self.out.alerts.raise_alert(not_sent(email.id, owner, self.out))
+        self.out.crm.write_back(email.id, status, reason=reason, attempts=email.attempts)
+        return Sent(email.id, status, reason)
+
+    def waits(self, activity: str, reason: str) -> Sent:
+        """Leave an e-mail as it waits whose sender cannot be opened, and say why."""
+        out = self.out
+        email, state = out.crm.email(activity), out.outgoing.get(activity)
+        waiting = WAITING if state is None else TO_SEND
+        if email and email.status in waiting and (state is None or state.status in WAITING):
+            due = out.clock.now() + timedelta(seconds=out.delays.pending_status)
+            out.crm.write_back(activity, email.status, reason=reason, due=due)
+        return Sent(activity, None, reason)
+
+    def _link(self, state: OutgoingState, provider_id: str) -> None:
+        tracking = self.out.configuration.tracking
+        self.out.ledger.link([provider_link(state, provider_id, self.out.clock.now(), tracking)])
+
+    def _write_back(
+        self,
+        state: OutgoingState,
+        status: EmailStatus,
+        reason: str | None,
+        *,
+        due: datetime | None = None,
+        sent: datetime | None = None,
+    ) -> None:
+        self.out.crm.write_back(
+            state.activity,
+            status,
+            reason=reason,
+            subject=state.subject,
+            message_id=state.message_id,
+            tracking_token=state.tracking_token,
+            attempts=state.attempts,
+            due=due,
+            sent=sent,
+        )
+
+
+def _reason(state: OutgoingState) -> str | None:
+    """Return what the CRM is told: of a sent e-mail only what went wrong, or what replaces the reason for which it was put off."""
+    trouble = state.attempts > 1 or _some_refused(state)
+    return state.reason if state.status is not EmailStatus.SENT or trouble else None
+
+
+def _some_refused(state: OutgoingState) -> bool:
+    return any(one.outcome is SendOutcome.REFUSED for one in state.results)
+
+
+def told(trouble: RouterError | ConfigurationError) -> str:
+    """Return an error's words with what to do."""
+    mend = trouble.mend if isinstance(trouble, RouterError) else "Mend the configuration and publish it."
+    return f"{trouble} {mend}".strip()

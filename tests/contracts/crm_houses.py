@@ -1,0 +1,158 @@
+"""Every CRM with a world of its own: how a test lets it know records, and does what its users do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from email_router.core.activity import EmailActivity, Record, Role
+from email_router.core.mailbox import Direction
+from email_router.edge.crm.builtin_records import AddressedRecord
+from email_router.edge.crm.dataverse import DataverseCrm
+from email_router.edge.crm.dataverse_rows import STATUSES, written
+from tests.cloud import Place, Stores, aws_stores
+from tests.contracts.dataverse_rig import Rig
+from tests.simulators.dataverse.world import USER
+
+_ADDRESSES = {
+    "contact": ("emailaddress1", "emailaddress2", "emailaddress3"),
+    "lead": ("emailaddress1", "emailaddress2", "emailaddress3"),
+    "account": ("emailaddress1", "emailaddress2", "emailaddress3"),
+    "user": ("internalemailaddress", "personalemailaddress", "mobilealertemail"),
+    "queue": ("emailaddress",),
+}
+_NAMES = {"account": "name", "queue": "name"}
+_ROLES = {Role.FROM: 1, Role.TO: 2, Role.CC: 3, Role.BCC: 4}
+
+
+def guid(name: str) -> str:
+    """Return an id that every CRM takes, the same for the same name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+class DataverseHouse:
+    """The adapter, and around it what administrators and users of Dynamics 365 do; what is not here is the adapter's."""
+
+    def __init__(self, crm: DataverseCrm, rig: Rig) -> None:
+        self._crm = crm
+        self._rig = rig
+        self._process = rig.process
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._crm, name)
+
+    def import_records(self, rows: Iterable[AddressedRecord]) -> int:
+        """Let an administrator write records; an address that is new to one is added to it."""
+        found: set[str] = set()
+        for row in rows:
+            self._know(row.address, row.record)
+            found.add(row.record.id)
+        return len(found)
+
+    def _know(self, address: str, record: Record) -> None:
+        table = "systemuser" if record.kind == "user" else record.kind
+        key = f"{table}id"
+        before: dict[str, Any] = next((one for one in self._process.rows(table) if one[key] == record.id), {})
+        columns = _ADDRESSES[record.kind]
+        free = next(name for name in columns if (before.get(name) or address).casefold() == address.casefold())
+        row: dict[str, Any] = {key: record.id, free: address, _NAMES.get(record.kind, "fullname"): record.name or None}
+        if record.kind not in {"user", "queue"}:
+            row["ownerid"] = self._owner(record.owner)
+        self._process.put(table, **row)
+
+    def _owner(self, address: str) -> dict[str, str]:
+        """Return the user with this address, or a team: who has no address owns nothing of his own."""
+        if not address:
+            return {"table": "team", "id": self._process.put("team", teamid=guid("team"), name="Everybody")["teamid"]}
+        return {"table": "systemuser", "id": self.user(address)}
+
+    def user(self, address: str) -> str:
+        """Return the id of the user with this address, made where there is none."""
+        users = {one["internalemailaddress"]: one["systemuserid"] for one in self._process.rows("systemuser")}
+        made = users.get(address) or self._process.put("systemuser", internalemailaddress=address)["systemuserid"]
+        return str(made)
+
+    def deactivate(self, record: str) -> None:
+        """Let a user deactivate a contact or lead."""
+        table, row = self._found(record)
+        self._process.put(table, **row, statecode=1)
+
+    def merge(self, loser: str, winner: str) -> None:
+        """Let a user merge a record into another: it is inactive then, and points to its master."""
+        table, row = self._found(loser)
+        self._process.put(table, **row, statecode=1, merged=True, masterid={"table": table, "id": winner})
+
+    def records(self) -> list[AddressedRecord]:
+        """Return contacts and leads."""
+        return [
+            AddressedRecord(row["emailaddress1"] or "", Record(table, row[f"{table}id"], row["fullname"] or ""))
+            for table in ("contact", "lead")
+            for row in self._process.rows(table)
+        ]
+
+    def emails(self) -> list[EmailActivity]:
+        """Return all e-mails as the adapter reads them."""
+        found = [self._crm.email(row["activityid"]) for row in self._process.rows("email")]
+        return [one for one in found if one is not None]
+
+    def create_outgoing(self, email: EmailActivity) -> None:
+        """Let a user write an e-mail and press Send."""
+        parties = [{"participationtypemask": _ROLES[one.role], "addressused": one.address} for one in email.parties]
+        content = {
+            "subject": email.subject,
+            "description": email.html or email.text,
+            "directioncode": email.direction is Direction.OUTGOING,
+            "email_activity_parties": parties,
+        }
+        if self._rig.client.create(f"emails({email.id})", content):
+            state, status = STATUSES[email.status]
+            when = {"createdon": email.created, "delayedemailsendtime": email.due}
+            row = {name: written(at) for name, at in when.items() if at}
+            self._process.put("email", activityid=email.id, statecode=state, statuscode=status, **row)
+
+    def cancel(self, activity: str) -> bool:
+        """Let a user cancel an e-mail, as far as its form lets him: while it waits."""
+        row = next(one for one in self._process.rows("email") if one["activityid"] == activity)
+        if row["statuscode"] not in {1, 6}:
+            return False
+        self._rig.client.call("PATCH", f"emails({activity})", {"statecode": 2, "statuscode": 5})
+        return True
+
+    def _found(self, record: str) -> tuple[str, dict[str, Any]]:
+        table = next(
+            table
+            for table in ("contact", "lead", "account")
+            if any(one[f"{table}id"] == record for one in self._process.rows(table))
+        )
+        return table, {f"{table}id": record}
+
+
+def dataverse_stores(place: Place, rig: Rig) -> Stores:
+    """Return the real stores with the activities in a simulated Dataverse."""
+    stores = aws_stores(place)
+    rig.process.put(
+        "systemuser", systemuserid=USER, internalemailaddress=None
+    )  # an application user seldom has an address
+    given = place.clients.dynamodb, place.crm, place.router, stores.organisation, stores.blobs
+    return replace(stores, crm=DataverseHouse(DataverseCrm(rig.client, *given), rig))
+
+
+def reads_the_same(read: EmailActivity, given: EmailActivity) -> bool:
+    """Tell whether an outgoing e-mail reads as it was given, whatever else its CRM adds."""
+    same = (
+        "id",
+        "direction",
+        "status",
+        "subject",
+        "text",
+        "html",
+        "message_id",
+        "tracking_token",
+        "attempts",
+        "reason",
+    )
+    same += ("date", "created")
+    people = [(one.role, one.address) for one in read.parties] == [(one.role, one.address) for one in given.parties]
+    return people and all(getattr(read, name) == getattr(given, name) for name in same)
