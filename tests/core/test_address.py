@@ -77,6 +77,22 @@ def test_a_doubtful_author_is_nobody(value: str) -> None:
     assert _author(value) is None
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"alice@bank.example" <mallory@evil.example>',
+        "=?utf-8?q?alice=40bank.example?= <mallory@evil.example>",
+        "Alice (alice@bank.example) <mallory@evil.example>",
+        "mallory@evil.example (alice@bank.example)",
+    ],
+)
+def test_a_name_or_comment_that_looks_like_an_address_never_is_the_author(value: str) -> None:
+    found = _author(value)
+
+    assert found is not None
+    assert found.address == "mallory@evil.example"
+
+
 def test_two_from_fields_are_no_author() -> None:
     defects = Defects()
 
@@ -117,6 +133,48 @@ def test_more_addresses_than_the_limit_are_left_out_and_told() -> None:
 
     assert len(found) == 10
     assert defects.as_tuple() == ("over limit: more than 10 addresses",)
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("Whomever", ["Whomever"]),
+        ("Someone Else", ["Someone Else"]),
+        ('"KLAUS- HÄNSCHEL" <>', ["KLAUS- HÄNSCHEL"]),
+        ('"xxxxx@xxxxx" <matmail>', ["xxxxx@xxxxx"]),
+        ("(mailbox in US-ASCII)", ["mailbox in US-ASCII"]),
+        ("=?utf-8?q?Kl=C3=A4us?= <>", ["Kläus"]),
+        ("Ann <ann@example.com>, Bob, cara@example.com, Dan <>", ["Bob", "Dan"]),
+        ("ann@example.com", []),
+        ("Ann <ann@example.com> (home)", []),
+        ("Undisclosed recipients:;", []),
+        ("<Undisclosed-Recipient:;>", ["Undisclosed-Recipient"]),
+        ("<Undisclosed-Recipient:@mx.example;>", ["Undisclosed-Recipient"]),
+        ("<alice@bank.example:;>", []),
+        (">", []),
+        ("...", []),
+        ("Team: Bob, ann@example.com;", ["Bob"]),
+        ("Bank alice@bank.example", []),
+        ("alice@bank.example <x", []),
+        ("", []),
+        (" , ,", []),
+        ("A" * 400, ["A" * 320]),
+    ],
+)
+def test_the_name_of_an_entry_without_an_address_is_kept_apart_from_the_people(value: str, names: list[str]) -> None:
+    assert list(address.names_alone([value], Limits())) == names
+    assert not set(names) & {name for name, _ in _people(value)}
+
+
+def test_names_alone_come_from_the_whole_entries_at_the_beginning_of_a_long_field() -> None:
+    crowd = "Ann, " + "b@x.example, " * 700
+
+    assert list(address.names_alone([f"{crowd}Bob"], Limits())) == ["Ann"]
+    assert list(address.names_alone(["A" * 8_192, "A" * 8_193], Limits())) == ["A" * 320]
+
+
+def test_names_alone_are_as_few_as_addresses() -> None:
+    assert list(address.names_alone(["a, b, c", "d"], Limits(addresses=2))) == ["a", "b"]
 
 
 _LOCAL = st.text("abcdefghijklmnopqrstuvwxyz0123456789._+-", min_size=1, max_size=20).filter(

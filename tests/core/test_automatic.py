@@ -17,6 +17,8 @@ def _read(header: str, subject: str = "Offer") -> tuple[bool, bool]:
     [
         "Auto-Submitted: auto-replied",
         "Auto-Submitted: auto-generated (vacation)",
+        "Auto-Submitted: (c) auto-replied",
+        "Auto-Submitted: (a (nested) one)(and another)  auto-replied; owner-email=a@example.com",
         "Auto-Submitted: auto-notified; owner-email=a@example.com",
         "X-Autoreply: yes",
         "X-Autorespond: yes",
@@ -33,7 +35,13 @@ def test_marks_of_a_machine_are_known(header: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["X-Nothing: 1", "Auto-Submitted: no", "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply", "Return-Path: <>"],
+    [
+        "X-Nothing: 1",
+        "Auto-Submitted: no",
+        "Auto-Submitted: (auto-replied) no",
+        "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply",
+        "Return-Path: <>",
+    ],
 )
 def test_one_weak_mark_is_not_enough(header: str) -> None:
     assert _read(header) == (False, False)

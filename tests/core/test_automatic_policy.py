@@ -9,7 +9,7 @@ import pytest
 from email_router.core.automatic_policy import is_automatic_answer, is_bulk_mail, is_from_a_machine, unmatched_by
 from email_router.core.mailbox import AutomaticMail
 from email_router.core.message import DeliveryReport, Message
-from tests.core.cases import SALES, mail
+from tests.core.cases import SALES, known, mail
 
 REPORT = DeliveryReport("failed", (), None)
 APART = AutomaticMail.DELIVER_UNMATCHED
@@ -42,6 +42,15 @@ def test_the_policy_of_what_the_mail_is_keeps_it_apart(
     message: Message, auto_reply: AutomaticMail, bulk: AutomaticMail, policy: str
 ) -> None:
     assert unmatched_by(message, replace(SALES, auto_reply=auto_reply, bulk=bulk)) == policy
+
+
+def test_a_report_about_mail_that_was_not_ours_has_a_policy_of_its_own() -> None:
+    apart = replace(SALES, unknown_delivery_report=APART)
+
+    assert unmatched_by(mail(delivery_report=REPORT), apart) == 'unknown_delivery_report = "deliver-unmatched"'
+    assert unmatched_by(mail(delivery_report=REPORT), apart, known("out")) == ""
+    assert unmatched_by(mail(delivery_report=REPORT), SALES) == ""
+    assert unmatched_by(mail(auto_submitted=True), apart) == ""
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from email_router.core.parse import parse
 from tests.core import corpus
-from tests.core.corpus_differences import ON_PURPOSE
+from tests.core.corpus_differences import ON_PURPOSE, PROVEN_WRONG
 from tests.shared import shared_path
 
 CORPORA = shared_path("corpora")
@@ -40,15 +40,37 @@ def test_every_mail_of_the_corpora_is_read_within_two_seconds() -> None:
         slow += [path] if time.process_time() - began > 2 else []
         failed += [path] if any(defect.startswith("not read") for defect in mail.defects) else []
 
-    assert len(_MAILS) >= 600
+    assert len(_MAILS) == 605
     assert (slow, failed) == ([], [])
 
 
-def test_nine_tenths_of_the_full_readings_agree() -> None:
+def test_ninety_nine_of_a_hundred_expected_values_are_found_where_they_are_not_proven_wrong() -> None:
+    found = [compare() for compare in corpus.CORPORA]
+    differences = [ON_PURPOSE[corpus.place(one)] for result in found for one in result.differences]
+    chosen = [reason for reason in differences if reason not in PROVEN_WRONG]
+    agreed = sum(sum(one.agreed.values()) for one in found)
+
+    assert agreed / (agreed + len(chosen)) >= 0.99
+    assert agreed / (agreed + len(differences)) >= 0.965
+
+
+def test_where_imap_tools_writes_an_attached_mail_anew_ours_stands_in_the_file_byte_by_byte() -> None:
+    anew = [one for one, reason in ON_PURPOSE.items() if "writes the attached mail anew" in reason]
+    files = {one.partition(": ")[0].removeprefix("imap_tools/") for one in anew}
+
+    assert len(files) == 4
+    for file in files:
+        raw = (CORPORA / "imap_tools" / "messages" / file).read_bytes()
+        attached = [one for one in parse(raw).attachments if one.media_type == "message/rfc822"]
+        assert attached, file
+        assert all(one.content.strip() in raw for one in attached), file
+
+
+def test_ninety_five_of_a_hundred_values_of_full_readings_agree() -> None:
     found = [corpus.imap_tools(), corpus.stalwart()]
 
     assert sum(one.mails for one in found) == 146
-    assert sum(sum(one.agreed.values()) for one in found) / sum(sum(one.expected.values()) for one in found) >= 0.92
+    assert sum(sum(one.agreed.values()) for one in found) / sum(sum(one.expected.values()) for one in found) >= 0.95
 
 
 @pytest.mark.parametrize("compare", corpus.CORPORA)

@@ -67,10 +67,32 @@ def test_the_one_address_of_the_topmost_received_counts(clause: str) -> None:
         "for <sales@contoso.example> by mx.contoso.example with ESMTPS id 1",
         "by mx with ESMTP id 1 for <sales@contoso.example>; for <bob@contoso.example>",
         "by mx with ESMTP id 1 for sales",
+        "from evil for <sales@contoso.example>; (192.0.2.1) by mx with ESMTP id 1",
+        "from ev(il for <sales@contoso.example>; by mx with ESMTP id 1",
+        "from evil for <sales@contoso.example>; Mon, 2 Nov 2026 09:00:00 +0000 (192.0.2.1) by mx with ESMTP id 1",
     ],
 )
 def test_what_the_other_side_said_in_a_received_field_does_not(clause: str) -> None:
     assert delivered(received(clause)) == ()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "from evil for <sales@contoso.example>; by mx.contoso.example with ESMTP id 1",
+        "from evil for <sales@contoso.example>; Mon, 2 Nov 2026 09:00:00 +0000 by mx.contoso.example with ESMTP id 1",
+        "by mx.contoso.example with ESMTP id 1 for <sales@contoso.example>",
+        "from " + "e" * 4_000 + " for <sales@contoso.example>; Mon, 2 Nov 2026 09:00:00 +0000",
+    ],
+    ids=[
+        "no date of the server's own",
+        "a date that is not the end",
+        "no date at all",
+        "too long to be read to its end",
+    ],
+)
+def test_an_address_that_does_not_stand_right_before_the_date_is_not_believed(field: str) -> None:
+    assert delivered(f"Received: {field}\r\n") == ()
 
 
 def test_only_the_topmost_received_is_the_own_servers() -> None:

@@ -23,9 +23,10 @@ def test_a_report_names_status_and_permanence_of_each_recipient() -> None:
         "failed",
         (
             ReportedRecipient("gone@customer.example", "5.1.1", permanent=True),
-            ReportedRecipient("full@customer.example", "4.2.2", permanent=False),
+            ReportedRecipient("full@customer.example", "4.2.2", permanent=True),  # failed: no more attempts are made
         ),
         "<sent-1@contoso.example>",
+        original_subject="Offer",
     )
 
 
@@ -34,12 +35,36 @@ def test_a_delay_is_no_failure_and_names_the_address_written_to() -> None:
         "delayed",
         (ReportedRecipient("slow@customer.example", "4.4.1", permanent=False, original="slow@customer.example"),),
         "<sent-2@contoso.example>",
+        original_subject="Offer",
+    )
+
+
+def test_a_recipient_that_is_still_waited_for_is_told_beside_the_one_that_failed() -> None:
+    raw = (
+        b"From: MAILER-DAEMON@example.com\r\nSubject: Undelivered\r\n"
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n"
+        b"Final-Recipient: rfc822; slow@example.org\r\nAction: delayed\r\nStatus: 4.4.1\r\n\r\n"
+        b"Final-Recipient: rfc822; gone@example.org\r\nAction: failed\r\nStatus: 4.4.7\r\n\r\n"
+        b"Final-Recipient: rfc822; well@example.org\r\nAction: delivered\r\nStatus: 2.0.0\r\n--b--\r\n"
+    )
+
+    report = parse(raw).delivery_report
+
+    assert report is not None
+    assert report.action == "failed"
+    assert report.recipients == (
+        ReportedRecipient("slow@example.org", "4.4.1", permanent=False),
+        ReportedRecipient("gone@example.org", "4.4.7", permanent=True),
     )
 
 
 def test_a_bounce_in_a_servers_own_words_is_read() -> None:
     assert _report("bounce-in-words.eml") == DeliveryReport(
-        "failed", (ReportedRecipient("gone@customer.example", "5.1.1", permanent=True),), "<sent-3@contoso.example>"
+        "failed",
+        (ReportedRecipient("gone@customer.example", "5.1.1", permanent=True),),
+        "<sent-3@contoso.example>",
+        original_subject="Offer",
     )
 
 
@@ -174,7 +199,7 @@ def test_a_bounce_that_names_nobody_means_the_only_recipient_of_what_came_back()
 
     assert one is not None
     assert one.recipients == (ReportedRecipient("only@example.org", "", permanent=False),)
-    assert two == DeliveryReport("failed", (), None)
+    assert two == DeliveryReport("failed", (), None, original_subject="Offer")
 
 
 def test_the_fields_of_a_report_are_read_from_a_mail_that_lost_its_structure() -> None:
@@ -200,3 +225,31 @@ def test_addresses_of_the_copy_below_are_not_reported() -> None:
 
     assert report is not None
     assert [one.address for one in report.recipients] == ["gone@example.org"]
+
+
+_RETURNED = (
+    b"From: MAILER-DAEMON@example.com\r\nSubject: Undelivered mail\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\n\r\n<gone@example.org>: 550 5.1.1 unknown\r\n%s--b--\r\n"
+)
+_HEADER = b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= CRM:0001001\r\nX-EmailRouter: contoso;out\r\n"
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        b"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n" + _HEADER,
+        b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + _HEADER + b"\r\ntext\r\n",
+        b"\r\nThis is what you wrote:\r\n" + _HEADER,
+        b"\r\n> " + _HEADER.replace(b"\r\nX-", b"\r\n> x-"),
+    ],
+    ids=["header", "whole", "in a text", "quoted"],
+)
+def test_a_report_keeps_mark_and_subject_of_the_mail_that_it_returns(returned: bytes) -> None:
+    report = parse(_RETURNED % returned).delivery_report
+
+    assert report is not None
+    assert (report.original_message_id, report.original_mark, report.original_subject) == (
+        None,
+        "contoso;out",
+        "Grüße CRM:0001001",
+    )

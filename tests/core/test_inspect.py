@@ -68,7 +68,7 @@ def test_a_report_is_told_with_its_recipients() -> None:
         "action": "failed",
         "recipients": [
             {"address": "gone@customer.example", "status": "5.1.1", "permanent": True},
-            {"address": "full@customer.example", "status": "4.2.2", "permanent": False},
+            {"address": "full@customer.example", "status": "4.2.2", "permanent": True},
         ],
         "original_message_id": "<sent-1@contoso.example>",
     }
@@ -80,3 +80,11 @@ def test_nothing_at_all_is_a_reading_too() -> None:
     assert list(found) == _FIELDS
     assert found["message_id"] is None
     assert found["text"] == ""
+
+
+def test_a_recipient_without_an_address_is_shown_with_an_empty_one_and_a_sender_never() -> None:
+    found = reading(parse(b"From: Whomever\r\nTo: Ann, bob@x.example\r\nReply-To: Klaus <>\r\n\r\nx"), "a.eml", [])
+
+    assert found["from"] is None
+    assert found["to"] == [{"name": "", "address": "bob@x.example"}, {"name": "Ann", "address": ""}]
+    assert found["reply_to"] == [{"name": "Klaus", "address": ""}]

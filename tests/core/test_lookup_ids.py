@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from email_router.core.lookup_ids import answered_ids, id_forms, lookup_ids, own_ids, reported_ids, stored_forms
+from email_router.core.lookup_ids import (
+    answered_ids,
+    id_forms,
+    lookup_ids,
+    nearest_references,
+    own_ids,
+    reported_ids,
+    stored_forms,
+)
 from email_router.core.message import DeliveryReport
 from tests.core.cases import mail
 
@@ -75,3 +83,21 @@ def test_a_report_is_about_the_original_in_all_its_forms() -> None:
 
     assert reported_ids(mail(delivery_report=report)) == (f"<{SES_ID}@email.amazonses.com>", SES_ID)
     assert reported_ids(mail()) == ()
+
+
+def test_an_id_that_is_repeated_hides_no_other() -> None:
+    message = mail(references=("<known@x>", *("<same@x>", "<same@X>") * 20))
+
+    assert lookup_ids(message) == ("<same@X>", "<same@x>", "<known@x>")
+
+
+def test_an_id_repeated_in_in_reply_to_hides_no_other() -> None:
+    message = mail(in_reply_to="<a@x>", headers=(("in-reply-to", "<a@x> " * 20 + "<b@x>"),))
+
+    assert answered_ids(message) == ("<a@x>", "<b@x>")
+
+
+def test_the_mails_own_id_takes_no_place_among_the_references() -> None:
+    message = mail(message_id="<m@x>", references=("<known@x>", *("<m@x>",) * 20))
+
+    assert nearest_references(message) == ("<known@x>",)

@@ -10,9 +10,10 @@ import pytest
 
 from email_router.core.conversation_index import make_new, thread_hash
 from email_router.core.ledger import KnownEmail
-from email_router.core.matching import MARKED, NEW_TOPIC, match, wanted
+from email_router.core.matching import MARKED, NEW_TOPIC, match
 from email_router.core.smart_hash import near_keys, near_words, subject_hash
 from email_router.core.topic import thread_keys, topic
+from email_router.core.ways import wanted
 from tests.core.cases import CUSTOMER, EVERYTHING, NOW, SALES, Store, known, mail
 
 NEW = replace(EVERYTHING, changed_subject="new")
@@ -36,6 +37,17 @@ def test_a_new_subject_is_followed_and_noted_by_default() -> None:
     assert found is not None
     assert found.subject_changed
     assert found.evidence == "In-Reply-To <a@x>; its subject is new"
+
+
+@pytest.mark.parametrize("about", ["Broken pedal", "Broken pedal OLD:0001001"], ids=["known then", "never known"])
+def test_a_token_whose_prefix_is_not_known_makes_no_new_subject(about: str) -> None:
+    sent = _about("order", about, token="OLD:0001001")
+    store = Store(ids={"<a@x>": sent})
+
+    found = match(mail(in_reply_to="<a@x>", subject="Re: Broken pedal OLD:0001001"), store, NEW).match
+
+    assert found is not None
+    assert not found.subject_changed
 
 
 def test_the_same_subject_is_not_noted() -> None:
@@ -84,7 +96,7 @@ def test_the_newest_of_the_same_topic_comes_before_the_newest_of_the_index() -> 
 
     assert found is not None
     assert (found.email.activity, found.evidence) == ("pedal", f"conversation {plain}")
-    assert wanted([message], [], [], NEW).threads == (own, plain)
+    assert wanted([message], NEW).threads == (own, plain)
 
 
 def test_a_new_topic_comes_before_the_question_who_wrote() -> None:

@@ -8,18 +8,21 @@ from datetime import UTC, datetime
 import pytest
 
 from email_router.core.activity import CorrelationMethod, Record
-from email_router.core.case import Case, Match
+from email_router.core.case import Case, Match, Own, Refused
 from email_router.core.fetched import Wrapper
 from email_router.core.ledger import Claim, Outcome, Receipt
 from email_router.core.mailbox import Accept, AutomaticMail, DeliveryReports
 from email_router.core.message import Address, DeliveryReport, ReportedRecipient
 from email_router.core.screening import ACCEPTANCE, ENTRY, screen
+from email_router.core.settings import Tracking
 from tests.core.cases import ANN, BOB, CUSTOMER, ROUTER, SALES, accepting, case, known, mail, people, wrapped
 
 BOUND = datetime(2026, 11, 1, tzinfo=UTC)
 MATCH = Match(known("order", CUSTOMER), CorrelationMethod.IN_REPLY_TO, "", "in_reply_to")
 REPORT = DeliveryReport("failed", (ReportedRecipient(CUSTOMER, "5.1.1", permanent=True),) * 2, "<out@contoso.example>")
+REFUSED = Refused("order", "tracking_token", "token CRM:0001002", ('unknown_sender = "mark"',))
 OUT = known("out", ANN.address)
+OURS = Own("out", SALES.address)
 CLAIM = Claim("k", "a1", BOB.address, "i1", "c1")
 MARK = (("x-emailrouter", "contoso;out"),)
 
@@ -112,19 +115,36 @@ ENTRY_SEEN = [
     ("loop", case(mail(headers=(("received", "x"),) * 51)), "loop: 51 Received fields, more than 50"),
     (
         "loop",
-        case(mail(headers=MARK, author=Address("", "info@contoso.example"))),
+        replace(case(mail(headers=MARK)), own=Own("out", "info@contoso.example")),
         "loop: X-EmailRouter names activity out, and sales@contoso.example sent it",
     ),
     (
         "loop",
-        replace(case(mail(author=Address("", SALES.address))), own=OUT),
-        "loop: its Message-ID is that of activity out, which the router sent, and sales@contoso.example sent it",
+        replace(case(mail(author=Address("", SALES.address))), own=OURS),
+        "loop: its Message-ID is that of activity out, and sales@contoso.example sent it",
     ),
-    ("loop", case(mail(headers=MARK)), "X-EmailRouter names activity out, but sales@contoso.example did not send it"),
+    (
+        "loop",
+        replace(case(mail(headers=MARK)), own=Own("out", ANN.address)),
+        "X-EmailRouter names activity out, which ann@contoso.example sent, not sales@contoso.example",
+    ),
+    (
+        "loop",
+        replace(case(mail(headers=MARK)), own=Own("another", ANN.address)),
+        "its Message-ID is that of activity another, which ann@contoso.example sent, not sales@contoso.example",
+    ),
+    ("loop", case(mail(headers=MARK)), "X-EmailRouter names activity out, which this router has not sent"),
+    ("loop", case(mail(headers=(("x-emailrouter", f"contoso;{'a' * 201}"),))), ""),
+    ("loop", case(mail(headers=MARK, delivery_report=REPORT)), ""),
+    (
+        "loop",
+        replace(case(mail(headers=MARK)), quoted="out"),
+        "it repeats the mark of activity out, which it answers",
+    ),
     (
         "loop",
         case(mail(headers=(("x-emailrouter", f"contoso;{'a' * 65}"),))),
-        f"X-EmailRouter names activity {'a' * 64}, but sales@contoso.example did not send it",
+        f"X-EmailRouter names activity {'a' * 64}, which this router has not sent",
     ),
     (
         "loop",
@@ -138,11 +158,28 @@ ENTRY_SEEN = [
     ),
     ("loop", replace(case(), quick=12), "loop: 12 answers in a row followed within two minutes"),
     ("delivery_report", case(), ""),
-    ("delivery_report", case(mail(delivery_report=REPORT)), "a report (failed) about no e-mail that the router sent"),
+    (
+        "delivery_report",
+        case(mail(delivery_report=REPORT)),
+        (
+            "a report (failed) about no e-mail that the router sent; "
+            'sales@contoso.example has unknown_delivery_report = "deliver"'
+        ),
+    ),
+    (
+        "delivery_report",
+        case(mail(delivery_report=REPORT), mailbox=replace(SALES, unknown_delivery_report=AutomaticMail.DROP)),
+        "unknown_delivery_report: a report (failed) about no e-mail that the router sent",
+    ),
     (
         "delivery_report",
         replace(case(mail(delivery_report=REPORT)), reported=OUT),
         "delivery_report: failed for 2 recipients of activity out",
+    ),
+    (
+        "delivery_report",
+        replace(case(mail(delivery_report=REPORT)), reported=OUT, reported_by="by the mark in the returned mail"),
+        "delivery_report: failed for 2 recipients of activity out, known by the mark in the returned mail",
     ),
     (
         "delivery_report",
@@ -188,6 +225,18 @@ ACCEPTANCE_SEEN = [
         "no_recipient_match",
         case(mailbox=accepting(SALES, Accept.NONE)),
         "no_recipient_match: neither sales@contoso.example nor another recipient accepts any mail",
+    ),
+    (
+        "no_recipient_match",
+        case(
+            mail(cc=people(BOB.address)),
+            mailbox=accepting(SALES, Accept.NONE),
+            boxes=[replace(BOB, accept=Accept.ALL, approved=False)],
+        ),
+        (
+            "no_recipient_match: neither sales@contoso.example nor another recipient accepts any mail; "
+            "bob@contoso.example accepts all, but is not approved"
+        ),
     ),
     ("accept_all", case(mailbox=accepting(SALES, Accept.ALL)), "accept_all: sales@contoso.example accepts all mail"),
     (
@@ -268,7 +317,42 @@ ACCEPTANCE_SEEN = [
         replace(case(mail(in_reply_to="<a@b>"), mailbox=accepting(SALES, Accept.CONTACTS)), match=MATCH),
         "no_correlation_match: recipients accept contacts; it continues a known e-mail, which these options do not ask for",
     ),
+    (
+        "no_correlation_match",
+        replace(case(mail(subject="Re: CRM:0001002"), mailbox=accepting(SALES, Accept.REPLIES)), refused=(REFUSED,)),
+        (
+            "no_correlation_match: recipients accept replies; it would continue activity order "
+            '(tracking_token: token CRM:0001002), but unknown_sender = "mark"'
+        ),
+    ),
+    (
+        "no_correlation_match",
+        replace(
+            case(mail(in_reply_to="<a@b>"), mailbox=accepting(SALES, Accept.REPLIES)),
+            refused=(replace(REFUSED, settings=('changed_subject = "new"', 'unknown_sender = "mark"')), REFUSED),
+        ),
+        (
+            "no_correlation_match: recipients accept replies; it would continue activity order "
+            '(tracking_token: token CRM:0001002), but changed_subject = "new" and unknown_sender = "mark"'
+        ),
+    ),
+    (
+        "no_correlation_match",
+        replace(case(mail(in_reply_to="<a@b>"), mailbox=accepting(SALES, Accept.CONTACTS)), refused=(REFUSED,)),
+        "no_correlation_match: recipients accept contacts; it names a known e-mail, which these options do not ask for",
+    ),
 ]
+
+
+def test_a_recipient_who_is_not_approved_is_told_of_whoever_decides() -> None:
+    boxes = [replace(BOB, accept=Accept.ALL, approved=False), replace(ANN, accept=Accept.NONE, approved=False)]
+    named = case(mail(cc=people(BOB.address, ANN.address), bcc=people(BOB.address)), boxes=boxes)
+
+    (told,) = [one for one in screen(named, ACCEPTANCE).answers if one.question == "accept_all"]
+
+    assert (told.answer, told.evidence) == ("passes", "bob@contoso.example accepts all, but is not approved")
+    alone = replace(named, configuration=replace(named.configuration, tracking=Tracking(acceptance="syncing-mailbox")))
+    assert not any("not approved" in one.evidence for one in screen(alone, ACCEPTANCE).answers)
 
 
 @pytest.mark.parametrize(("question", "one", "seen"), ENTRY_SEEN)

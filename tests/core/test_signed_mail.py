@@ -54,6 +54,34 @@ def test_what_holds_no_mail_gives_none(content: bytes) -> None:
     assert signed_mail.content(content) is None
 
 
+_UNOPENED = "signed or encrypted content that cannot be opened: kept as attachment"
+_CERTIFICATES = _element(
+    0x30, _SIGNED + _element(0xA0, _element(0x30, b"\x02\x01\x01\x31\x00" + _element(0x30, _DATA) + b"\x31\x00"))
+)
+
+
+@pytest.mark.parametrize(
+    "declared", ["smime-type=signed-data; name=smime.p7m", "smime-type=enveloped-data", "name=a.p7m"]
+)
+@pytest.mark.parametrize("content", [b"garbage", _whole(_INNER)[:20], b""])
+def test_what_is_declared_signed_or_encrypted_and_is_neither_is_told(declared: str, content: bytes) -> None:
+    head = f"From: a@example.com\r\nContent-Type: application/pkcs7-mime; {declared}\r\n"
+
+    mail = parse(head.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(content))
+
+    assert _UNOPENED in mail.defects
+    assert [one.content for one in mail.attachments] == [content]
+
+
+@pytest.mark.parametrize("content", [_CERTIFICATES, _whole(_INNER)])
+def test_what_is_signed_has_no_such_defect_nor_have_certificates_alone(content: bytes) -> None:
+    head = b"From: a@example.com\r\nContent-Type: application/pkcs7-mime\r\n"
+
+    mail = parse(head + b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(content))
+
+    assert _UNOPENED not in mail.defects
+
+
 @given(st.integers(0, 60), st.binary(max_size=6))
 def test_a_mutilated_signature_is_read_without_an_error(at: int, inserted: bytes) -> None:
     for signature in (_whole(_INNER), _in_pieces(_INNER)):

@@ -42,6 +42,14 @@ def test_a_from_in_doubt_takes_no_part() -> None:
     assert participants(mail(author=None, to=())) == frozenset()
 
 
+def test_only_the_first_addresses_count_where_a_number_is_given() -> None:
+    message = mail(to=people("a@x.example", "A@x.example"), cc=people("b@x.example"))
+
+    assert participants(message, 2) == participants(["carla@cycling.example", "a@x.example"])
+    assert participants(message, 3) == participants(message)
+    assert participants(message, 0) == frozenset()
+
+
 def test_marks_of_replies_and_forwards_are_noise() -> None:
     assert subject_words("RE: FW: Order 4711", DEFAULT) == ("order", "4711")
 

@@ -38,6 +38,17 @@ def test_a_topic_is_sixteen_hexadecimal_digits_that_never_change() -> None:
         "Re: Broken pedal OLD#0001001",
         "Broken pedal CRM:00",
         "Broken pedal CRM:",
+        "Broken pedal CRM",
+        "Broken pedal CR",
+        "Broken pedal OL",
+        "Broken pedal CRM:00...",
+        "Broken pedal CRM…",
+        "Antwort: Broken pedal",
+        "Ответ: Broken pedal",
+        "Broken pedal [Ticket#1]",
+        "EXTERNAL EMAIL: {Spam?} Réf. : Broken pedal",
+        "Re\u0301p : Broken pedal",
+        "ＲＥ：Broken pedal",  # noqa: RUF001 - full-width
         "Ｂｒｏｋｅｎ pedal",  # noqa: RUF001 - full-width letters of Japanese clients
     ],
 )
@@ -48,7 +59,10 @@ def test_what_clients_and_gateways_do_to_a_subject_makes_no_new_topic(subject: s
     assert not is_new(subject, topic("Broken pedal", tracking), tracking)
 
 
-@pytest.mark.parametrize("subject", ["Broken saddle", "Broken pedals", "pedal Broken", "Broken pedal CRM:00 again"])
+@pytest.mark.parametrize(
+    "subject",
+    ["Broken saddle", "Broken pedals", "pedal Broken", "Broken pedal CRM:00 again", "Broken pedal C", "Broken pedalCR"],
+)
 def test_other_words_are_a_new_topic(subject: str) -> None:
     assert is_new(subject, topic("Broken pedal", PLAIN), PLAIN)
 

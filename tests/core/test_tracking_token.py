@@ -136,3 +136,14 @@ def test_finding_takes_time_in_proportion_to_the_subject(piece: str) -> None:
     find_tokens(subject, Tracking(prefix="CRM:", earlier_prefixes=("1", "11", "CRM:0")))
 
     assert time.perf_counter() - begun < 5
+
+
+def test_of_many_tokens_the_last_four_count_whatever_their_prefixes() -> None:
+    tracking = Tracking(earlier_prefixes=("OLD:",))
+    many = [f"{'OLD:' if number % 2 else 'CRM:'}{number:07d}" for number in range(5_000)]
+
+    assert find_tokens(" ".join(many), tracking) == tuple(many[-4:])
+
+
+def test_a_token_that_is_repeated_hides_no_other() -> None:
+    assert find_tokens("CRM:0001001 " + "CRM:0001002 " * 50, Tracking()) == ("CRM:0001001", "CRM:0001002")

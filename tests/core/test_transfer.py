@@ -73,3 +73,19 @@ def test_uuencoded_lines_are_read_whatever_ends_them() -> None:
             )[0]
             == b"CatCat"
         )
+
+
+@pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t "])
+def test_a_soft_line_break_with_blanks_behind_it_joins_the_lines(blanks: bytes) -> None:
+    assert _decoded(b"soft =" + blanks + b"\r\nend\r\n", "quoted-printable") == (b"soft end\r\n", ())
+    assert _decoded(b"soft =" + blanks + b"\nend=" + blanks, "quoted-printable") == (b"soft end", ())
+
+
+def test_an_equals_sign_that_is_no_soft_break_stays() -> None:
+    assert _decoded(b"a = b\r\nc =3D d\r\n", "quoted-printable")[0] == b"a = b\r\nc = d\r\n"
+
+
+def test_blanks_behind_equals_signs_are_read_in_one_pass() -> None:
+    content = (b"=" + b" " * 50) * 40_000
+
+    assert _decoded(content, "quoted-printable")[0].startswith(b"= ")

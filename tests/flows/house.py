@@ -26,6 +26,7 @@ from tests.fakes import (
 )
 from tests.memory.alerts import MemoryAlerts
 from tests.memory.source import MemorySource
+from tests.memory.subscriptions import MemoryNudges
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SALES = "sales@contoso.example"
@@ -65,6 +66,7 @@ class House:
         self.outgoing = MemoryOutgoingStates()
         self.alerts = MemoryAlerts()
         self.queues = MemoryQueues()
+        self.nudges = MemoryNudges()
         self.sources = {SALES: MemorySource(*messages), ANN: MemorySource()}
         self.profile = Profile(name="in", direction=Direction.INCOMING, server="memory")
         sales = Mailbox(address=SALES, kind=MailboxKind.QUEUE, incoming="in", accept=accept, **mailbox)  # type: ignore[arg-type]  # fields by name
@@ -120,6 +122,7 @@ class House:
             open_source=self._open,
             parse=self.parse,
             timing=self.timing,
+            nudges=self.nudges,
         )
 
     def _open(self, profile: Profile, mailbox: Mailbox) -> MemorySource:

@@ -119,6 +119,8 @@ class Office:
             ledger=road.ledger,
             crm=road.crm,
             outgoing=road.outgoing,
-            tracking=self.configuration.tracking,
+            alerts=road.alerts,
+            configuration=self.configuration,
+            request="request-of-the-event",
         )
         return recorder.record(replace(event, **fields))  # type: ignore[arg-type]  # fields by name

@@ -36,7 +36,11 @@ BOXES: dict[str, dict[str, object]] = {
     "all": {"accept": Accept.ALL},
     "replies": {"accept": Accept.REPLIES, "auto_reply": AutomaticMail.DELIVER, "bulk": AutomaticMail.DROP},
     "contacts": {"accept": Accept.CONTACTS, "delivery_report": DeliveryReports.DELIVER},
-    "records": {"accept": Accept.RECORDS, "auto_reply": AutomaticMail.DELIVER_UNMATCHED},
+    "records": {
+        "accept": Accept.RECORDS,
+        "auto_reply": AutomaticMail.DELIVER_UNMATCHED,
+        "unknown_delivery_report": AutomaticMail.DROP,
+    },
     "nothing": {"accept": Accept.NONE},
     "not approved": {"approved": False},
 }
@@ -235,3 +239,30 @@ def test_the_trace_of_a_usual_mail_of_twenty_fields_takes_less_than_a_kilobyte_a
     assert len(trace.headers) >= 20
     assert trace.correlated == "e1"
     assert len(squeeze(trace)) <= 1_536
+
+
+@pytest.mark.parametrize("received", [None, NOW])
+def test_under_other_settings_a_mail_continues_no_younger_one_of_its_own_page(received: datetime | None) -> None:
+    tracking = replace(SMART, tokens=False)
+    first = mail(1, subject="Re: Old order OLD:0001001", message_id="<a@x.example>")
+    second = mail(2, subject="re: old order old:0001001", message_id="<b@x.example>")
+    house = House(first, second)
+    house.source.received = received
+    house.configure(tracking=tracking)
+    sent = KnownEmail(
+        activity="sent", participants=participants(("erin@fabrikam.example", SALES)), at=OLD, token="OLD:0001001"
+    )
+    links = subject_links(replace(sent, at=NOW - timedelta(hours=1)), ("Old order OLD:0001001",), tracking)
+    house.ledger.link([Link(LinkKind.TOKEN, "OLD:0001001", sent), *links])
+    house.route()
+    by_id = {trace.message_id: trace for trace in house.ledger.traces_since(OLD)}
+    assert by_id["<b@x.example>"].correlated == by_id["<a@x.example>"].activity
+
+    other = replace(house.configuration, tracking=replace(SMART, earlier_prefixes=("OLD:",)))
+    today = LedgerToday(house.ledger, NOW - timedelta(days=90))
+    a, b = (ask_again(by_id[one], other, today) for one in ("<a@x.example>", "<b@x.example>"))
+
+    assert a is not None
+    assert b is not None
+    assert a.correlated == "sent"
+    assert b.correlated == by_id["<a@x.example>"].activity

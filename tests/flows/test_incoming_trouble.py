@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from email_router.cli.needs_a_person import needs_a_person
 from email_router.core.activity import EmailActivity, EmailStatus
-from email_router.core.errors import ConfigurationError, MessageRefused, TryLater
+from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, TryLater
 from email_router.core.fetched import Wrapper
 from email_router.core.flows import undeliverable
 from email_router.core.flows.route_mailbox import PassOutcome
@@ -251,6 +252,31 @@ def test_an_error_that_is_configured_and_found_late_stands_where_every_other_doe
     assert summary.outcome is PassOutcome.FAILED
     assert (state.error_kind, state.failures, state.blocked_until) == ("configuration", 1, None)
     assert house.route().handled == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "mail.contoso.example: its certificate is refused",
+            f"{SALES}: mail.contoso.example: its certificate is refused",
+        ),
+        (
+            "mail.contoso.example:995 refused the connection",
+            f"{SALES}: mail.contoso.example:995 refused the connection",
+        ),
+        (f"{SALES}: the login was refused", f"{SALES}: the login was refused"),
+    ],
+)
+def test_what_a_person_is_told_of_a_mailbox_names_the_mailbox_and_names_it_once(text: str, told: str) -> None:
+    house = House(mail(1))
+    fail(house.source, "has_news", MailboxBlocked(text, kind="certificate", mend="look"))
+
+    house.route()
+
+    alerts = needs_a_person(house.alerts, house.quarantine, house.states, house.configuration)
+    assert house.states.read(SALES).error_text == told
+    assert [(one.kind, one.about, one.text) for one in alerts] == [("mailbox", SALES, told)]
 
 
 @pytest.mark.parametrize("method", ["read", "retries", "release"])

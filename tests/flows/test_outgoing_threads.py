@@ -8,14 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from email_router.core.activity import EmailActivity, EmailStatus
+from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
 from email_router.core.conversation_index import BASE, make_new, thread_hash
 from email_router.core.flows.prepare_email import prepare
 from email_router.core.ledger import KnownEmail, Wanted
 from email_router.core.mailbox import Direction
 from email_router.core.parse import parse
 from email_router.core.settings import Tracking
-from tests.flows.house import NOW
+from email_router.core.smart_hash import participants, subject_hash
+from tests.flows.house import NOW, SALES
 from tests.flows.office import Office
 
 TOKEN = "CRM:0009009"
@@ -134,3 +135,16 @@ def test_an_answer_keeps_its_threads_token_unless_another_conversation_bears_it_
     assert state.tracking_token == (TOKEN if kept else "CRM:0001001")
     newest = office.ledger.find(Wanted(tokens=(TOKEN,))).tokens[TOKEN].activity
     assert newest == ("e1" if kept else "x")
+
+
+def test_of_a_long_list_of_recipients_smart_matching_knows_the_sender_and_the_first_ones() -> None:
+    tracking = Tracking(smart_matching=True)
+    office = Office(tracking=tracking)
+    crowd = tuple(Party(Role.TO, f"p{number}@fabrikam.example") for number in range(30))
+    office.write(parties=(*crowd, Party(Role.FROM, SALES)), subject="Pumps")
+
+    office.send()
+
+    key = subject_hash("Pumps", tracking) or ""
+    (known,) = office.ledger.by_subject(key, NOW - timedelta(days=1))
+    assert known.participants == participants((SALES, *(party.address for party in crowd[:19])))

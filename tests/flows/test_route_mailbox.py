@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ import pytest
 
 from email_router.core.activity import CorrelationMethod, EmailStatus, Record
 from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
-from email_router.core.fetched import Wrapper
+from email_router.core.fetched import Fetched, Listed, Wrapper
 from email_router.core.flows import undeliverable
 from email_router.core.flows.route_mailbox import PassOutcome
 from email_router.core.ledger import Delivered, Delivery, KnownEmail, Link, LinkKind, Outcome
@@ -417,6 +417,27 @@ def test_a_pass_that_runs_out_of_time_goes_on_from_a_new_order() -> None:
         pass
 
     assert len(house.crm.activities) == 59
+
+
+def test_a_page_that_no_pass_comes_to_the_end_of_is_cut_into_short_ones() -> None:
+    house = House(*(mail(number) for number in range(1, 60)))
+    house.timing = replace(house.timing, batch_messages=5, page_messages=50)
+    real, times = house.source.fetch, 0
+
+    def slow(listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
+        nonlocal times
+        times += 1
+        house.clock.advance(100)
+        return real(listed, limit)
+
+    house.source.fetch = slow  # type: ignore[method-assign]  # the fake of this test
+    house.route()
+    assert [work.reason for work in house.queues.mailboxes] == ["continue in short pages"]
+    while house.queues.mailboxes and times < 30:
+        house.route(reason=house.queues.mailboxes.pop().reason)
+
+    assert len(house.crm.activities) == 59
+    assert times <= 3 + 12  # what the first pass fetched once more, and each page once
 
 
 def report_about(recipient: str) -> bytes:

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from email_router.cli.explain_words import otherwise_line
 from email_router.core.activity import CorrelationMethod, EmailStatus, Record
+from email_router.core.flows.ask_again import Again, ask_again
 from email_router.core.ledger import KnownEmail, Link, LinkKind, Trace
 from email_router.core.mailbox import Accept, AutomaticMail
 from email_router.core.matching import RULES
@@ -31,6 +33,11 @@ def sent(house: House, *, recipients: tuple[str, ...] = (ERIN,)) -> None:
     claimed = house.outgoing.claim("out", NOW, "r1")
     assert claimed is not None
     house.outgoing.settle(claimed, EmailStatus.SENT, NOW, evidence="250 ok")
+
+
+def said(again: Again | None) -> tuple[object, object]:
+    assert again is not None
+    return again.reason, again.answers
 
 
 def traces(house: House) -> list[Trace]:
@@ -136,9 +143,9 @@ def report(final: str, *, original: str = "", action: str = "failed", status: st
         (report("private@elsewhere.example"), EmailStatus.SENT),
         (report("private@elsewhere.example", original="stranger@elsewhere.example"), EmailStatus.SENT),
         (report(ERIN, action="delayed", status="4.4.1"), EmailStatus.SENT),
-        (report(ERIN, status="4.2.2"), EmailStatus.SENT),
+        (report(ERIN, status="4.2.2"), EmailStatus.FAILED),
     ],
-    ids=["failed", "other case", "forwarded", "never written to", "original never written to", "delayed", "temporary"],
+    ids=["failed", "other case", "forwarded", "never written to", "original never written to", "delayed", "given up"],
 )
 def test_a_report_is_attached_and_fails_the_e_mail_only_for_good_and_for_whom_it_went_to(
     raw: bytes, status: EmailStatus
@@ -165,3 +172,100 @@ def test_a_crowd_with_one_address_lets_no_mail_in_and_the_trace_says_why() -> No
     (trace,) = traces(house)
     assert trace.reason == "invalid_sender"
     assert "101 records have its address" in trace.answers[-1].evidence
+
+
+BACKSCATTER = report("victim@elsewhere.example").replace(b"<sent@contoso.example>", b"<spam@forged.example>")
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept", "reason"),
+    [
+        (AutomaticMail.DELIVER, True, "accept_all"),
+        (AutomaticMail.DELIVER_UNMATCHED, True, "accept_all"),
+        (AutomaticMail.DROP, False, "unknown_delivery_report"),
+    ],
+)
+def test_a_report_about_mail_that_we_did_not_send_becomes_what_the_mailbox_wants_of_it(
+    policy: AutomaticMail, kept: bool, reason: str
+) -> None:
+    tagged = BACKSCATTER.replace(b"Subject: Undelivered", b"Subject: Undelivered CRM:0001001")
+    house = House(tagged, unknown_delivery_report=policy)
+    known = KnownEmail(activity="mine", participants=participants((SALES, ERIN)), at=NOW, token="CRM:0001001")
+    house.ledger.link([Link(LinkKind.TOKEN, "CRM:0001001", known)])
+
+    house.route()
+
+    (trace,) = traces(house)
+    assert (trace.reason, len(house.crm.activities)) == (reason, int(kept))
+    assert [one.correlated for one in house.crm.activities.values()] == (
+        ["mine"] if policy is AutomaticMail.DELIVER else [None] * kept
+    )
+
+
+def test_that_policy_lets_reports_about_our_own_mail_be_attached() -> None:
+    house = House(report(ERIN), unknown_delivery_report=AutomaticMail.DROP)
+    sent(house)
+
+    house.route()
+
+    (trace,) = traces(house)
+    assert (trace.outcome.value, trace.activity) == ("attached", "out")
+
+
+@pytest.mark.parametrize(
+    ("tracking", "extra", "kept_apart"),
+    [
+        (Tracking(unknown_sender="mark"), {"sender": "mallory@evil.example"}, 'unknown_sender = "mark"'),
+        (Tracking(changed_subject="new"), {"subject": "Lunch"}, 'changed_subject = "new"'),
+    ],
+)
+def test_a_reply_that_is_kept_apart_and_not_wanted_otherwise_says_which_setting_keeps_it(
+    tracking: Tracking, extra: dict[str, str], kept_apart: str
+) -> None:
+    house = House(mail(1))
+    house.configure(tracking=tracking)
+    house.route()
+    house.configure(accept=Accept.REPLIES)
+    house.source.put(mail(2, **extra, extra="In-Reply-To: <m1@fabrikam.example>\r\n"))
+
+    house.route()
+
+    (trace,) = [one for one in traces(house) if one.message_id == "<m2@fabrikam.example>"]
+    (first,) = house.crm.activities
+    assert trace.reason == "no_correlation_match"
+    assert (
+        f"it would continue activity {first} (in_reply_to: In-Reply-To <m1@fabrikam.example>"
+        in trace.answers[-1].evidence
+    )
+    assert trace.answers[-1].evidence.endswith(f", but {kept_apart}")
+    setting = kept_apart.partition(" ")[0]
+    assert f'set {setting} = "follow" in [organisation.tracking]' in otherwise_line(trace)
+    assert said(ask_again(trace, house.configuration)) == (trace.reason, trace.answers)
+
+
+@pytest.mark.parametrize(
+    ("sender", "extra", "flagged"),
+    [
+        ("evil@evil.example", "", True),
+        ("a@evil.example, b@evil.example", "", True),
+        (SALES, "", False),
+        ("list@users.example", "X-EmailRouter: contoso;out\r\n", False),
+    ],
+    ids=["a stranger", "nobody for certain", "our own copy", "our own copy by a list that rewrites From"],
+)
+def test_a_stranger_s_mail_under_the_id_of_an_e_mail_of_ours_is_flagged_and_takes_no_answers_from_it(
+    sender: str, extra: str, flagged: bool
+) -> None:
+    house = House()
+    sent(house)
+    house.sources[ANN].put(
+        mail(1, sender=sender, to=f"{ANN}, {SALES}", message_id="<sent@contoso.example>", extra=extra)
+    )
+    house.source.put(mail(2, sender=ERIN, extra="In-Reply-To: <sent@contoso.example>\r\n"))
+
+    house.route(ANN)
+    house.route()
+
+    by_id = {one.message_id: one for one in house.crm.activities.values()}
+    assert ("message-id collision" in by_id["<sent@contoso.example>"].flags) is flagged
+    assert by_id["<m2@fabrikam.example>"].correlated == "out"

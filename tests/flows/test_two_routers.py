@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from email_router.core.activity import EmailStatus
 from email_router.core.flows import undeliverable
 from email_router.core.mailbox import AutomaticMail, Mailbox
+from email_router.core.sending import OutgoingState
 from email_router.core.settings import Tracking
 from tests.flows.company import Company, correspond
 
@@ -115,9 +117,12 @@ def test_our_own_automatic_mail_within_the_organisation_is_no_loop() -> None:
     contoso.configuration = replace(
         contoso.configuration, mailboxes=(*contoso.configuration.mailboxes, Mailbox(address="ann@contoso.example"))
     )
-    contoso.write("letter", contoso.address)
+    ann = OutgoingState(
+        activity="anns-letter", status=EmailStatus.SENT, sender="ann@contoso.example", changed=contoso.clock.at
+    )
+    contoso.outgoing.prepare(ann)
 
-    contoso.receive(answer("X-EmailRouter: contoso;contoso-letter", sender="ann@contoso.example"))
+    contoso.receive(answer("X-EmailRouter: contoso;anns-letter", sender="ann@contoso.example"))
 
     (trace,) = contoso.ledger.traces_since(contoso.clock.at - SOON)
     assert trace.reason == "accept_all"

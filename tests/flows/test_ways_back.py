@@ -12,7 +12,7 @@ from email_router.core.ledger import KnownEmail, LinkKind
 from email_router.core.settings import Tracking
 from email_router.core.smart_hash import near_keys, subject_hash
 from tests.fakes import MemoryLedger
-from tests.flows.house import NOW, House, mail
+from tests.flows.house import NOW, SALES, House, mail
 
 SMART = Tracking(smart_matching=True)
 NEAR = Tracking(smart_matching=True, hash_delta_subject_count=1)
@@ -64,3 +64,55 @@ def test_smart_matching_costs_the_same_whatever_the_size_of_the_history(
 
     assert len(asked) == calls
     assert {count for _, count in asked} == {min(history, 100)}
+
+
+def test_people_beyond_the_hash_count_do_not_make_a_smart_match() -> None:
+    crowd = [f"p{number}@x.example" for number in range(40)]
+    house = House(mail(1, subject="Pumps offer", to=", ".join(crowd)))
+    house.configure(tracking=SMART)
+    house.route()
+
+    house.source.put(mail(2, subject="Re: Pumps offer", sender="p38@x.example", to=f"p39@x.example, {SALES}"))
+    house.source.put(mail(3, subject="Re: Pumps offer", sender="p17@x.example", to=f"p18@x.example, {SALES}"))
+    house.route()
+
+    found = {email.message_id: email.correlation_method.value for email in house.crm.activities.values()}
+    assert found["<m2@fabrikam.example>"] == "none"
+    assert found["<m3@fabrikam.example>"] == "smart_matching"
+
+
+def test_a_sender_beyond_the_hash_count_is_still_somebody_of_the_conversation_by_its_id() -> None:
+    crowd = [f"p{number}@x.example" for number in range(40)]
+    house = House(mail(1, subject="Pumps offer", to=", ".join(crowd)))
+    house.configure(tracking=Tracking(smart_matching=True, unknown_sender="mark"))
+    house.route()
+
+    answer = "In-Reply-To: <m1@fabrikam.example>\r\n"
+    house.source.put(mail(2, subject="Re: Pumps offer", sender="p38@x.example", extra=answer))
+    house.route()
+
+    second = next(one for one in house.crm.activities.values() if one.message_id == "<m2@fabrikam.example>")
+    assert second.correlation_method.value == "in_reply_to"
+    assert second.flags == ()
+
+
+@pytest.mark.parametrize("hash_delta", [0, 1])
+def test_a_marked_mail_leads_nobody_to_itself_by_the_words_of_its_subject(hash_delta: int) -> None:
+    house = House(mail(1, subject="Delivery of pumps"))
+    tracking = Tracking(smart_matching=True, unknown_sender="mark", hash_delta_subject_count=hash_delta)
+    house.configure(tracking=tracking)
+    house.route()
+    house.clock.advance(600)
+    everybody = f"{SALES}, erin@fabrikam.example"
+    answer = "In-Reply-To: <m1@fabrikam.example>\r\n"
+    house.source.put(mail(2, sender="m@evil.example", to=everybody, subject="Re: Delivery of pumps", extra=answer))
+    house.route()
+
+    house.clock.advance(600)
+    house.source.put(mail(3, subject="Re: Delivery of pumps"))
+    house.route()
+
+    first, strange, third = sorted(house.crm.activities.values(), key=lambda one: one.message_id or "")
+    assert strange.flags == ("for review",)
+    assert third.correlated == first.id
+    assert third.correlation_method.value == "smart_matching"

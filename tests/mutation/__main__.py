@@ -2,7 +2,7 @@
 
 `python -m tests.mutation` mutates core/matching and core/screening with mutmut, runs their tests against every mutant, and prints how many
 were killed and which survived.  A survivor that was judged harmless stands in survivors.toml with the reason; any other makes the
-exit code 1.  It takes some minutes, works in a copy of the project, and needs a package index for mutmut itself.
+exit code 1, and 2 says that this environment lacks what the tests need.  It takes some minutes, works in a copy of the project, and needs a package index for mutmut itself.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,7 @@ TESTS = (
     "tests/flows/test_golden_mails.py",
 )
 AIM = 0.9
+_NEEDED = ("pytest", "pytest_timeout", "hypothesis")
 _NOT_COPIED = (
     ".git",
     ".venv",
@@ -81,6 +83,9 @@ def main() -> int:
     arguments.add_argument("--children", type=int, default=os.cpu_count() or 1, help="how many run at once")
     arguments.add_argument("--only", default="", help="a pattern of mutants' names, such as *loop*")
     chosen = arguments.parse_args()
+    if lacking := [name for name in _NEEDED if find_spec(name) is None]:
+        print(f"not installed here: {', '.join(lacking)}; `make check` installs what the tests need", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         place = _copy(Path(folder))
         tool = _install(Path(folder))

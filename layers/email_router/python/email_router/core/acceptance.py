@@ -25,6 +25,13 @@ def deciding_mailboxes(case: Case, *options: Accept) -> tuple[Mailbox, ...]:
     return tuple(able[at] for at in sorted(first_at.values()))
 
 
+def unapproved(case: Case) -> str:
+    """Return in words which recipients would have a say if an administrator approved their addresses, or empty."""
+    able = [box for box in _asked(case) if box.kind is not MailboxKind.FORWARD and box.accept is not Accept.NONE]
+    waiting = dict.fromkeys(f"{box.address} accepts {box.accept}" for box in able if not box.approved)
+    return "; ".join(f"{one}, but is not approved" for one in waiting)
+
+
 def _asked(case: Case) -> list[Mailbox]:
     if case.configuration.tracking.acceptance == "syncing-mailbox":
         return [case.mailbox]

@@ -104,6 +104,7 @@ class EmailActivity:
     """One e-mail activity.  Instants are UTC.  `raw` is the blob key of the original bytes where they are kept.
 
     `automatic` tells that a machine wrote it: of one that came in what its header says, of one to be sent what the CRM says.
+    `due` of one to be sent is when it may leave.  The receipts are asked for when it is sent: of its being read, of its delivery.
     """
 
     id: str
@@ -136,6 +137,8 @@ class EmailActivity:
     attempts: int = 0
     due: datetime | None = None
     automatic: bool = False
+    read_receipt: bool = False
+    delivery_receipt: bool = False
 
     @property
     def parent(self) -> str | None:

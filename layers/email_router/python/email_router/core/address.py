@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from email_router.core import address_entry
 from email_router.core.address_entry import Mailbox
@@ -12,6 +13,8 @@ from email_router.core.address_tokens import Token, tokens
 from email_router.core.limits import Defects, Limits
 from email_router.core.message import Address
 
+_NAMELESS = "an entry without a readable address"
+_NAMED = 8_192
 _ADDRESS = r"[A-Za-z0-9!#$%&'*+/^_`{|}~.-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+"
 # The two forms nearly every mail has, so that the tokens are needed for the rest only.
 _USUAL = re.compile(rf' *+(?:(?:"([^"\\]*+)"|([^"(),:;<>@\[\]\\]*+)) *+<({_ADDRESS})>|({_ADDRESS})) *+(?:,|\Z)')
@@ -20,7 +23,9 @@ _USUAL = re.compile(rf' *+(?:(?:"([^"\\]*+)"|([^"(),:;<>@\[\]\\]*+)) *+<({_ADDRE
 def author(values: Sequence[str], defects: Defects) -> Address | None:
     """Return the one mailbox of the From fields, or None with a defect when there is any doubt who it is.
 
-    Two fields, several mailboxes, a group, a source route or text that names another address are doubt.
+    Two fields, several mailboxes, a group, a source route, and text outside quotes and comments that names another
+    address are doubt.  A quoted name, an encoded word or a comment may look like an address: it is a name all the
+    same, and the author is the mailbox in the angle brackets.
     """
     if not values:
         defects.add("From: missing")
@@ -88,9 +93,38 @@ def _dots_fit(address: str) -> bool:
     return len(address) <= address_entry.LONGEST and not (local[0] == "." or local[-1] == "." or ".." in local)
 
 
+def nameless(field: str) -> str:
+    """Return the defect that tells of an entry without an address in this field."""
+    return f"{field}: {_NAMELESS}"
+
+
+def names_alone(values: Iterable[str], limits: Limits) -> Iterator[str]:
+    """Yield the names of the entries that have no address: somebody was meant, and nobody can be written to.
+
+    At most `limits.addresses`, out of the whole entries in the first 8,192 characters of each value.
+    """
+    entries = (entry for value in values for entry, _ in _entries(_beginning(value)))
+    nameless = (entry for entry in entries if address_entry.read(entry) is None)
+    yield from islice(filter(None, map(address_entry.name_alone, nameless)), limits.addresses)
+
+
+def _beginning(value: str) -> str:
+    return value if len(value) <= _NAMED else value[: value.rfind(",", 0, _NAMED) + 1]
+
+
 def _by_tokens(value: str, limits: Limits, defects: Defects) -> list[Mailbox]:
-    """Split the list at its commas and group marks and read each entry; a member of a group is nobody for sure."""
+    """Read each entry of the list; a member of a group is nobody for sure."""
     found: list[Mailbox] = []
+    for entry, grouped in _entries(value):
+        _take(entry, found, defects, grouped=grouped)
+        if len(found) > limits.addresses:
+            defects.over(f"more than {limits.addresses} addresses")
+            return found[: limits.addresses]
+    return found
+
+
+def _entries(value: str) -> Iterator[tuple[list[Token], bool]]:
+    """Split a list at its commas and group marks; yield each entry, and whether it is a member of a group."""
     entry: list[Token] = []
     inside = grouped = False
     for token in [*tokens(value), Token(",", "", "")]:
@@ -101,14 +135,10 @@ def _by_tokens(value: str, limits: Limits, defects: Defects) -> list[Mailbox]:
         if kind == ":" and not route and not any(part.kind in "<@" for part in entry):
             entry, grouped = [], True
         elif (kind == "," and not route) or kind == ";":
-            _take(entry, found, defects, grouped=grouped)
+            yield entry, grouped
             entry, inside, grouped = [], False, grouped and kind == ","
-            if len(found) > limits.addresses:
-                defects.over(f"more than {limits.addresses} addresses")
-                return found[: limits.addresses]
         else:
             entry.append(token)
-    return found
 
 
 def _opens_route(entry: list[Token]) -> bool:
@@ -122,6 +152,6 @@ def _take(entry: list[Token], found: list[Mailbox], defects: Defects, *, grouped
         return
     mailbox = address_entry.read(entry)
     if mailbox is None:
-        defects.add("an entry without a readable address")
+        defects.add(_NAMELESS)
     else:
         found.append(replace(mailbox, sure=False) if grouped else mailbox)

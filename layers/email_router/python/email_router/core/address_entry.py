@@ -54,6 +54,22 @@ def read(entry: list[Token]) -> Mailbox | None:
     return Mailbox(Address(name, spec), sure=sure)
 
 
+def name_alone(entry: list[Token]) -> str:
+    """Return the name of an entry that has no address, or nothing where it holds what may be meant for one.
+
+    Of `<Undisclosed-Recipient:;>`, as old clients write it, it is the group's.
+    """
+    kinds = [token.kind for token in entry]
+    opening = kinds.index("<") if "<" in kinds else len(entry)
+    name = _phrase(entry)
+    if not name and ":" in kinds[opening:]:
+        opening = kinds.index(":", opening)
+        name = display_name("".join(token.text for token in entry[:opening] if token.kind != "<"))
+    if not {"@", ">", "open"}.isdisjoint(kinds[:opening]) or not any(one.isalnum() for one in name):
+        return ""
+    return name[:LONGEST].rstrip()
+
+
 def _phrase(entry: list[Token]) -> str:
     """Return the display name before the angle bracket, a comment in brackets behind it; one that stands alone is the name."""
     words: list[str] = []

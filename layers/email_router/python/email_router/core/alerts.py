@@ -6,16 +6,23 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+MOST_MESSAGES = 50
+"""An open alert that names so many messages takes no more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One thing that needs a person: what happened to whom (`about`: a mailbox, a user, an entry), and what to do about it."""
+    """One thing that needs a person: what happened to whom (`about`: a mailbox, a user, an entry, a sender), and what to do about it.
+
+    `messages` names the messages behind it, where there may be several: those of the alerts that were raised while this one was open.
+    """
 
     kind: str
     about: str
     text: str
     mend: str
     at: datetime
+    messages: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -55,6 +55,8 @@ _LIST_MAILERS = re.compile(
 )
 # What Amazon SES adds to every mail that is sent through it, whoever wrote it.
 _SES_FEEDBACK = re.compile(r":{0,2}\d\.[a-z]{2}(?:-[a-z]{1,16}){1,3}-\d\.[^:\s]{0,200}:AmazonSES", re.IGNORECASE)
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*+\)")
+_NESTED, _READ = 3, 1_000
 
 
 def is_automatic(head: Head, subject: str) -> bool:
@@ -111,4 +113,8 @@ def _precedence(head: Head) -> set[str]:
 
 
 def _first_word(value: str) -> str:
-    return re.split(r"[;\s(]", value.strip(), maxsplit=1)[0].lower()
+    """Return the first word of a structured field in small letters; comments may stand before it (RFC 5322 3.2.2)."""
+    text = value[:_READ]
+    for _ in range(_NESTED):
+        text = _COMMENT.sub(" ", text)
+    return re.split(r"[;\s(]", text.strip(), maxsplit=1)[0].lower()

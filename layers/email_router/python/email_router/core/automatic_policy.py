@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email_router.core.ledger import KnownEmail
 from email_router.core.mailbox import AutomaticMail, Mailbox
 from email_router.core.message import Message
 
@@ -16,14 +17,17 @@ def is_bulk_mail(message: Message) -> bool:
     return message.bulk and message.delivery_report is None
 
 
-def unmatched_by(message: Message, mailbox: Mailbox) -> str:
+def unmatched_by(message: Message, mailbox: Mailbox, reported: KnownEmail | None = None) -> str:
     """Return in words the policy by which the message continues nothing; empty when it is matched like any other.
 
-    Of a mail that is automatic and went to many, the stricter policy counts.
+    `reported` is the e-mail of ours that a delivery report is about; a report about none has a policy of its own.  Of a mail that is
+    automatic and went to many, the stricter policy counts.
     """
+    stray_report = message.delivery_report is not None and reported is None
     policies = (
         ("auto_reply", is_automatic_answer(message), mailbox.auto_reply),
         ("bulk", is_bulk_mail(message), mailbox.bulk),
+        ("unknown_delivery_report", stray_report, mailbox.unknown_delivery_report),
     )
     kept_apart = AutomaticMail.DELIVER_UNMATCHED
     return next(

@@ -43,19 +43,47 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class NearMiss:
+    """An e-mail that a rule looked at and did not take: why in a few words, and what it saw."""
+
+    email: KnownEmail
+    why: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A rule's find that was not linked, and the settings (`unknown_sender = "mark"`) that kept it apart."""
+
+    activity: str
+    rule: str
+    evidence: str
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Matched:
-    """What matching answered: the match or None, every rule's answer, and the candidates that lost (as words for a person)."""
+    """What matching answered: the match or None, every rule's answer, the candidates that lost (in words), and the finds not linked."""
 
     match: Match | None = None
     answers: tuple[Answer, ...] = ()
     candidates: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 class Rule(NamedTuple):
-    """A matching rule: its name, and the function that looks for the e-mail a message continues."""
+    """A matching rule: its name, and the function that looks for the e-mail a message continues, or tells what nearly was it."""
 
     name: str
-    find: Callable[[Message, Lookup, Tracking], Match | None]
+    find: Callable[[Message, Lookup, Tracking], Match | Sequence[NearMiss] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An e-mail that the router sent, and the address of the mailbox that it was sent from."""
+
+    activity: str
+    sender: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +92,13 @@ class Case:
 
     `mailbox` is the one on whose behalf the message is judged (a forward mailbox's user), `receiving` the one it was fetched from.
     `sender_records` are all CRM records of From, however many; `own` is the e-mail that the router sent and of which this is a copy,
-    `reported` the one that a delivery report is about, `quoted` the one that we sent and whose mark an automatic mail of somebody else
-    bears.  `match` is None until matching has been done; `claim` and `receipt` are what the ledger holds for the message.
+    `reported` the one that a delivery report is about (`reported_by` says how that is known, where not by its Message-ID, or why not),
+    `quoted` the one that we sent and whose mark the mail of somebody else repeats: an automatic one, or the answer to it.  `match` is None
+    until matching has been done; `claim` and `receipt` are what the ledger holds for the message.
 
     `quick` counts how often in a row the conversation was answered from here faster than people write (see core/quick.py).  `unmatched`
-    says in words by which policy the message continues nothing; `match` is then the e-mail that it would have continued.
+    says in words by which policy the message continues nothing; `match` is then the e-mail that it would have continued.  `refused` are
+    the finds of matching that were not linked.
     """
 
     message: Message
@@ -80,14 +110,16 @@ class Case:
     now: datetime
     claim: Claim | None = None
     receipt: Receipt | None = None
-    own: KnownEmail | None = None
+    own: Own | None = None
     reported: KnownEmail | None = None
+    reported_by: str = ""
     sender_records: tuple[Record, ...] = ()
     match: Match | None = None
     identity: str = ""
     quick: int = 0
     quoted: str = ""
     unmatched: str = ""
+    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Read the date of a header as an instant in UTC (RFC 5322 3.3 and 4.3)."""
+"""Read the date of a header as an instant in UTC (RFC 5322 3.3 and 4.3), also one that a program wrote as ISO 8601."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ _MONTHS = {
 _USUAL = re.compile(
     r"(?:[A-Za-z]{3},? +)?(\d{1,2}) +([A-Za-z]{3}) +(\d{4}) +(\d{1,2}):(\d\d)(?::(\d\d))? +([+-])(\d\d)(\d\d)(?![\d])"
 )
+_ISO = re.compile(
+    r"\s*(\d{4})(-?)(\d\d)\2(\d\d)[Tt ]\s?(\d\d)(:?)(\d\d)(?:\6(\d\d)(?:[.,]\d{1,9})?)?\s?(?:[Zz]|([+-])(\d\d):?(\d\d)?)?\s*"
+)
 _COMMENT = re.compile(r"\([^()]*+\)")
 _LONGEST = 200
 _FIRST_YEAR = 1901
@@ -43,7 +46,22 @@ def instant(value: str | None) -> datetime | None:
         return _utc(
             (int(year), number, int(day), int(hour), int(minute), int(second or 0)), -offset if sign == "-" else offset
         )
-    return _unusual(value)
+    return _iso(value) if is_iso(value) else _unusual(value)
+
+
+def is_iso(value: str) -> bool:
+    """Tell whether the value has the form of ISO 8601, which no mail should have (2026-11-02T09:30:00+01:00)."""
+    return len(value) <= _LONGEST and _ISO.fullmatch(value) is not None
+
+
+def _iso(value: str) -> datetime | None:
+    found = _ISO.fullmatch(value)
+    if found is None:
+        return None
+    year, _, month, day, hour, _, minute, second, sign, hours, minutes = found.groups()
+    offset = int(hours or 0) * 3600 + int(minutes or 0) * 60
+    fields = (int(year), int(month), int(day), int(hour), int(minute), int(second or 0))
+    return _utc(fields, -offset if sign == "-" else offset)
 
 
 def _unusual(value: str) -> datetime | None:

@@ -24,6 +24,11 @@ _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _VAGUE = re.compile(r"[245]\.0\.0")
 _ADDRESS = re.compile(r"<?([^\s<>;,()\"]+@[^\s<>;,()\"]+)>?")
 _ID_LINE = re.compile(r"^[> ]{0,4}message-id[ \t]*:[ \t]*(<[^<>\s]{1,998}>)", re.IGNORECASE | re.MULTILINE)
+_TOLD = ("x-emailrouter", "subject")
+_TOLD_LINE = re.compile(
+    r"^[> ]{0,4}(x-emailrouter|subject)[ \t]*+:[ \t]*+([^\r\n]{1,1000})", re.IGNORECASE | re.MULTILINE
+)
+_SUBJECT_READ = 1000
 _DAEMON = re.compile(r"(?:mailer-?daemon|post_master|mail-?daemon|mdaemon|maildelivery)\b", re.IGNORECASE)
 _POSTMASTER = re.compile(r"(?:postmaster|mailmaster|microsoftexchange)", re.IGNORECASE)
 _FAILED_SUBJECT = re.compile(
@@ -42,8 +47,9 @@ _READ_AT_MOST = 512 * 1024
 def read(raw: bytes, head: Head, leaves: list[Part], sender: Address | None, limits: Limits) -> DeliveryReport | None:
     """Return the delivery report in a mail, or None when it is none.  Never raises.
 
-    A recipient is `permanent` when its status is 5.x.x, or failed without a status.  Abuse reports (RFC 5965), read receipts (RFC 8098)
-    and automatic answers are no delivery reports.
+    A recipient is `permanent` when its action is failed, whatever its status: the server has abandoned it (RFC 3464 2.3.3), also after days
+    of 4.x.x.  In a server's own words it is when the code is 5.x.x, or when nothing says that it will be tried again.  Abuse reports
+    (RFC 5965), read receipts (RFC 8098) and automatic answers are no delivery reports.
     """
     kind = _report_type(head)
     if kind in ("feedback-report", "disposition-notification"):
@@ -52,14 +58,16 @@ def read(raw: bytes, head: Head, leaves: list[Part], sender: Address | None, lim
         return None
     found = _told(leaves, limits)
     action = next((name for name in _WORST_FIRST if any(name == said for said, _ in found)), "failed")
-    recipients = tuple(dict.fromkeys(one for said, one in found if said == action))
+    # Those that are still waited for are told beside those that failed.
+    told = ("failed", "delayed") if action == "failed" else (action,)
+    recipients = tuple(dict.fromkeys(one for said, one in found if said in told))
     if not recipients:
         recipients = spoken_bounce.failures(raw, leaves, _subject(head))
         if not recipients and not _is_surely_bounce(head, kind, sender):
             return None
         action = "failed" if not recipients or any(one.permanent for one in recipients) else "delayed"
         recipients = recipients or spoken_bounce.returned_to(leaves)
-    return DeliveryReport(action, recipients, _original_id(leaves, limits))
+    return DeliveryReport(action, recipients, *_original(leaves, limits))
 
 
 def _report_type(head: Head) -> str:
@@ -130,8 +138,7 @@ def _recipients(content: bytes, limits: Limits) -> Iterable[tuple[str, ReportedR
         said = _ACTIONS.get(action[0].lower().strip("();,") if action else "failed")
         if said:
             status = _enhanced_status(group)
-            permanent = said == "failed" and not status.startswith("4")
-            yield said, ReportedRecipient(address, status, permanent, _address_in(group, "original-recipient"))
+            yield said, ReportedRecipient(address, status, said == "failed", _address_in(group, "original-recipient"))
 
 
 def _recipient(group: Head) -> str:
@@ -157,18 +164,35 @@ def _enhanced_status(group: Head) -> str:
     return status
 
 
-def _original_id(leaves: list[Part], limits: Limits) -> str | None:
-    """Return the Message-ID of the mail that was not delivered, from its copy or its quoted header."""
-    for part in leaves:
-        if part.media_type in _ORIGINAL_TYPES:
-            content = part.content.lstrip(b"\r\n")
-            original = headers.split(content, 0, len(content), limits, Defects())
-            found = identifiers.first_id(original.get("message-id"))
-            if found:
-                return found
+def _original(leaves: list[Part], limits: Limits) -> tuple[str | None, str, str]:
+    """Return Message-ID, mark and subject of the mail that the report is about: from its copy, else from lines that quote its header."""
+    copies = [_head_of(part, limits) for part in leaves if part.media_type in _ORIGINAL_TYPES]
+    ids = (identifiers.first_id(one.get("message-id")) for one in copies)
+    message_id = next((one for one in ids if one), None)
+    mark, subject = (next((one[name] for one in copies if one.get(name)), "") for name in _TOLD)
+    if message_id and subject:
+        return message_id, mark, encoded_words.decode(subject[:_SUBJECT_READ])
+    quoted = _quoted(leaves)
+    subject = subject or quoted.get("subject", "")
+    told = mark or quoted.get("x-emailrouter", ""), encoded_words.decode(subject[:_SUBJECT_READ])
+    return (message_id or quoted.get("message-id"), *told)
+
+
+def _head_of(part: Part, limits: Limits) -> dict[str, str]:
+    """Return what the header of a returned mail says of it."""
+    content = part.content.lstrip(b"\r\n")
+    head = headers.split(content, 0, len(content), limits, Defects())
+    return {name: value.strip() for name in ("message-id", *_TOLD) if (value := head.get(name))}
+
+
+def _quoted(leaves: list[Part]) -> dict[str, str]:
+    """Return the first id, mark and subject that stand alone on a line of a text, as quoted headers do."""
+    found: dict[str, str] = {}
     for part in leaves:
         if part.media_type in _STATUS_TYPES or part.media_type.startswith("text/"):
-            quoted = _ID_LINE.search(decode(part.content[:_READ_AT_MOST]))
-            if quoted:
-                return quoted[1]
-    return None
+            text = decode(part.content[:_READ_AT_MOST])
+            for line in _ID_LINE.finditer(text):
+                found.setdefault("message-id", line[1])
+            for line in _TOLD_LINE.finditer(text):
+                found.setdefault(line[1].lower(), line[2].strip())
+    return found

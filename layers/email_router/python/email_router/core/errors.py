@@ -44,3 +44,9 @@ class StaleWorker(Exception):
 
 class ConfigurationError(Exception):
     """The configuration is wrong; nothing may start.  Not a RouterError, so that nobody swallows it."""
+
+
+def naming(mailbox: str, error: RouterError) -> str:
+    """Return the error's text with the mailbox's address in front, unless it stands there: what meets a line knows its host only."""
+    text = str(error)
+    return text if mailbox.casefold() in text.casefold() else f"{mailbox}: {text}"

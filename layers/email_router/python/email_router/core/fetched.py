@@ -36,6 +36,20 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Inventoried:
+    """A message that lies in the mailbox now, as far as the server tells of it without the message itself.
+
+    `message_id` is the Message-ID field's value as it stands, None where the message has none or the listing does not tell; `size` is in
+    bytes, `received` the server's time of arrival.
+    """
+
+    source_id: str
+    message_id: str | None = None
+    size: int | None = None
+    received: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wrapper:
     """The mail in which a forward mailbox found the message: whose rule sent it, and whether that is proven.
 

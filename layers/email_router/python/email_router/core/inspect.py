@@ -25,10 +25,10 @@ def reading(message: Message, file: str, tracking_tokens: Sequence[str]) -> dict
         "subject": message.subject,
         "from": _person(message.author),
         "sender": _person(message.sender),
-        "reply_to": [_person(one) for one in message.reply_to],
-        "to": [_person(one) for one in message.to],
-        "cc": [_person(one) for one in message.cc],
-        "bcc": [_person(one) for one in message.bcc],
+        "reply_to": _people(message, "reply-to", message.reply_to),
+        "to": _people(message, "to", message.to),
+        "cc": _people(message, "cc", message.cc),
+        "bcc": _people(message, "bcc", message.bcc),
         "text": message.text,
         "html": message.html,
         "attachments": [attachment_reading(one) for one in message.attachments],
@@ -55,6 +55,12 @@ def attachment_reading(attachment: Attachment) -> dict[str, object]:
 
 def _person(address: Address | None) -> dict[str, str] | None:
     return {"name": address.name, "address": address.address} if address else None
+
+
+def _people(message: Message, field: str, found: Sequence[Address]) -> list[dict[str, str] | None]:
+    """Return who stands in a field, behind them the names without an address, which is then empty."""
+    nameless = [Address(name, "") for named, name in message.unaddressed if named == field]
+    return [_person(one) for one in (*found, *nameless)]
 
 
 def _report(report: DeliveryReport | None) -> dict[str, object] | None:

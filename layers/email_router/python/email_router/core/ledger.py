@@ -102,8 +102,9 @@ class Find:
 class Facts:
     """What the questions looked at beside the header fields, so that they can be asked again: of the message, and of the stores then.
 
-    `kinds` are the sender's records, `own`, `reported` and `quoted` activities that the router sent (see core/case.py), `claimed` tells that
-    another mailbox had made the message an activity, and `continues` names activity, method and rule where that one's match counted.
+    `kinds` are the sender's records, `own`, `reported` and `quoted` activities that the router sent (see core/case.py), `own_sender` is the
+    mailbox that sent the first, `reported_by` says how the second is known, `claimed` tells that another mailbox had made the message an
+    activity, and `continues` names activity, method and rule where that one's match counted.
     """
 
     received: datetime | None = None
@@ -128,13 +129,17 @@ class Facts:
     report_of: str = ""
     kinds: tuple[str, ...] = ()
     own: str = ""
+    own_sender: str = ""
     reported: str = ""
+    reported_by: str = ""
     quoted: str = ""
     quick: int = 0
     claimed: bool = False
     receipt: Receipt | None = None
     finds: tuple[Find, ...] = ()
     continues: tuple[str, ...] = ()
+    known_at: datetime | None = None
+    """The instant by which other messages know this one as older or younger; None in a trace of an earlier version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,13 +227,19 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a page's messages ask the ledger in one batch.  Claims and receipts are asked by message key."""
+    """What a page's messages ask the ledger in one batch.  Claims and receipts are asked by message key.
+
+    Receipts are asked for every key in every mailbox of `mailboxes`, and for the `pairs` of key and mailbox.  `copies` are asked by message
+    key, mailbox and source_mark: further copies of a message in one mailbox have receipts of their own.
+    """
 
     keys: tuple[str, ...] = ()
     mailboxes: tuple[str, ...] = ()
     message_ids: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
+    copies: tuple[tuple[str, str, str], ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +251,7 @@ class Found:
     message_ids: dict[str, KnownEmail] = field(default_factory=dict)
     tokens: dict[str, KnownEmail] = field(default_factory=dict)
     threads: dict[str, KnownEmail] = field(default_factory=dict)
+    copies: dict[tuple[str, str, str], Receipt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

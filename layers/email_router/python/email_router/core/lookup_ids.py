@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
 from email_router.core.dedupe import normalised_id
 from email_router.core.identifiers import message_ids
 from email_router.core.message import Message
@@ -35,9 +38,16 @@ def stored_forms(message_id: str | None) -> tuple[str, ...]:
 
 
 def answered_ids(message: Message) -> tuple[str, ...]:
-    """Return the ids of In-Reply-To, the first four at most."""
-    several = message_ids(message.header("in-reply-to"))[:_ANSWERED]
-    return tuple(dict.fromkeys(one for one in (message.in_reply_to, *several) if one))
+    """Return the different ids of In-Reply-To, the first four at most."""
+    several = message_ids(message.header("in-reply-to"))
+    return tuple(islice(_different(one for one in (message.in_reply_to, *several) if one), _ANSWERED))
+
+
+def nearest_references(message: Message) -> tuple[str, ...]:
+    """Return the last eight different ids of References, nearest first; one that is repeated counts once, the mail's own not at all."""
+    own = set(own_ids(message))
+    others = (one for one in reversed(message.references) if own.isdisjoint(id_forms(one)))
+    return tuple(islice(_different(others), NEAREST_REFERENCES))
 
 
 def lookup_ids(message: Message) -> tuple[str, ...]:
@@ -46,9 +56,9 @@ def lookup_ids(message: Message) -> tuple[str, ...]:
     These are In-Reply-To, then the last eight References, nearest first.  The mail's own id is never among them.
     Ids stand in all their forms (see `id_forms`), each once.
     """
-    nearest = reversed(message.references[-NEAREST_REFERENCES:])
     own = set(own_ids(message))
-    answered = [one for one in (*answered_ids(message), *nearest) if own.isdisjoint(id_forms(one))]
+    named = (*answered_ids(message), *nearest_references(message))
+    answered = [one for one in named if own.isdisjoint(id_forms(one))]
     return tuple(dict.fromkeys(form for one in answered for form in id_forms(one)))
 
 
@@ -60,3 +70,13 @@ def own_ids(message: Message) -> tuple[str, ...]:
 def reported_ids(message: Message) -> tuple[str, ...]:
     """Return the ids of the mail that a delivery report is about; none for any other mail."""
     return id_forms(message.delivery_report.original_message_id) if message.delivery_report else ()
+
+
+def _different(ids: Iterable[str]) -> Iterator[str]:
+    """Yield each id once, however its domain is spelled."""
+    seen: set[str] = set()
+    for one in ids:
+        known = normalised_id(one) or one
+        if known not in seen:
+            seen.add(known)
+            yield one

@@ -27,7 +27,10 @@ class Accept(StrEnum):
 
 
 class AutomaticMail(StrEnum):
-    """What becomes of automatic replies or bulk mail; unmatched, it is an activity of its own that continues nothing and makes no record."""
+    """What becomes of automatic replies, bulk mail or delivery reports about mail that is not ours.
+
+    Unmatched, it is an activity of its own that continues nothing and makes no record.
+    """
 
     DELIVER = "deliver"
     DELIVER_UNMATCHED = "deliver-unmatched"
@@ -89,7 +92,8 @@ class Profile:
     `server` is one of exchange-online, exchange, pop3, imap (incoming) or ses, smtp, exchange-online, exchange (outgoing).  Intervals are
     seconds, sizes bytes.  `ca_pem` is the text of a private CA bundle, empty for the public ones.  `secret` names the secret that holds the
     password, client secret or certificate; empty when none is needed.  `authserv_id` is the one whose Authentication-Results count.
-    `folders` are those that are read; none named means the inbox.
+    `folders` are those that are read; none named means the inbox.  `push`: Exchange Online is asked to tell of new mail.
+    `sender_rate` and `profile_rate` bound the e-mails that leave in a minute, of one mailbox and of all together; 0 bounds nothing.
     """
 
     name: str
@@ -119,7 +123,11 @@ class Profile:
     authority: str = ""
     authserv_id: str = ""
     folders: tuple[str, ...] = ()
+    immutable_ids: bool = False
     concurrency: int = 1
+    push: bool = True
+    sender_rate: int = 0
+    profile_rate: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +143,7 @@ class Mailbox:
     auto_reply: AutomaticMail = AutomaticMail.DROP
     bulk: AutomaticMail = AutomaticMail.DELIVER
     delivery_report: DeliveryReports = DeliveryReports.ATTACH
+    unknown_delivery_report: AutomaticMail = AutomaticMail.DELIVER
     approved: bool = True
     create_sender: CreateSender = CreateSender.NONE
     after_delivery: AfterDelivery = AfterDelivery.LEAVE

@@ -11,7 +11,11 @@ from email_router.core.fetched import Position
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxState:
-    """What is remembered of a mailbox between passes.  `attempts` counts the times that a message was begun and not finished."""
+    """What is remembered of a mailbox between passes.  `attempts` counts the times that a message was begun and not finished.
+
+    `reconciled` is when the mailbox was last compared with the ledger as a whole, `suspected` that its source has doubted since that it
+    was told of everything.
+    """
 
     mailbox: str
     position: Position = field(default_factory=Position)
@@ -23,6 +27,8 @@ class MailboxState:
     last_pass: datetime | None = None
     position_saved: datetime | None = None
     next_retry: datetime | None = None
+    reconciled: datetime | None = None
+    suspected: bool = False
     failures: int = 0
     blocked_until: datetime | None = None
     error_kind: str = ""
@@ -43,11 +49,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassRecord:
-    """What a finished pass leaves in the state, beside its position."""
+    """What a finished pass leaves in the state, beside its position; None of `reconciled` and `suspected`: as it was."""
 
     at: datetime
     last_mail: datetime | None
     next_retry: datetime | None
+    reconciled: datetime | None = None
+    suspected: bool | None = None
     failures: int = 0
     blocked_until: datetime | None = None
     error_kind: str = ""

@@ -68,12 +68,15 @@ class ReportedRecipient:
 class DeliveryReport:
     """What a delivery status notification says (RFC 3464), or a bounce in some MTA's own words.
 
-    `action` is one of failed, delayed, delivered, relayed, expanded; `original_message_id` keeps its <>.
+    `action` is one of failed, delayed, delivered, relayed, expanded.  Of the mail that it is about, as far as the report returns or quotes
+    it: `original_message_id` keeps its <>, `original_mark` is the value of its X-EmailRouter field, `original_subject` its subject.
     """
 
     action: str
     recipients: tuple[ReportedRecipient, ...]
     original_message_id: str | None
+    original_mark: str = ""
+    original_subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,8 @@ class Message:
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
     bcc: tuple[Address, ...] = ()
+    unaddressed: tuple[tuple[str, str], ...] = ()
+    """Field (from, reply-to, to, cc, bcc) and name of each entry that has no address: never written to, nor matched by."""
     delivered_to: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
     html: str = field(default="", repr=False)

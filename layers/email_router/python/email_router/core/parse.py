@@ -41,7 +41,18 @@ _A_MAIL_HAS = frozenset(
         "content-type",
     }
 )
-_ONCE = ("subject", "date", "message-id", "sender", "in-reply-to", "references", "content-type")
+# RFC 5322 3.6 and RFC 2045 let these stand once; From is told of where the author is looked for.
+_ONCE = (
+    "subject",
+    "date",
+    "message-id",
+    "sender",
+    "in-reply-to",
+    "references",
+    "content-type",
+    "content-transfer-encoding",
+)
+_PEOPLE = (("reply-to", "Reply-To"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
 _LEVELS = {"low": Importance.LOW, "non-urgent": Importance.LOW, "high": Importance.HIGH, "urgent": Importance.HIGH}
 _LEVELS |= {"1": Importance.HIGH, "2": Importance.HIGH, "4": Importance.LOW, "5": Importance.LOW}
 _LEVELS |= {"normal": Importance.NORMAL, "3": Importance.NORMAL}
@@ -120,6 +131,7 @@ def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects
         to=people("to", "To"),
         cc=people("cc", "Cc"),
         bcc=people("bcc", "Bcc"),
+        unaddressed=_unaddressed(head, author, limits, defects),
         delivered_to=delivered_to.delivered_to(head, limits, defects),
         text=contents.text,
         html=contents.html,
@@ -136,21 +148,40 @@ def _message(raw: bytes, head: Head, leaves: list[Part], limits: Limits, defects
     )
 
 
+def _unaddressed(head: Head, author: Address | None, limits: Limits, defects: Defects) -> tuple[tuple[str, str], ...]:
+    """Return field and name of each entry without an address; fields that were read without a doubt are not read again."""
+
+    def doubted(field: str, name: str) -> bool:
+        return address.nameless(name) in defects.found or any("@" not in value for value in head.all(field))
+
+    doubtful = [field for field, name in _PEOPLE if doubted(field, name)]
+    fields = ["from", *doubtful] if author is None else doubtful
+    named = [(field, name) for field in fields for name in address.names_alone(head.all(field), limits)]
+    return tuple(named[: limits.addresses])
+
+
 def _note_repeats(head: Head, defects: Defects) -> None:
     if len(head.fields) == len(head.first):
         return
     for name in _ONCE:
         if len(head.all(name)) > 1:
             defects.add(f"{name}: more than one field, the first counts")
+    for name, _ in _PEOPLE:
+        if len(head.all(name)) > 1:
+            defects.add(f"{name}: more than one field, all count")
 
 
 def _date(head: Head, defects: Defects) -> datetime | None:
     """Return the date of the first field that can be read, as a broken one says nothing."""
     values = head.all("date")
-    found = next((moment for value in values[:_MOST_DATES] if (moment := dates.instant(value))), None)
-    if found is None:
-        defects.add("Date: not readable" if any(values) else "Date: missing")
-    return found
+    for value in values[:_MOST_DATES]:
+        found = dates.instant(value)
+        if found:
+            if dates.is_iso(value):
+                defects.add("Date: written as in ISO 8601")
+            return found
+    defects.add("Date: not readable" if any(values) else "Date: missing")
+    return None
 
 
 def _importance(head: Head) -> Importance:

@@ -86,6 +86,8 @@ def leaves(raw: bytes, head: Head, limits: Limits, defects: Defects) -> list[Par
         inside = signed_mail.content(leaf.content) if openable else None
         if (sealed and not inside and signed_mail.is_encrypted(leaf.content)) or media_type in _ENCRYPTED:
             defects.add("encrypted content: not readable here, kept as attachment")
+        elif openable and not inside and signed_mail.is_broken(leaf.content):
+            defects.add("signed or encrypted content that cannot be opened: kept as attachment")
         if inside and seen < limits.parts:
             seen += 1
             searchable -= _COPYING * len(inside)

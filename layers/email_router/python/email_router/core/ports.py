@@ -13,7 +13,7 @@ from typing import Protocol
 
 from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record
 from email_router.core.alerts import Alert
-from email_router.core.fetched import Fetched, Listed, Page, Position
+from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
 from email_router.core.ledger import (
     Claim,
     Counted,
@@ -30,7 +30,8 @@ from email_router.core.ledger import (
 )
 from email_router.core.mailbox import AfterDelivery
 from email_router.core.mailbox_state import Lease, MailboxState, PassRecord
-from email_router.core.sending import Envelope, OutgoingState, SendResult
+from email_router.core.outgoing_states import OutgoingStates as OutgoingStates  # noqa: PLC0414 - a port like the others, handed on
+from email_router.core.sending import Envelope, SendResult
 from email_router.core.settings import Configuration
 from email_router.core.work import MailboxWork, OutgoingWork, ScheduledMailbox
 
@@ -83,6 +84,18 @@ class MailSource(Protocol):
         A source may collect them; once a page's messages have all been fetched, a call (also with none) leaves nothing uncommitted.
         """
 
+    def inventory(self, page_size: int) -> Iterator[Sequence[Inventoried]]:
+        """List every message that lies in the mailbox's folders now, whatever the position, `page_size` or so at a time."""
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        """Move these messages to the folder "Undeliverable", made when missing; nothing where the server has no folders.
+
+        One that is gone is no error.  Repeatable.
+        """
+
+    def suspects(self) -> bool:
+        """Tell whether the listing of this session gave reason to doubt that it told everything: then the mailbox is reconciled."""
+
     def position(self) -> Position | None:
         """Return a newer position that was learned while nothing was new (a changed delta link), or None."""
 
@@ -102,6 +115,13 @@ class MailSender(Protocol):
         """End the session politely; never raises."""
 
 
+class PacedSender(MailSender, Protocol):
+    """A way out whose provider allows so many e-mails a second and a day: it is asked before each e-mail is taken up."""
+
+    def hold(self) -> float:
+        """Wait for the next moment that is free and return 0, or the seconds after which to come again; nothing of it is an attempt."""
+
+
 class DraftingSender(MailSender, Protocol):
     """A way out where the mail lies as a draft before it is sent: one draft for each e-mail for ever, so that it leaves once.
 
@@ -112,6 +132,13 @@ class DraftingSender(MailSender, Protocol):
         """Make the draft and return its id, to be kept before it is sent; drafts of earlier attempts that nobody kept are removed.
 
         Nothing is sent.  Raises MessageRefused where the provider takes no such mail, TryLater, MailboxBlocked.
+        """
+
+    def withdraw(self, envelope: Envelope) -> SendResult | None:
+        """Remove the draft of an e-mail that is not to be sent any more; None when it has not left and cannot leave any more.
+
+        Else what is known: ACCEPTED when it had left, UNKNOWN when nobody can tell.  Without an id in the envelope it is a draft whose
+        id was lost, and which was therefore never sent.  Repeatable.  Raises TryLater, MailboxBlocked.
         """
 
 
@@ -225,10 +252,13 @@ class Alerts(Protocol):
     """What was raised in one organisation for a person to see to, and is not settled yet."""
 
     def raise_alert(self, alert: Alert) -> None:
-        """Keep the alert; one of the same kind about the same that is open already stays as it is.  Repeatable."""
+        """Keep the alert; one of the same kind about the same that is open already stays as it is, and names its messages too.  Repeatable.
+
+        An open alert that names MOST_MESSAGES takes no more.
+        """
 
     def all(self) -> Sequence[Alert]:
-        """Return the open alerts, newest first."""
+        """Return the open alerts, newest first, the messages of each in the order of their names."""
 
     def settle(self, alert_id: str) -> bool:
         """Remove the alert; False when none of this id is open."""
@@ -288,40 +318,6 @@ class Crm(Protocol):
         sent: datetime | None = None,
     ) -> bool:
         """Tell the CRM where an outgoing e-mail stands; False when it is cancelled or gone.  Fields that are None stay."""
-
-
-class OutgoingStates(Protocol):
-    """The state of each outgoing e-mail of one organisation: the truth about what was tried."""
-
-    def get(self, activity: str) -> OutgoingState | None:
-        """Return the state, strongly consistent, or None for an e-mail never taken up."""
-
-    def prepare(self, state: OutgoingState) -> OutgoingState:
-        """Write the state of a composed e-mail if there is none yet; return the one that stands."""
-
-    def claim(self, activity: str, now: datetime, request: str) -> OutgoingState | None:
-        """Turn pending or due deferred into sending with the next attempt and fencing token; None when it is not to be sent now."""
-
-    def settle(
-        self,
-        state: OutgoingState,
-        status: EmailStatus,
-        now: datetime,
-        *,
-        evidence: str,
-        due: datetime | None = None,
-        provider_id: str | None = None,
-    ) -> bool:
-        """Turn sending into what became of it, on condition of the fencing token; False when the token has moved on."""
-
-    def keep_draft(self, state: OutgoingState, draft: str) -> bool:
-        """Keep the id of the draft that the provider holds; False when the fencing token has moved on."""
-
-    def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
-        """Note what was learned afterwards (a bounce, a delivery): failed wins over sent; False when nothing changed."""
-
-    def all(self) -> Sequence[OutgoingState]:
-        """Return all, newest first.  For operators."""
 
 
 class BlobStore(Protocol):

@@ -14,6 +14,7 @@ class Envelope:
     """Who sends to whom: the addresses of RFC 5321 MAIL and RCPT, and the e-mail activity they belong to.
 
     `message_id` is ours, `attempt` the number of the attempt (1 = first), `draft` what a sender that drafts made for the e-mail before.
+    `recipients` are those who are still to get it.  `delivery_receipt`: the servers are asked to tell of its delivery.
     """
 
     organisation: str
@@ -23,6 +24,7 @@ class Envelope:
     message_id: str = ""
     attempt: int = 1
     draft: str = ""
+    delivery_receipt: bool = False
 
 
 class SendOutcome(StrEnum):
@@ -34,13 +36,24 @@ class SendOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Reported(StrEnum):
+    """What a provider reported of one recipient afterwards, in the order in which one replaces the other."""
+
+    NOTHING = ""
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    COMPLAINED = "complained"
+    BOUNCED = "bounced"
+
+
 @dataclass(frozen=True, slots=True)
 class RecipientResult:
-    """What the server said of one recipient."""
+    """What the server said of one recipient, and what was reported of him later."""
 
     address: str
     outcome: SendOutcome
     evidence: str = ""
+    reported: Reported = Reported.NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +62,8 @@ class SendResult:
 
     `evidence` holds the server's own words.  `provider_id` is the id that the provider gave in place of ours, as answers bear it (Amazon
     SES: its bare id), or None.  UNKNOWN means that the line broke when the server may already have taken the mail: it is never sent again
-    blindly; with `after` the sender can tell by then what became of it, when it is asked to send the same draft once more.
+    blindly; with `after` a sender that drafts can tell by then what became of it, when it is asked to send the same draft once more.
+    `uncounted`: the provider only asked to go slower, which is nobody's attempt.
     """
 
     outcome: SendOutcome
@@ -57,11 +71,18 @@ class SendResult:
     provider_id: str | None = None
     recipients: tuple[RecipientResult, ...] = ()
     after: float = 0
+    uncounted: bool = False
+
+
+MOST_HISTORY = 50
+"""Transitions of one e-mail that are kept: the first ten and the latest."""
+
+FIRST_HISTORY = 10
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One transition of an outgoing e-mail, with its evidence."""
+    """One transition of an outgoing e-mail, with its evidence and the id of the function's request (or who did it by hand)."""
 
     at: datetime
     status: EmailStatus
@@ -74,7 +95,7 @@ class OutgoingState:
     """Where one outgoing e-mail stands: composed once (`blob` holds the bytes), claimed by conditional write for each attempt.
 
     `token` is the fencing token of the attempt, `tracking_token` the one in the subject, `provider_id` the provider's id after acceptance,
-    `draft` the id of the draft at the provider: one for ever.
+    `draft` the id of the draft at the provider: one for ever.  `results` tells of the recipients where they do not share one fate.
     """
 
     activity: str
@@ -93,4 +114,6 @@ class OutgoingState:
     reason: str | None = None
     provider_id: str | None = None
     draft: str = ""
+    delivery_receipt: bool = False
+    results: tuple[RecipientResult, ...] = ()
     history: tuple[HistoryEntry, ...] = ()

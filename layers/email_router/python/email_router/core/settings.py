@@ -15,6 +15,7 @@ class Tracking:
     """How e-mails of one conversation are recognised (Power Platform: e-mail message filtering and correlation).
 
     `base` is added to the user number; `user_digits` (1-10) and `counter_digits` (1-9) make the token with `prefix` (1-20 characters).
+    Tokens of `earlier_prefixes` are found, too; publishing keeps them unless `forgotten_prefixes` names them.
     `unknown_sender` is "follow" or "mark".  The hash_ fields are the original's HashMaxCount, HashDeltaSubjectCount, HashMinAddressCount
     and HashFilterKeywords.  `maximum_subject_length` counts characters of the subject with its token.
 
@@ -29,6 +30,7 @@ class Tracking:
     smart_matching: bool = False
     prefix: str = "CRM:"
     earlier_prefixes: tuple[str, ...] = ()
+    forgotten_prefixes: tuple[str, ...] = ()
     base: int = 0
     user_digits: int = 3
     counter_digits: int = 3

@@ -5,6 +5,8 @@ from __future__ import annotations
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # OID 1.2.840.113549.1.7.2
 _ENVELOPED_DATA = bytes.fromhex("06092a864886f70d010703")  # OID 1.2.840.113549.1.7.3
 _AUTHENTICATED = bytes.fromhex("060b2a864886f70d0109100117")  # OID 1.2.840.113549.1.9.16.1.23
+_PKCS7, _SMIME = bytes.fromhex("06092a864886f70d0107"), bytes.fromhex("060b2a864886f70d01091001")
+_CMS = (_PKCS7, _SMIME)  # how every OID of CMS content begins
 _SEQUENCE, _SET, _INTEGER, _OID, _ZERO = 0x30, 0x31, 0x02, 0x06, 0xA0
 _OCTETS, _OCTETS_IN_PIECES = 0x04, 0x24
 _LONG, _MOST_LENGTH_BYTES = 0x80, 4
@@ -65,6 +67,22 @@ def is_encrypted(message: bytes) -> bool:
     return message.startswith((_ENVELOPED_DATA, _AUTHENTICATED), walk.at)
 
 
+def is_broken(message: bytes) -> bool:
+    """Tell whether bytes that are declared to be CMS data are none, or signed data that is cut or mutilated.  Never raises.
+
+    Signed data without content (certificates alone, RFC 8551 3.2.2) is whole, and so is a kind that is not opened here (compressed data).
+    """
+    walk = _Walk(message)
+    try:
+        walk.enter(_SEQUENCE)
+        if not message.startswith(_SIGNED_DATA, walk.at):
+            return not message.startswith(_CMS, walk.at)
+        _to_content_type(walk)
+    except (ValueError, IndexError):
+        return True
+    return walk.at > len(message)
+
+
 def content(signature: bytes) -> bytes | None:
     """Return the MIME part inside CMS signed data, or None when it is no signed data or holds no content.  Linear; never raises."""
     walk = _Walk(signature)
@@ -72,14 +90,19 @@ def content(signature: bytes) -> bytes | None:
         walk.enter(_SEQUENCE)
         if not signature.startswith(_SIGNED_DATA, walk.at):
             return None
-        walk.at += len(_SIGNED_DATA)
-        walk.enter(_ZERO)
-        walk.enter(_SEQUENCE)
-        walk.skip(_INTEGER)
-        walk.skip(_SET)
-        walk.enter(_SEQUENCE)
-        walk.skip(_OID)
+        _to_content_type(walk)
         walk.enter(_ZERO)
         return walk.octets()
     except (ValueError, IndexError):
         return None
+
+
+def _to_content_type(walk: _Walk) -> None:
+    """Step from the OID of signed data over the one that tells what was signed."""
+    walk.at += len(_SIGNED_DATA)
+    walk.enter(_ZERO)
+    walk.enter(_SEQUENCE)
+    walk.skip(_INTEGER)
+    walk.skip(_SET)
+    walk.enter(_SEQUENCE)
+    walk.skip(_OID)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from email_router.core.message import Message
 from email_router.core.noise import without_noise
@@ -20,12 +21,17 @@ def address_hash(address: str) -> str:
     return hashlib.sha256(address.strip().casefold().encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def participants(who: Message | Iterable[str]) -> frozenset[str]:
-    """Return the address hashes of a mail (From, To, Cc, Bcc) or of addresses.  A From in doubt takes no part."""
+def participants(who: Message | Iterable[str], most: int | None = None) -> frozenset[str]:
+    """Return the address hashes of a mail (From, To, Cc, Bcc) or of addresses.  A From in doubt takes no part.
+
+    Smart matching compares the first `most` different ones, as HashMaxCount bounds the hashes of a recipient list like
+    those of a subject (Power Platform: e-mail message filtering and correlation).  None: all of them.
+    """
     if isinstance(who, Message):
         author = (who.author,) if who.author else ()
         who = [one.address for one in (*author, *who.recipients)]
-    return frozenset(address_hash(address) for address in who if address.strip())
+    different = dict.fromkeys(address_hash(address) for address in who if address.strip())
+    return frozenset(different if most is None else islice(different, max(most, 0)))
 
 
 def subject_words(subject: str, tracking: Tracking) -> tuple[str, ...]:

@@ -19,12 +19,13 @@ _WORD = re.compile(r"[^\W_]+")
 def topic(subject: str, tracking: Tracking) -> str:
     """Return 16 hexadecimal digits that stand for what the subject is about, or "" when it says nothing.
 
-    Marks of replies and forwards, tags of gateways and lists, notices of machines, tracking tokens (one that a client
-    has cut, too), case, blanks and punctuation do not count; of the rest the first 80 letters and digits do.
+    Marks of replies and forwards, tags of gateways, lists and ticket systems, notices of machines, tracking tokens (one
+    that a client has cut, too), case, blanks and punctuation do not count; of the rest the first 80 letters and digits do.
     HashFilterKeywords is not asked: changed one day, it would make every open conversation a new topic.
     """
-    clear = without_marks(without_tokens(subject[:_READ], tracking))
-    text = "".join(_WORD.findall(unicodedata.normalize("NFKC", clear).casefold()))[:_TOLD]
+    written = unicodedata.normalize("NFKC", subject[:_READ])
+    clear = without_marks(without_tokens(written, tracking)).casefold()
+    text = "".join(_WORD.findall(unicodedata.normalize("NFKC", clear)))[:_TOLD]
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
 
 

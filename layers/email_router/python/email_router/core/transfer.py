@@ -10,6 +10,8 @@ import pybase64
 from email_router.core.limits import Defects
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+# RFC 2045 6.7 (3): blanks at the end of a line were put there on the way, those behind a soft line break too.
+_BLANKS_BEHIND_BREAK = re.compile(rb"=[ \t]++(?=\r?\n|\Z)")
 _UU_LINE = re.compile(rb"[^\r\n]+")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _FOREIGN = bytes(set(range(256)) - set(_ALPHABET) | {ord("=")})
@@ -28,7 +30,7 @@ def decode(content: bytes, encoding: str, defects: Defects) -> bytes:
     if name == "base64":
         return _base64(content, defects)
     if name == "quoted-printable":
-        return binascii.a2b_qp(content)
+        return binascii.a2b_qp(_BLANKS_BEHIND_BREAK.sub(b"=", content))
     if name in _UUENCODED:
         return _uudecode(content, defects)
     defects.add("an unknown content transfer encoding")

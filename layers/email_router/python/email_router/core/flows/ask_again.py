@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from email_router.core import matching, screening
 from email_router.core.activity import CorrelationMethod, Record
 from email_router.core.automatic_policy import unmatched_by
-from email_router.core.case import Case, Lookup, Match, Matched
+from email_router.core.case import Case, Lookup, Match, Matched, Own
 from email_router.core.fetched import Fetched
 from email_router.core.flows.facts import known_again, message_again
 from email_router.core.flows.incoming import activity_id
@@ -54,7 +54,8 @@ def ask_again(trace: Trace, configuration: Configuration, today: Lookup | None =
 
     None when they cannot be asked: the trace holds no facts (it is of an earlier version), or the mailbox is not fetched under this
     configuration.  What matching found then is in the trace; `today` is asked what was not looked up then, and only an e-mail that is older
-    than the message counts.
+    than the message counts: of two of one page the one that was decided before.  Where a token or conversation leads to a younger one
+    today, nothing tells to which it led then, and it finds nothing.
     """
     facts = trace.facts
     receiving = configuration.mailbox(trace.receiving or trace.mailbox)
@@ -69,8 +70,9 @@ def ask_again(trace: Trace, configuration: Configuration, today: Lookup | None =
     matched = matching.match(case.message, _Remembered(trace, facts, case, today), configuration.tracking)
     if facts.continues:
         matched = replace(matched, match=_first(trace, facts.continues))
-    apart = unmatched_by(case.message, case.mailbox)
-    accepted = screening.screen(replace(case, match=matched.match, unmatched=apart), screening.ACCEPTANCE)
+    apart = unmatched_by(case.message, case.mailbox, case.reported)
+    found = replace(case, match=matched.match, unmatched=apart, refused=matched.refused)
+    accepted = screening.screen(found, screening.ACCEPTANCE)
     if apart:
         matched = Matched(answers=tuple(Answer(rule.name, "not asked", apart) for rule in matching.RULES))
     answers = entry.answers + matched.answers + accepted.answers
@@ -117,8 +119,9 @@ def _case(trace: Trace, facts: Facts, configuration: Configuration, receiving: M
         now=trace.at,
         claim=Claim(trace.key, known, "", "", "") if facts.claimed else None,
         receipt=replace(facts.receipt, key=trace.key) if facts.receipt else None,
-        own=_named(facts.own, trace),
+        own=Own(facts.own, facts.own_sender) if facts.own else None,
         reported=_named(facts.reported, trace),
+        reported_by=facts.reported_by,
         sender_records=tuple(Record(kind, str(number)) for number, kind in enumerate(facts.kinds)),
         quick=facts.quick,
         quoted=facts.quoted,
@@ -140,7 +143,7 @@ class _Remembered:
 
     def __init__(self, trace: Trace, facts: Facts, case: Case, today: Lookup | None) -> None:
         self._message: Message = case.message
-        self._before = facts.received or trace.at
+        self._before = facts.known_at or facts.received or trace.at
         self._self = activity_id(case.configuration.organisation, trace.key)
         self._today = today
         self._finds: dict[tuple[LinkKind, str], list[KnownEmail]] = {}
@@ -174,5 +177,5 @@ class _Remembered:
         return later if later and self._counts(later) else None
 
     def _counts(self, email: KnownEmail) -> bool:
-        """Tell whether the e-mail was known when the message came: it is another one, and not younger."""
-        return email.activity != self._self and email.at <= self._before
+        """Tell whether the e-mail was known when the message came: it is another one, and surely older."""
+        return email.activity != self._self and email.at < self._before

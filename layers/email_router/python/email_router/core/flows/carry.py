@@ -11,15 +11,14 @@ from datetime import datetime
 
 from email_router.core import counters
 from email_router.core.activity import About, EmailStatus
-from email_router.core.alerts import Alert
 from email_router.core.errors import MessageRefused
 from email_router.core.flows import activities
+from email_router.core.flows.for_review import for_review
 from email_router.core.flows.incoming import Decision, Incoming
 from email_router.core.flows.involved import Involved, involved_in
 from email_router.core.ledger import Delivery, Outcome, Quarantined
 from email_router.core.mailbox import Profile
 from email_router.core.mailbox_state import Lease
-from email_router.core.matching import MARKED
 from email_router.core.message import ReportedRecipient
 from email_router.core.ports import MailSource
 
@@ -67,8 +66,8 @@ class Carrier:
                 self._attach(one, now)
             elif one.verdict.outcome is Outcome.QUARANTINED:
                 self._quarantine(one, now)
-            if any(answer.answer == MARKED for answer in one.answers):
-                self._review(one, now)
+        for alert in for_review(todo, now):
+            self._in.alerts.raise_alert(alert)
         copies = [one for one in carried if one.copied and one.earlier is not None]
         self._record([one for one in todo if not one.delivers or one.claim is not None] + copies, involved, now)
         self._count(todo + copies + [one for one, _ in self.refused])
@@ -171,20 +170,6 @@ class Carrier:
                 behalf=draft.fetched.wrapper.sender if draft.fetched.wrapper else "",
             ),
             self._lease,
-        )
-
-    def _review(self, decision: Decision, now: datetime) -> None:
-        """Tell a person of a mail whose sender took no part in the conversation that it names: one alert, however often it comes."""
-        seen = next(one for one in decision.answers if one.answer == MARKED)
-        message_id = decision.draft.message.message_id
-        self._in.alerts.raise_alert(
-            Alert(
-                kind="for_review",
-                about=decision.key,
-                text=f"{decision.draft.mailbox.address}: a message was linked to no conversation ({seen.question}: {seen.evidence})",
-                mend=f"Look at `email-router explain {message_id or decision.key}`: is the sender who he says, and does it belong there?",
-                at=now,
-            )
         )
 
     def _record(self, decisions: Sequence[Decision], involved: Involved, now: datetime) -> None:

@@ -1,25 +1,34 @@
 """Collect the CRM's pending e-mails and queue them by sender.
 
 An e-mail that was queued is not collected again before PendingStatusDelay has passed: a lost order comes again, a slow one does not double.
+A tick queues so many e-mails and no more, shared among the senders: one who writes to thousands delays nobody else's letter.  Rates of a
+sender or a profile are kept by queueing no more than a minute's worth with each tick; the others wait, and nothing of that is an attempt.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from email_router.core.activity import EmailStatus
+from email_router.core.fair_share import shares
 from email_router.core.flows.outgoing import Delays
-from email_router.core.mailbox import Direction
+from email_router.core.mailbox import Direction, Profile
 from email_router.core.ports import Clock, Crm, Meters, WorkQueues
 from email_router.core.settings import Configuration
 from email_router.core.work import OutgoingWork
 
 _ORDER = 200
-_ORDER_EXCHANGE_ONLINE = 30  # Exchange Online takes 30 messages a minute of one mailbox
+_EXCHANGE_ONLINE_RATE = 30  # messages a minute that Exchange Online takes of one mailbox
 _COLLECTED = 2_000
+"""E-mails that one tick queues."""
+
+_LOOKED_AT = 20_000
+"""E-mails that one tick looks at for senders who write little, behind those of one who writes much."""
+
+BySender = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,43 +45,66 @@ class CollectOutgoing:
     def collect(self) -> int:
         """Queue what is due; return the number of e-mails."""
         now = self.clock.now()
-        by_sender: dict[str, list[str]] = defaultdict(list)
-        for activity, sender in self.crm.pending(now, _COLLECTED):
-            by_sender[sender.casefold()].append(activity)
         again = now + timedelta(seconds=self.delays.pending_status)
-        count = 0
-        for sender, activities in by_sender.items():
-            profile = self._profile(sender)
-            if profile is None:
-                self._explain(sender, activities, again)
-                continue
-            orders = list(self._orders(sender, profile, activities))
-            paced = self._is_paced(profile)
-            self.queues.put_outgoing(orders[:1] if paced else orders)
-            for number, order in enumerate(orders):
-                later = paced and number > 0
-                self.crm.postpone(order.activities, now + timedelta(minutes=number) if later else again)
-                count += 0 if later else len(order.activities)
-        return count
+        waiting: dict[str, list[str]] = defaultdict(list)
+        for activity, sender in self.crm.pending(now, _LOOKED_AT):
+            waiting[sender.casefold()].append(activity)
+        able: dict[str, Profile] = {}
+        for sender, activities in waiting.items():
+            if profile := self._profile(sender):
+                able[sender] = profile
+            else:
+                self._explain(sender, activities[:_COLLECTED], again)
+        chosen = self._chosen({sender: waiting[sender] for sender in able}, able)
+        for sender, profile in able.items():
+            self._space_out(waiting[sender][len(chosen[sender]) :], _rate(profile), now)
+        return self._queue(chosen, able, again)
 
-    def _is_paced(self, profile: str) -> bool:
-        """Tell whether one order a minute is all that the provider takes of one mailbox: the others wait their turn."""
-        found = self.configuration.profile(profile, Direction.OUTGOING)
-        return bool(found and found.server == "exchange-online")
+    def _chosen(self, waiting: BySender, able: Mapping[str, Profile]) -> dict[str, Sequence[str]]:
+        """Return whose e-mails this tick queues: within the rates of senders and profiles, and shared fairly."""
+        wanted = {name: min(len(activities), _rate(able[name]) or _LOOKED_AT) for name, activities in waiting.items()}
+        for profile in {one.name: one for one in able.values() if one.profile_rate}.values():
+            of = {name: count for name, count in wanted.items() if able[name].name == profile.name}
+            wanted |= shares(profile.profile_rate, of)
+        return {name: waiting[name][:count] for name, count in shares(max(_COLLECTED, len(wanted)), wanted).items()}
 
-    def _profile(self, sender: str) -> str | None:
+    def _queue(self, chosen: BySender, able: Mapping[str, Profile], again: datetime) -> int:
+        """Put each sender's first order on the queue, then each one's second: theirs come in turn however the queue serves them."""
+        numbered = [
+            (number, order)
+            for sender, activities in chosen.items()
+            for number, order in enumerate(self._orders(sender, able[sender].name, activities))
+        ]
+        orders = [order for _, order in sorted(numbered, key=lambda one: one[0])]
+        self.queues.put_outgoing(orders)
+        for order in orders:
+            self.crm.postpone(order.activities, again)
+        return sum(len(order.activities) for order in orders)
+
+    def _space_out(self, activities: Sequence[str], rate: int, now: datetime) -> None:
+        """Let what is beyond a sender's rate come up in the minute in which it can leave, instead of with each tick."""
+        for number, start in enumerate(range(0, len(activities) if rate else 0, max(rate, 1)), 1):
+            self.crm.postpone(activities[start : start + rate], now + timedelta(minutes=number))
+
+    def _profile(self, sender: str) -> Profile | None:
         mailbox = self.configuration.mailbox(sender)
         profile = self.configuration.profile(mailbox.outgoing, Direction.OUTGOING) if mailbox else None
-        return profile.name if profile and mailbox and mailbox.approved else None
+        return profile if profile and mailbox and mailbox.approved else None
 
-    def _orders(self, sender: str, profile: str, activities: list[str]) -> Iterator[OutgoingWork]:
-        size = _ORDER_EXCHANGE_ONLINE if self._is_paced(profile) else _ORDER
-        for start in range(0, len(activities), size):
-            chunk = tuple(activities[start : start + size])
+    def _orders(self, sender: str, profile: str, activities: Sequence[str]) -> Iterator[OutgoingWork]:
+        for start in range(0, len(activities), _ORDER):
+            chunk = tuple(activities[start : start + _ORDER])
             yield OutgoingWork(self.configuration.organisation, profile, sender, chunk)
 
-    def _explain(self, sender: str, activities: list[str], again: datetime) -> None:
+    def _explain(self, sender: str, activities: Sequence[str], again: datetime) -> None:
         """Leave e-mails pending whose sender cannot send, and say why on each."""
         reason = f"{sender} has no outgoing profile or is not approved: give it one in the configuration and publish"
         for activity in activities:
             self.crm.write_back(activity, EmailStatus.PENDING, reason=reason, due=again)
+
+
+def _rate(profile: Profile) -> int:
+    """Return how many e-mails of one sender leave in a minute, 0 where nobody bounds them."""
+    if profile.server != "exchange-online":
+        return profile.sender_rate
+    return min(profile.sender_rate or _EXCHANGE_ONLINE_RATE, _EXCHANGE_ONLINE_RATE)

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import datetime
 
-from email_router.core import matching, screening
-from email_router.core.activity import CorrelationMethod, Record
+from email_router.core import screening
 from email_router.core.automatic_policy import unmatched_by
-from email_router.core.case import Case, Match, Matched, Screened, Verdict
+from email_router.core.case import Case, Matched, Screened, Verdict
 from email_router.core.dedupe import collision_key, message_key, raw_key
 from email_router.core.fetched import Fetched
-from email_router.core.flows.facts import Noting, facts_of
-from email_router.core.flows.incoming import Decision, Draft, Incoming, activity_id, received
+from email_router.core.flows.continuing import Continuing
+from email_router.core.flows.facts import facts_of
+from email_router.core.flows.incoming import Decision, Draft, Incoming, activity_id, known_at, received
 from email_router.core.flows.lookup import PageLookup
-from email_router.core.flows.robots import quick_of, quoted_by
+from email_router.core.flows.page_order import in_received_order
+from email_router.core.flows.page_reading import PageReading
+from email_router.core.flows.sent_mail import SentMail
+from email_router.core.flows.stating import Known, Stating
 from email_router.core.flows.ways_back import links_of, token_of
-from email_router.core.ledger import (
-    Answer,
-    Claim,
-    Found,
-    KnownEmail,
-    Link,
-    LinkKind,
-    Outcome,
-    Receipt,
-    Wanted,
-    source_mark,
-)
-from email_router.core.lookup_ids import own_ids, reported_ids
+from email_router.core.ledger import Claim, Link, LinkKind, Outcome, Receipt, source_mark
 from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.own_mail import takes_our_id
 
 _LEFT = frozenset({Outcome.IGNORED, Outcome.ATTACHED})
 """What becomes of a message that makes no claim on its id."""
-
-_RECIPIENTS = 10
-"""How many addresses beyond the senders' a page's first read asks for; more are asked for when the messages are delivered."""
 
 
 class Judge:
@@ -45,13 +33,12 @@ class Judge:
 
     def __init__(self, incoming: Incoming, receiving: Mailbox, profile: Profile, *, retrying: bool = False) -> None:
         self._in = incoming
-        self._retrying = retrying
         self._receiving = receiving
-        self._profile = profile
         self._tracking = incoming.configuration.tracking
-        self._matches: dict[str, Match | None] = {}
-        self._noted: Noting | None = None
-        self._first: Match | None = None
+        self._reading = PageReading(incoming)
+        self._stating = Stating(incoming, receiving, profile, retrying)
+        self._continuing = Continuing(incoming)
+        self._sent_mail = SentMail(incoming)
 
     def draft(self, fetched: Fetched) -> Draft:
         """Read the message; on whose behalf it is judged is the wrapper's sender in a forward mailbox, else the mailbox itself."""
@@ -68,50 +55,22 @@ class Judge:
         return Draft(fetched=fetched, message=message, mailbox=mailbox, key=key, collision=collision, mark=mark)
 
     def decide(self, drafts: Sequence[Draft]) -> list[Decision]:
-        """Return a decision for each draft.  Reads only; the same drafts may be decided again."""
+        """Return a decision for each draft, in the order in which they came.  Reads only; the same drafts may be decided again."""
         now = self._in.clock.now()
-        lookup = PageLookup(self._found(drafts), self._older_by_subject(now))
-        people = self._people(drafts)
+        drafts = [replace(draft, place=place) for place, draft in enumerate(in_received_order(drafts))]
+        lookup, people = self._reading.lookup(drafts, now), self._reading.people(drafts)
         decisions = []
-        for draft in drafts:
+        for draft, sent in zip(drafts, self._sent_mail.of(drafts, lookup), strict=True):
             author = draft.message.author
-            records = tuple(people.get(author.key, ())) if author else ()
-            decision = replace(self._one(draft, lookup, records, now), people=people)
+            known = Known(tuple(people.get(author.key, ())) if author else (), sent)
+            decision = replace(self._one(draft, lookup, known, now), people=people)
             self._remember(decision, lookup)
             decisions.append(decision)
         return decisions
 
-    def _found(self, drafts: Sequence[Draft]) -> Found:
-        """Ask the ledger for the page; once more only where an id is, or on this page becomes, another message's than the draft's."""
-        found = self._in.ledger.find(self._wanted(drafts))
-        identities = {key: {claim.identity} for key, claim in found.claims.items()}
-        for draft in drafts:
-            identities.setdefault(draft.key.key, set()).add(draft.key.identity)
-        collided = dict.fromkeys(d.collision for d in drafts if len(identities[d.key.key]) > 1)
-        if not collided:
-            return found
-        more = self._in.ledger.find(Wanted(keys=tuple(collided), mailboxes=_mailboxes(drafts)))
-        return replace(found, claims=found.claims | more.claims, receipts=found.receipts | more.receipts)
-
-    def _wanted(self, drafts: Sequence[Draft]) -> Wanted:
-        keys = tuple(dict.fromkeys(draft.key.key for draft in drafts))
-        return matching.wanted([d.message for d in drafts], keys, _mailboxes(drafts), self._tracking)
-
-    def _people(self, drafts: Sequence[Draft]) -> dict[str, tuple[Record, ...]]:
-        """The records of all senders, and of the first recipients: those of an everyday page are known by one read, whatever is delivered."""
-        senders = dict.fromkeys(d.message.author.key for d in drafts if d.message.author)
-        others = dict.fromkeys(one.key for d in drafts for one in d.message.recipients if one.key not in senders)
-        asked = (*senders, *islice(others, _RECIPIENTS))
-        found = self._in.crm.resolve(asked) if asked else {}
-        return {address: found.get(address, ()) for address in asked}
-
-    def _older_by_subject(self, now: datetime) -> Callable[[str], Sequence[KnownEmail]]:
-        since = now - timedelta(days=self._tracking.smart_window_days)
-        return lambda subject: self._in.ledger.by_subject(subject, since)
-
-    def _one(self, draft: Draft, lookup: PageLookup, senders: tuple[Record, ...], now: datetime) -> Decision:
+    def _one(self, draft: Draft, lookup: PageLookup, known: Known, now: datetime) -> Decision:
         key, claim, collided = self._key(draft, lookup)
-        case = self._case(draft, lookup, key, claim, senders, now)
+        case = self._stating.case(draft, lookup, key, claim, known, now)
         if case.receipt and claim is None and case.receipt.outcome in _LEFT and _elsewhere(case.receipt, draft):
             # No claim tells whether it is that message again or another one under its id, so it is judged for itself.
             anew = replace(self._judged(replace(case, receipt=None), draft, lookup, key, now), copied=True)
@@ -119,24 +78,28 @@ class Judge:
                 return anew
         standing = lookup.receipt(key, draft.mailbox.key)
         copied = standing is not None and standing.outcome is not Outcome.FAILED and _elsewhere(standing, draft)
-        return replace(self._judged(case, draft, lookup, key, now), collided=collided, copied=copied)
+        return replace(
+            self._judged(case, draft, lookup, key, now), collided=collided or takes_our_id(case), copied=copied
+        )
 
     def _judged(self, case: Case, draft: Draft, lookup: PageLookup, key: str, now: datetime) -> Decision:
         """Judge the message, and note what the questions looked at: they may be asked again."""
-        self._noted = self._first = None
+        continuing = self._continuing
+        continuing.forget()
         decision = self._answered(case, draft, lookup, key, now)
-        return replace(decision, facts=facts_of(case, self._noted, self._first, decision.match))
+        facts = facts_of(case, continuing.noted, continuing.first, decision.match)
+        return replace(decision, facts=replace(facts, known_at=known_at(draft, now)))
 
     def _answered(self, case: Case, draft: Draft, lookup: PageLookup, key: str, now: datetime) -> Decision:
         claim = case.claim
         entry = screening.screen(case, screening.ENTRY)
         if entry.verdict is not None:
             return self._answered_early(case, draft, key, entry, entry.verdict)
-        matched = self._match(draft, lookup, key, claim)
-        apart = unmatched_by(draft.message, draft.mailbox)
-        accepted = screening.screen(replace(case, match=matched.match, unmatched=apart), screening.ACCEPTANCE)
+        matched = self._continuing.match(draft, lookup, key, claim)
+        apart = unmatched_by(draft.message, draft.mailbox, case.reported)
+        accepted = self._accepted(case, matched, apart)
         if apart:
-            matched = self._set_apart(key, claim, apart)
+            matched = self._continuing.set_apart(key, claim, apart)
         verdict = accepted.verdict or Verdict(Outcome.IGNORED, "no_recipient_match", "no question answered")
         decision = self._decision(draft, key, claim, verdict, accepted.question, entry, matched, accepted)
         if not decision.delivers:
@@ -150,34 +113,9 @@ class Judge:
         decision = replace(decision, activity=known, rule=rule, token=token, links=links, unmatched=bool(apart))
         return replace(decision, content_differs=differs)
 
-    def _match(self, draft: Draft, lookup: PageLookup, key: str, claim: Claim | None) -> Matched:
-        """Match the message; a further copy of one that is an activity already continues what that one continues."""
-        others = lookup.without(claim.activity if claim else activity_id(self._in.configuration.organisation, key))
-        self._noted = Noting(others)
-        matched = matching.match(draft.message, self._noted, self._tracking)
-        if claim is None:
-            self._matches[key] = matched.match
-        elif (
-            others.met_itself
-        ):  # the newest of the conversation is the first copy: what it continues is not to be seen past it
-            first = self._matches[key] if key in self._matches else self._first_match(claim)
-            self._first = first
-            return replace(matched, match=first or matched.match)
-        return matched
-
-    def _set_apart(self, key: str, claim: Claim | None, policy: str) -> Matched:
-        """The answers of the rules for a message that continues nothing; whether it would have was asked for acceptance alone."""
-        if claim is None:
-            self._matches[key] = None
-        return Matched(answers=tuple(Answer(rule.name, "not asked", policy) for rule in matching.RULES))
-
-    def _first_match(self, claim: Claim) -> Match | None:
-        """What the first copy continues, as its trace tells."""
-        trace = next((one for one in self._in.ledger.traces(claim.key) if one.correlated and not one.copy), None)
-        if trace is None or trace.correlated is None:
-            return None
-        known = KnownEmail(activity=trace.correlated, at=trace.at)
-        return Match(known, CorrelationMethod(trace.method), f"as the copy in {trace.mailbox}", trace.rule)
+    def _accepted(self, case: Case, matched: Matched, apart: str) -> Screened:
+        found = replace(case, match=matched.match, unmatched=apart, refused=matched.refused)
+        return screening.screen(found, screening.ACCEPTANCE)
 
     def _answered_early(self, case: Case, draft: Draft, key: str, entry: Screened, verdict: Verdict) -> Decision:
         """A message that matching need not see; one that was dealt with before keeps what became of it."""
@@ -197,48 +135,6 @@ class Judge:
         if claim is None or claim.identity == draft.key.identity:
             return draft.key.key, claim, False
         return draft.collision, lookup.claim(draft.collision), True
-
-    def _sent(self, known: KnownEmail | None) -> KnownEmail | None:
-        """The e-mail if the router sent it: a report about somebody else's mail is mail like any other."""
-        return known if known and self._in.outgoing.get(known.activity) else None
-
-    def _case(
-        self,
-        draft: Draft,
-        lookup: PageLookup,
-        key: str,
-        claim: Claim | None,
-        senders: tuple[Record, ...],
-        now: datetime,
-    ) -> Case:
-        reported = self._sent(_first_known(lookup, reported_ids(draft.message)))
-        own, first = _first_known(lookup, own_ids(draft.message)), lookup.claim(draft.key.key)
-        if own and first and first.activity == own.activity:
-            own = None  # known because it was fetched from another mailbox, not because the router sent it
-        return Case(
-            message=draft.message,
-            fetched=draft.fetched,
-            mailbox=draft.mailbox,
-            receiving=self._receiving,
-            profile=self._profile,
-            configuration=self._in.configuration,
-            now=now,
-            claim=claim,
-            receipt=self._receipt(lookup, key, draft.mailbox.key),
-            own=own,
-            reported=reported,
-            sender_records=senders,
-            identity=draft.key.identity,
-            # Whoever has a quarantined message tried again has looked at it.
-            quick=0 if self._retrying else quick_of(draft, lookup, self._in, now),
-            quoted=quoted_by(draft, self._in),
-        )
-
-    def _receipt(self, lookup: PageLookup, key: str, mailbox: str) -> Receipt | None:
-        """The mailbox's receipt; that of a quarantined message does not count when a person lets it be tried again."""
-        receipt = lookup.receipt(key, mailbox)
-        again = self._retrying and receipt is not None and receipt.outcome is Outcome.QUARANTINED
-        return None if again else receipt
 
     def _decision(
         self,
@@ -282,14 +178,6 @@ def _told(case: Case, apart: str, links: Sequence[Link]) -> tuple[Link, ...]:
     return tuple(replace(one, email=replace(one.email, quick=case.quick)) if case.quick else one for one in kept)
 
 
-def _mailboxes(drafts: Sequence[Draft]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(draft.mailbox.key for draft in drafts))
-
-
 def _elsewhere(receipt: Receipt, draft: Draft) -> bool:
     """Tell whether the receipt is of another place in the mailbox than this message's."""
     return receipt.source not in {"", draft.mark}
-
-
-def _first_known(lookup: PageLookup, ids: Sequence[str]) -> KnownEmail | None:
-    return next((known for one in ids if (known := lookup.by_message_id(one))), None)

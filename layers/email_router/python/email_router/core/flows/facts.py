@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email_router.core import identifiers
 from email_router.core.case import Case, Lookup, Match
 from email_router.core.ledger import Facts, Find, KnownEmail, LinkKind, Trace
-from email_router.core.lookup_ids import NEAREST_REFERENCES
+from email_router.core.lookup_ids import nearest_references
 from email_router.core.message import Address, DeliveryReport, Message, ReportedRecipient
 from email_router.core.smart_hash import address_hash
 
@@ -68,7 +68,7 @@ def facts_of(case: Case, noted: Noting | None, first: Match | None, match: Match
         bcc=_addresses(message.bcc),
         delivered_to=message.delivered_to[:_PEOPLE_KEPT],
         in_reply_to=message.in_reply_to or "",
-        references=message.references[-NEAREST_REFERENCES:],
+        references=tuple(reversed(nearest_references(message))) or message.references[-1:],
         automatic=message.auto_submitted,
         bulk=message.bulk,
         unreadable=message.unreadable,
@@ -78,7 +78,9 @@ def facts_of(case: Case, noted: Noting | None, first: Match | None, match: Match
         report_of=(report.original_message_id or "") if report else "",
         kinds=tuple(record.kind for record in case.sender_records[:_KINDS_KEPT]),
         own=case.own.activity if case.own else "",
+        own_sender=case.own.sender if case.own else "",
         reported=case.reported.activity if case.reported else "",
+        reported_by=case.reported_by,
         quoted=case.quoted,
         quick=case.quick,
         claimed=case.claim is not None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from email_router.core.activity import Record
 from email_router.core.case import Match, Verdict
@@ -28,6 +28,7 @@ from email_router.core.ports import (
     WorkQueues,
 )
 from email_router.core.settings import Configuration
+from email_router.core.subscriptions import NoNudges, Nudges
 
 ACTIVITIES = uuid.UUID("6f1d6a0e-8f0f-5d0e-9b41-3a2f6c1c7e55")
 """The name space of incoming activities: an activity's id is uuid5 of organisation and message key, so a retry makes the same one."""
@@ -42,9 +43,11 @@ class Timing:
     retry_most: float = 3600
     blocked: float = 3600
     refresh: float = 3600
+    reconcile: float = 24 * 3600
+    reconcile_suspected: float = 3600
     batch_messages: int = 25
     batch_bytes: int = 16 * 1024 * 1024
-    page_messages: int = 240
+    page_messages: int = 500  # POP3 deletes at the end of a session alone, and each page ends one
     marks: int = 3
     failures: int = 10
 
@@ -67,13 +70,14 @@ class Incoming:
     open_source: Callable[[Profile, Mailbox], MailSource]
     parse: Callable[[bytes], Message]
     timing: Timing = field(default_factory=Timing)
+    nudges: Nudges = field(default_factory=NoNudges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A message as read, on whose behalf it is judged, and the keys by which it is known.
 
-    `mark` stands for its place in the mailbox that it was fetched from.
+    `mark` stands for its place in the mailbox that it was fetched from; `place` counts the messages of its page that were decided before it.
     """
 
     fetched: Fetched
@@ -82,6 +86,7 @@ class Draft:
     key: MessageKey
     collision: str
     mark: str
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,14 @@ def activity_id(organisation: str, key: str) -> str:
 def received(draft: Draft, now: datetime) -> datetime:
     """Return when the message reached its mailbox: the server's word, else now."""
     return draft.fetched.received or now
+
+
+def known_at(draft: Draft, now: datetime) -> datetime:
+    """Return the instant by which a message is older or younger than others: when it was received, a microsecond later for each before it.
+
+    The messages of one page may bear the same second, or no time at all (POP3).
+    """
+    return received(draft, now) + timedelta(microseconds=draft.place)
 
 
 def undelivered(decision: Decision, outcome: Outcome, error: str) -> Decision:

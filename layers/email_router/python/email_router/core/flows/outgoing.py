@@ -28,11 +28,15 @@ from email_router.core.topic import topic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delays:
-    """The E-mail Router's delays in seconds, and its bound on attempts (Microsoft.Crm.Tools.EmailAgent.xml)."""
+    """The E-mail Router's delays in seconds, and its bound on attempts (Microsoft.Crm.Tools.EmailAgent.xml).
+
+    `unknown_alert`: how long a report may settle an unknown result before a person is told.
+    """
 
     pending_status: float = 300
     sending_status: float = 1800
     maximum_attempts: int = 10
+    unknown_alert: float = 3600
 
     def before(self, attempt: int, activity: str) -> float:
         """Return the seconds to wait after this attempt (1 = first): doubling, bounded, spread by a tenth so that e-mails do not march."""

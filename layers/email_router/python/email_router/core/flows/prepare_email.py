@@ -22,7 +22,8 @@ from email_router.core.flows.ways_back import TOKEN_LIVES, subject_links
 from email_router.core.ledger import KnownEmail, Link, LinkKind, Wanted
 from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.message import Address, Attachment, Importance
-from email_router.core.sending import OutgoingState
+from email_router.core.proof import prove
+from email_router.core.sending import HistoryEntry, OutgoingState
 from email_router.core.smart_hash import participants
 from email_router.core.topic import thread_keys, topic
 from email_router.core.tracking_token import place_token
@@ -31,7 +32,12 @@ _OWN_IDS = uuid.UUID("0b0c6a3c-53b1-5a43-8f55-5b6a0f3f6f11")
 
 
 def prepare(
-    out: Outgoing, email: EmailActivity, mailbox: Mailbox, profile: Profile, numbers: TokenNumbers | None = None
+    out: Outgoing,
+    email: EmailActivity,
+    mailbox: Mailbox,
+    profile: Profile,
+    numbers: TokenNumbers | None = None,
+    request: str = "",
 ) -> OutgoingState:
     """Compose the e-mail, store its bytes and write its state; return the state that stands (an earlier one, if there is).
 
@@ -53,7 +59,9 @@ def prepare(
     token = _token(out, numbers or TokenNumbers(out, mailbox), thread, known)
     subject, placed = place_token(email.subject, token or "", out.configuration.tracking.maximum_subject_length)
     token = token if placed else None
-    raw = compose.compose(_mail(out, email, mailbox, profile, thread, subject, message_id, now))
+    mail = _mail(out, email, mailbox, profile, thread, subject, message_id, now)
+    raw = compose.compose(mail)
+    prove(mail, raw)
     blob = f"outgoing/{email.id}/{hashlib.sha256(raw).hexdigest()}"
     out.blobs.put(blob, raw)
     out.ledger.link(_links(out, email, known, token, subject, message_id, thread))
@@ -68,6 +76,8 @@ def prepare(
         tracking_token=token,
         recipients=recipients,
         changed=now,
+        delivery_receipt=email.delivery_receipt,
+        history=(HistoryEntry(now, EmailStatus.PENDING, "composed", request),),
     )
     return out.outgoing.prepare(state)
 
@@ -114,7 +124,9 @@ def _links(
         links.append(Link(LinkKind.TOKEN, token, known))
     if tracking.correlation:
         links += [Link(LinkKind.THREAD, one, known) for one in thread_keys(thread.index, subject, tracking)]
-    return [*links, *subject_links(known, (email.subject, subject), tracking)]
+    people = (*email.addresses(Role.FROM), *email.addresses())  # the sender is compared, wherever the CRM names him
+    compared = replace(known, participants=participants(people, tracking.hash_max_count))
+    return [*links, *subject_links(compared, (email.subject, subject), tracking)]
 
 
 def _mail(
@@ -150,8 +162,14 @@ def _mail(
             ("Thread-Index", encode(thread.index)),
             compose.loop_mark(out.configuration.organisation, email.id),
             *automatic_answer.marks(email, answers=thread.in_reply_to is not None),
+            *_asks_to_be_told(email, mailbox),
         ),
     )
+
+
+def _asks_to_be_told(email: EmailActivity, mailbox: Mailbox) -> list[tuple[str, str]]:
+    """Return the field that asks for a read receipt (RFC 8098 2.1); it goes to the sender, whom the envelope names, too."""
+    return [("Disposition-Notification-To", wire.mail_address(mailbox.address))] if email.read_receipt else []
 
 
 def _attachment(out: Outgoing, email: EmailActivity, one: StoredAttachment) -> Attachment:

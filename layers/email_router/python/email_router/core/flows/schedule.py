@@ -37,8 +37,12 @@ def is_due(mailbox: ScheduledMailbox, now: datetime) -> bool:
 
 
 def interval(mailbox: ScheduledMailbox, now: datetime) -> int:
-    """Return the seconds between polls: a part of the time since the last mail, between the bounds."""
-    if mailbox.last_mail is None:
+    """Return the seconds between polls: a part of the time since the last mail, between the bounds.
+
+    While notifications tell of mail the poll is only the safety net, for those that get lost, unless the last pass has failed.
+    """
+    pushed = mailbox.pushed_until is not None and mailbox.pushed_until > now and not mailbox.failing
+    if mailbox.last_mail is None or pushed:
         return mailbox.maximum_interval
     quiet = int((now - mailbox.last_mail).total_seconds()) // _QUIET_PART
     return max(mailbox.minimum_interval, min(quiet, mailbox.maximum_interval))

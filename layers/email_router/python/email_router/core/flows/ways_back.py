@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from email_router.core.case import Lookup, Match
-from email_router.core.flows.incoming import Draft, received
+from email_router.core.flows.incoming import Draft, known_at
 from email_router.core.ledger import Answer, KnownEmail, Link, LinkKind
 from email_router.core.lookup_ids import stored_forms
 from email_router.core.matching import MARKED, NEW_TOPIC
@@ -37,9 +37,10 @@ def links_of(
     """Return the ways back to the message's activity; `answers` are those of the matching rules.
 
     Where the conversation index led to an e-mail that the message was not linked to, the conversation stays that
-    e-mail's: nobody becomes part of it, or leads it elsewhere, by copying its index.
+    e-mail's: nobody becomes part of it, or leads it elsewhere, by copying its index.  Nor by copying its subject: the
+    words of a message that a rule marked for review lead nowhere.
     """
-    message, at = draft.message, received(draft, now)
+    message, at = draft.message, known_at(draft, now)
     about = topic(message.subject, tracking)
     known = KnownEmail(activity=activity, participants=participants(message), at=at, token=token, topic=about)
     links = [Link(LinkKind.MESSAGE_ID, one, known) for one in stored_forms(message.message_id)]
@@ -49,11 +50,17 @@ def links_of(
         threads = thread_keys(message.conversation_index, message.subject, tracking)
         refused = next((one.answer for one in answers if one.question == "conversation_index"), "")
         links += [Link(LinkKind.THREAD, one, known) for one in _own_threads(threads, refused)]
-    return (*links, *subject_links(known, (message.subject,), tracking))
+    if any(one.answer == MARKED for one in answers):
+        return tuple(links)
+    compared = replace(known, participants=participants(message, tracking.hash_max_count))
+    return (*links, *subject_links(compared, (message.subject,), tracking))
 
 
 def subject_links(known: KnownEmail, subjects: Sequence[str], tracking: Tracking) -> tuple[Link, ...]:
-    """Return the ways back from the words of an e-mail's subjects (as written, and as sent with its token)."""
+    """Return the ways back from the words of an e-mail's subjects (as written, and as sent with its token).
+
+    The participants of `known` are those that smart matching compares: the first `hash_max_count`.
+    """
     if not tracking.smart_matching:
         return ()
     exact = dict.fromkeys(filter(None, (subject_hash(one, tracking) for one in subjects)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from email_router.core.case import Lookup, Match, Matched, Rule
-from email_router.core.ledger import Answer, KnownEmail, Wanted
-from email_router.core.lookup_ids import lookup_ids, own_ids, reported_ids
+from email_router.core.case import Lookup, Match, Matched, Refused, Rule
+from email_router.core.ledger import Answer, KnownEmail
+from email_router.core.lookup_ids import lookup_ids
 from email_router.core.matching.conversation_index import by_conversation_index
 from email_router.core.matching.in_reply_to import by_in_reply_to
 from email_router.core.matching.smart_matching import by_smart_matching
@@ -15,8 +15,8 @@ from email_router.core.matching.tracking_token import by_tracking_token
 from email_router.core.message import Message
 from email_router.core.settings import Tracking
 from email_router.core.smart_hash import address_hash
-from email_router.core.topic import is_new, thread_keys
-from email_router.core.tracking_token import find_tokens
+from email_router.core.topic import is_new
+from email_router.core.tracking_token import without_token
 
 RULES: tuple[Rule, ...] = (
     Rule("in_reply_to", by_in_reply_to),  # certain: an id is made once
@@ -31,6 +31,7 @@ MARKED = "marked for review"
 NEW_TOPIC = "new topic"
 """The answer of a header rule whose find was not linked, because the message's subject is about something else."""
 
+_SETTINGS = {NEW_TOPIC: 'changed_subject = "new"', MARKED: 'unknown_sender = "mark"'}
 # Smart matching asks the store once for each message; the others' look-ups came with the page and cost nothing.
 _COSTLY = frozenset({"smart_matching"})
 # Header fields go along when somebody answers an old mail to begin something new; a token or the same words do not.
@@ -48,11 +49,14 @@ def match(message: Message, lookup: Lookup, tracking: Tracking) -> Matched:
     winner: Match | None = None
     answers: list[Answer] = []
     candidates: list[str] = []
+    refused: list[Refused] = []
     for rule in RULES:
         idle = _not_asked(rule, tracking, winner)
         found = None if idle else rule.find(message, lookup, tracking)
-        if found is None:
-            answers.append(idle or Answer(rule.name, "no match"))
+        if not isinstance(found, Match):
+            near = found or ()
+            answers.append(idle or Answer(rule.name, "no match", near[0].evidence if near else ""))
+            candidates += [f"{one.email.activity}: {one.why} ({rule.name}: {one.evidence})" for one in near]
             continue
         stranger = _is_stranger(message, found.email, lookup)
         seen = _remarked(replace(found, rule=rule.name), message, tracking, stranger=stranger)
@@ -63,27 +67,8 @@ def match(message: Message, lookup: Lookup, tracking: Tracking) -> Matched:
         elif answer != "same e-mail":
             reason = f"lost, {winner.rule} had answered" if winner and answer == "lost" else answer
             candidates.append(f"{seen.email.activity}: {reason} ({rule.name}: {seen.evidence})")
-    return Matched(winner, tuple(answers), tuple(candidates))
-
-
-def wanted(messages: Iterable[Message], keys: Sequence[str], mailboxes: Sequence[str], tracking: Tracking) -> Wanted:
-    """Return all that a page's messages ask the ledger, each once: for the rules that are on, and for screening.
-
-    Screening asks for the message's own id (did the router send it?) and for the e-mail that a delivery report is
-    about.
-    """
-    ids: dict[str, None] = {}
-    tokens: dict[str, None] = {}
-    threads: dict[str, None] = {}
-    for message in messages:
-        ids.update(dict.fromkeys((*own_ids(message), *reported_ids(message))))
-        if tracking.correlation:
-            ids.update(dict.fromkeys(lookup_ids(message)))
-            threads.update(dict.fromkeys(thread_keys(message.conversation_index, message.subject, tracking)))
-        if tracking.tokens:
-            tokens.update(dict.fromkeys(find_tokens(message.subject, tracking)))
-    unique_keys, unique_mailboxes = tuple(dict.fromkeys(keys)), tuple(dict.fromkeys(mailboxes))
-    return Wanted(unique_keys, unique_mailboxes, tuple(ids), tuple(tokens), tuple(threads))
+            refused += _refused(seen, answer, tracking, stranger=stranger)
+    return Matched(winner, tuple(answers), tuple(candidates), tuple(refused))
 
 
 def _not_asked(rule: Rule, tracking: Tracking, winner: Match | None) -> Answer | None:
@@ -103,7 +88,9 @@ def _is_on(rule: Rule, tracking: Tracking) -> bool:
 
 def _remarked(found: Match, message: Message, tracking: Tracking, *, stranger: bool) -> Match:
     """Return the find with what a person should know of it."""
-    changed = is_new(message.subject, found.email.topic, tracking)
+    # The prefix of its token may be known today and not then, or the other way round.
+    forms = (message.subject, without_token(message.subject, found.email.token))
+    changed = all(is_new(one, found.email.topic, tracking) for one in forms)
     evidence = found.evidence + ("; its subject is new" if changed else "")
     evidence += "; the sender took no part in that e-mail" if stranger else ""
     return replace(found, evidence=evidence, subject_changed=changed)
@@ -118,6 +105,16 @@ def _answer(found: Match, winner: Match | None, tracking: Tracking, *, stranger:
     if winner is None:
         return "match"
     return "same e-mail" if found.email.activity == winner.email.activity else "lost"
+
+
+def _refused(found: Match, answer: str, tracking: Tracking, *, stranger: bool) -> Iterator[Refused]:
+    """Yield the find if a setting kept it apart, with all the settings that do: a stranger's new topic may be kept apart by two."""
+    if answer not in _SETTINGS:
+        return
+    kept_apart = [answer]
+    if answer == NEW_TOPIC and stranger and tracking.unknown_sender == "mark":
+        kept_apart.append(MARKED)
+    yield Refused(found.email.activity, found.rule, found.evidence, tuple(_SETTINGS[one] for one in kept_apart))
 
 
 def _is_stranger(message: Message, found: KnownEmail, lookup: Lookup) -> bool:

@@ -7,7 +7,7 @@ import re
 from email_router.core.automatic_policy import is_automatic_answer
 from email_router.core.case import Case, Passed, Verdict
 from email_router.core.ledger import Outcome
-from email_router.core.own_mail import own_mark
+from email_router.core.own_mail import foreign_mark, own_mark, sent_by_mailbox
 from email_router.core.quick import MOST_QUICK
 
 _MOST_HOPS = 50  # hopcount_limit of Postfix
@@ -27,20 +27,23 @@ def ask_loop(case: Case) -> Verdict | Passed | None:
     hops = len(case.message.header_all("Received"))
     if hops > _MOST_HOPS:
         return Verdict(Outcome.IGNORED, "loop", f"{hops} Received fields, more than {_MOST_HOPS}")
-    own = own_mark(case)
-    evidence = _came_back(case, own) or _robots(case)
+    evidence = _came_back(case) or _robots(case)
     if evidence:
         return Verdict(Outcome.IGNORED, "loop", evidence)
     if case.quick >= MOST_QUICK and case.message.delivery_report is None:
         return Verdict(Outcome.QUARANTINED, "loop", f"{case.quick} answers in a row followed within two minutes")
-    return Passed(f"{own}, but {case.mailbox.address} did not send it") if own else None
+    seen = foreign_mark(case)
+    if case.own:
+        seen = f"{own_mark(case)}, which {case.own.sender} sent, not {case.mailbox.address}"
+    return Passed(seen) if seen else None
 
 
-def _came_back(case: Case, own: str) -> str:
-    """Tell that the mailbox itself sent this; what one mailbox of the organisation sends to another is no loop."""
-    sender = case.message.author or case.message.sender
-    box = case.configuration.mailbox(sender.address) if own and sender else None
-    return f"{own}, and {box.address} sent it" if box and box.key == case.mailbox.key else ""
+def _came_back(case: Case) -> str:
+    """Tell that the mailbox itself sent this; what one mailbox of the organisation sends to another is no loop.
+
+    From says nothing: lists and forwarders rewrite it so that their mail passes DMARC.
+    """
+    return f"{own_mark(case)}, and {case.mailbox.address} sent it" if sent_by_mailbox(case) else ""
 
 
 def _robots(case: Case) -> str:

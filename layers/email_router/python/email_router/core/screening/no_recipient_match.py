@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from email_router.core.acceptance import deciding_mailboxes
+from email_router.core.acceptance import deciding_mailboxes, unapproved
 from email_router.core.case import Case, Verdict
 from email_router.core.ledger import Outcome
 
@@ -11,6 +11,6 @@ def ask_no_recipient_match(case: Case) -> Verdict | None:
     """Ignore mail when no approved user or queue among its recipients has an accept option other than none."""
     if deciding_mailboxes(case):
         return None
-    return Verdict(
-        Outcome.IGNORED, "no_recipient_match", f"neither {case.mailbox.address} nor another recipient accepts any mail"
-    )
+    waiting = unapproved(case)
+    nobody = f"neither {case.mailbox.address} nor another recipient accepts any mail"
+    return Verdict(Outcome.IGNORED, "no_recipient_match", f"{nobody}; {waiting}" if waiting else nobody)

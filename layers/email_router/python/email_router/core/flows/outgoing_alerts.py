@@ -1,0 +1,68 @@
+"""Tell a person of e-mails that did not leave, or of which nobody knows whether they have: as alerts, never by mail.
+
+A failure notice by mail could reach a stranger, or answer a notice; an alert is told once for each owner and names his e-mails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from email_router.core.activity import EmailStatus
+from email_router.core.alerts import Alert
+from email_router.core.flows.outgoing import Outgoing
+from email_router.core.outgoing_states import OutgoingStates
+from email_router.core.sending import OutgoingState
+
+UNKNOWN_RESULT, NOT_SENT, COMPLAINT = "unknown_result", "not_sent", "complaint"
+
+
+def came_to_rest(out: Outgoing, state: OutgoingState) -> None:
+    """Raise what a person is to know of the state; take off the list what it has settled."""
+    unknown = _unknown(out, state)
+    if state.status is EmailStatus.UNKNOWN:
+        out.alerts.raise_alert(unknown)
+        return
+    if any(one.status is EmailStatus.UNKNOWN for one in state.history):
+        out.alerts.settle(unknown.id)
+    if state.status is EmailStatus.FAILED:
+        out.alerts.raise_alert(not_sent(state.activity, owner_of(out, state.sender), out))
+
+
+def not_sent(activity: str, owner: str, out: Outgoing) -> Alert:
+    """Return the alert of an e-mail that failed, for its owner."""
+    return Alert(
+        kind=NOT_SENT,
+        about=owner,
+        text=f"{owner}: an e-mail was not sent, or not to everybody",
+        mend=f"`email-router outgoing show {activity}` tells why; mend it, then `email-router outgoing retry {activity}`.",
+        at=out.clock.now(),
+        messages=(activity,),
+    )
+
+
+def still_open(alerts: Sequence[Alert], outgoing: OutgoingStates, now: datetime) -> list[Alert]:
+    """Return the alerts without those of unknown results that a report may settle yet, or has settled."""
+    unknown = [one.about for one in alerts if one.kind == UNKNOWN_RESULT and one.at <= now]
+    states = outgoing.several(unknown) if unknown else {}
+    stand = {name for name, state in states.items() if state.status is EmailStatus.UNKNOWN}
+    return [one for one in alerts if one.kind != UNKNOWN_RESULT or one.about in stand]
+
+
+def owner_of(out: Outgoing, sender: str) -> str:
+    """Return who is told of the sender's e-mails: its owner, else the sender itself."""
+    mailbox = out.configuration.mailbox(sender)
+    return (mailbox.owner if mailbox else "") or sender
+
+
+def _unknown(out: Outgoing, state: OutgoingState) -> Alert:
+    """Return the alert of an unknown result: open only after the time in which a report may still settle it."""
+    name = state.activity
+    return Alert(
+        kind=UNKNOWN_RESULT,
+        about=name,
+        text=f"e-mail {name} of {state.sender}: nobody knows whether it has left; it is not sent again by itself",
+        mend=f"Ask the server's log for its Message-ID (`email-router outgoing show {name}`), then "
+        f"`email-router outgoing settle {name} --sent` or `--resend`.",
+        at=out.clock.now() + timedelta(seconds=out.delays.unknown_alert),
+    )
