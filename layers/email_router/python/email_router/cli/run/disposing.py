@@ -55,7 +55,7 @@ def _dispose(loaded: Loaded, mailbox: Mailbox, source_ids: list[str]) -> bool:
     if not source_ids:
         return True
     try:
-        source = _open(loaded, mailbox)
+        source = source_of(loaded, mailbox)
         try:
             source.dispose(source_ids, mailbox.after_delivery)
         finally:
@@ -67,11 +67,12 @@ def _dispose(loaded: Loaded, mailbox: Mailbox, source_ids: list[str]) -> bool:
     return True
 
 
-def _open(loaded: Loaded, mailbox: Mailbox) -> MailSource:
+def source_of(loaded: Loaded, mailbox: Mailbox) -> MailSource:
+    """Open the mailbox by the adapter that it is read by.  Raises RouterError."""
     profile = loaded.configuration.profile(mailbox.incoming, Direction.INCOMING)
     if profile is None:
         raise RouterError(f"{mailbox.address}: its incoming profile {mailbox.incoming} is not configured")
     reach = Reach(loopback=True, private=tuple(PARAMETERS["AllowedNetworks"].split(",")))
-    make = registry.adapter(registry.SOURCES, profile.server)
+    make = registry.adapter(registry.SOURCES, registry.kind_of(profile))
     source: MailSource = make(profile, mailbox, loaded.secrets.get(profile.secret, ""), reach)
     return source

@@ -1,0 +1,48 @@
+"""`email-router test-access`: log in, read, perhaps send, and say what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from email_router.cli.choosing import addresses
+from email_router.cli.mailbox_access import Tested, tested
+from email_router.cli.options import STATE, Json, Organisation, Stack, State
+from email_router.cli.output import print_json, table
+from email_router.cli.run.each import for_each
+from email_router.cli.servers import opened_servers
+
+
+def access(
+    mailboxes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MAILBOX…]", help="Addresses; @FILE names a file with one a line; none: all."),
+    ] = None,
+    *,
+    send: Annotated[bool, typer.Option("--send", help="Send a mail from each mailbox to itself.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="A configuration file instead of a published one.")
+    ] = None,
+    json: Json = False,
+    state: State = STATE,
+    stack: Stack = "",
+    organisation: Organisation = "",
+) -> None:
+    """Test from this machine whether mailboxes can be read and sent from; nothing is changed in them.  Exit code 1 when one cannot."""
+    with opened_servers(config, state, stack, organisation) as servers:
+        everybody = [box.address for box in servers.configuration.mailboxes]
+        wanted = addresses(mailboxes, servers.configuration) if mailboxes else everybody
+        found = for_each("testing access", wanted, lambda one: tested(servers, one, send=send))
+    if json:
+        print_json({"mailboxes": [one.json() for one in found]})
+    else:
+        _show(found)
+    if any(one.failed for one in found):
+        raise typer.Exit(1)
+
+
+def _show(found: list[Tested]) -> None:
+    rows = (row for one in found for row in one.rows())
+    table("Access", ("mailbox", "direction", "profile", "status", "seen, and what to do"), rows)

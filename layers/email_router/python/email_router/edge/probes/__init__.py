@@ -1,0 +1,1 @@
+"""Log in to each kind of outgoing server without sending anything."""

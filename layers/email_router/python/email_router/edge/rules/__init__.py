@@ -1,0 +1,1 @@
+"""Inbox rules at each kind of server."""

@@ -1,0 +1,61 @@
+"""Many mailboxes are worked on a few at a time, and answered in their order."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from email_router.cli.run.each import AT_ONCE, for_each
+
+
+def test_answers_come_in_the_order_of_the_questions_whoever_is_ready_first() -> None:
+    last_is_ready = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert last_is_ready.wait(10)
+        if number == 2:
+            last_is_ready.set()
+        return number * 10
+
+    assert for_each("counting", [0, 1, 2], work) == [0, 10, 20]
+
+
+def test_no_more_than_a_few_are_under_way_at_a_time() -> None:
+    lock, together = threading.Lock(), threading.Barrier(AT_ONCE)
+    under_way, most = 0, 0
+
+    def work(number: int) -> None:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        together.wait(10)  # passes only when as many as are allowed are here at once
+        with lock:
+            under_way -= 1
+
+    for_each("counting", range(AT_ONCE * 3), work)
+
+    assert most == AT_ONCE
+
+
+def test_what_was_not_begun_when_one_failed_is_not_begun_any_more() -> None:
+    begun = []
+    failed = threading.Event()
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            failed.set()
+            raise KeyboardInterrupt
+        assert failed.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        for_each("counting", range(1000), work)
+
+    assert len(begun) < 1000
+
+
+def test_nothing_to_do_is_done_at_once() -> None:
+    assert for_each("counting", [], str) == []
