@@ -22,24 +22,28 @@ from email_router.edge.stores.alerts import DynamoAlerts
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.edge.stores.ledger import DynamoLedger
 from email_router.edge.stores.mailbox_states import DynamoMailboxStates
+from email_router.edge.stores.nudges import DynamoNudges
 from email_router.edge.stores.outgoing_states import DynamoOutgoingStates
 from email_router.edge.stores.quarantine import DynamoQuarantine
 from email_router.edge.stores.queues import SqsWorkQueues
 from email_router.edge.stores.s3 import S3BlobStore
 from email_router.edge.stores.schedule import DynamoSchedule
 from email_router.edge.stores.secrets import SecretsManagerSecrets
+from email_router.edge.stores.subscriptions import DynamoSubscriptions
 from tests.fakes import (
     MemoryAlerts,
     MemoryBlobs,
     MemoryConfigurations,
     MemoryCrm,
     MemoryLedger,
+    MemoryNudges,
     MemoryOutgoingStates,
     MemoryQuarantine,
     MemoryQueues,
     MemorySchedule,
     MemorySecrets,
     MemoryStates,
+    MemorySubscriptions,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +80,7 @@ class Place:
     bucket: str
     mailbox_queue: str
     outgoing_queue: str
+    subscription_queue: str
     prefix: str
 
     def bodies(self, queue: str) -> list[tuple[str, dict[str, Any]]]:
@@ -108,6 +113,8 @@ class Stores:
     queues: Any
     crm: Any
     alerts: Any
+    nudges: Any
+    subscriptions: Any
     place: Place | None = None
 
     def know(self, address: str, record: Record) -> None:
@@ -136,11 +143,14 @@ def make_place(given: Clients) -> Place:
     for name, indexes in _INDEXES.items():
         _make_table(given, f"{name}-{number}", indexes)
     given.s3.create_bucket(Bucket=f"data-{number}")
-    mailboxes, outgoing = (
-        given.sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("mailboxes", "outgoing")
+    mailboxes, outgoing, subscriptions = (
+        given.sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"]
+        for name in ("mailboxes", "outgoing", "subscriptions")
     )
     prefix = f"email-router/t{number}/"
-    return Place(given, f"router-{number}", f"crm-{number}", f"data-{number}", mailboxes, outgoing, prefix)
+    return Place(
+        given, f"router-{number}", f"crm-{number}", f"data-{number}", mailboxes, outgoing, subscriptions, prefix
+    )
 
 
 def aws_stores(place: Place, organisation: str = "contoso", given: Clients | None = None) -> Stores:
@@ -158,9 +168,11 @@ def aws_stores(place: Place, organisation: str = "contoso", given: Clients | Non
         DynamoConfigurations(dynamodb, router, ttl=0),
         blobs,
         SecretsManagerSecrets(own.secrets, place.prefix),
-        SqsWorkQueues(own.sqs, place.mailbox_queue, place.outgoing_queue),
+        SqsWorkQueues(own.sqs, place.mailbox_queue, place.outgoing_queue, place.subscription_queue),
         BuiltinCrm(dynamodb, place.crm, router, organisation, blobs),
         DynamoAlerts(dynamodb, router, organisation),
+        DynamoNudges(dynamodb, router, organisation),
+        DynamoSubscriptions(dynamodb, router, organisation),
         place,
     )
 
@@ -183,6 +195,8 @@ def memory_stores(organisation: str = "contoso") -> Stores:
         MemoryQueues(),
         MemoryCrm(ledger, states),
         MemoryAlerts(),
+        MemoryNudges(),
+        MemorySubscriptions(states),
     )
 
 
@@ -249,5 +263,6 @@ def _make_table(given: Clients, name: str, indexes: dict[str, tuple[str, str]]) 
 def _projection(index: str, wanted: str) -> Any:
     if index == "schedule" and wanted != "ALL":
         scheduled = ["organisation", "mailbox", "minimum", "maximum", "last_mail", "blocked_until", "next_retry"]
+        scheduled += ["pushed_until", "error_kind"]
         return {"ProjectionType": "INCLUDE", "NonKeyAttributes": scheduled}
     return {"ProjectionType": wanted}

@@ -22,6 +22,7 @@ from tests.memory.small import (
     MemorySecrets,
 )
 from tests.memory.states import MemorySchedule, MemoryStates
+from tests.memory.subscriptions import MemoryNudges, MemorySubscriptions
 
 __all__ = [
     "CountingMeters",
@@ -31,12 +32,14 @@ __all__ = [
     "MemoryConfigurations",
     "MemoryCrm",
     "MemoryLedger",
+    "MemoryNudges",
     "MemoryOutgoingStates",
     "MemoryQuarantine",
     "MemoryQueues",
     "MemorySchedule",
     "MemorySecrets",
     "MemoryStates",
+    "MemorySubscriptions",
     "fail",
     "fail_after",
 ]

@@ -14,6 +14,6 @@ record = build.record_delivery(Environment.from_process())
 
 
 @observe.function
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str | None]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str | None]:
     """Answer which e-mail the event was about."""
-    return {"activity": record(event)}
+    return {"activity": record(event, context.aws_request_id)}

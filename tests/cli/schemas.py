@@ -40,6 +40,8 @@ CASE = or_null(
     words(
         *(
             "new-known-contact",
+            "exchange-online",
+            "exchange-server",
             "reply-in-reply-to",
             "reply-token",
             "reply-smart",
@@ -53,7 +55,7 @@ CASE = or_null(
 REASON = words(
     *("duplicate", "no_correlation_match", "correlation_match", "no_recipient_match", "internal_email_reject"),
     *("sender_match", "accept_all", "invalid_sender", "loop", "delivery_report", "auto_reply", "bulk", "not_approved"),
-    *("too_old", "over_limit", "unreadable", "untrusted_wrapper"),
+    *("too_old", "over_limit", "unreadable", "untrusted_wrapper", "unknown_delivery_report"),
 )
 VERDICT = words("delivered", "ignored", "attached", "quarantined", "failed")
 NAMED_RECORD = or_null(exactly(kind=TEXT, id=TEXT, name=TEXT))

@@ -126,6 +126,11 @@ def test_all_that_is_wrong_is_told_at_once_in_the_order_of_lines(tmp_path: Path)
         ("2026-11-01T00:00:00Z", "2026-11-01", "expected an instant with its zone such as 2026-11-01T00:00:00Z"),
         ("2026-11-01T00:00:00Z", "2026-11-01T00:00:00", "expected an instant with its zone"),
         ("counter_digits = 3", "counter_digits = 10", "`counter_digits` is 10: input should be less than or equal to 9"),
+        ('prefix = "CRM:"', 'earlier_prefixes = [""]', "at least 1 character"),
+        ('prefix = "CRM:"', 'earlier_prefixes = [" A"]', "expected 1 to 20 printable characters without blanks around"),
+        ('prefix = "CRM:"', f"earlier_prefixes = {[f'P{n}' for n in range(11)]}", "at most 10"),
+        ('prefix = "CRM:"', 'prefix = "A:"\nforgotten_prefixes = ["A:"]', "forgotten_prefixes names 'A:', which prefix or"),
+        ('prefix = "CRM:"', 'earlier_prefixes = ["B:"]\nforgotten_prefixes = ["B:"]', "names 'B:', which prefix or earlier_"),
         ('name = "contoso"', 'name = "con/toso"', "expected up to 63 letters, digits, dots, hyphens and underscores"),
         ('address = "sales@contoso.example"', 'address = "sales"', "expected one e-mail address"),
         ('incoming = "pop3-in"', 'incoming = "pop3"', "which is not in [[profiles]]; incoming profiles: pop3-in, online"),
@@ -136,7 +141,14 @@ def test_all_that_is_wrong_is_told_at_once_in_the_order_of_lines(tmp_path: Path)
         ('authentication = "clear-text"', 'authentication = "oauth"\ntenant_id = "t"', "`client_id` is missing"),
         ('authentication = "clear-text"', 'authentication = "windows"', "not available yet for pop3"),
         ('server = "pop3"', 'server = "smtp"', "which is no incoming server"),
-        ('kind = "builtin"', 'kind = "dataverse"', "`kind` is 'dataverse': not available yet; available is builtin"),
+        ('kind = "builtin"', 'kind = "dataverse"', "`url` is missing: expected the organisation's address such as https://"),
+        ('kind = "builtin"', 'kind = "dataverse"', "`tenant_id` is missing: a Dataverse CRM is reached as an app registration"),
+        ('kind = "builtin"', 'kind = "dataverse"', "`client_id` is missing"),
+        ('kind = "builtin"', 'kind = "dataverse"', "`credentials` is missing"),
+        ('kind = "builtin"', 'kind = "dataverse"\nurl = "http://x"', "`url` is 'http://x': expected an https:// address"),
+        ('kind = "builtin"', 'kind = "dataverse"\ndeliver = "server"', "`deliver` is 'server': not available yet; available is router"),
+        ('kind = "builtin"', 'kind = "dataverse"\ncredentials = { env = "UNSET" }', "the environment variable UNSET is not set"),
+        ('kind = "builtin"', 'kind = "dataverse"\ncredentials = { secret = "x/y" }', "must begin with the organisation's name"),
         ('host = "mail.contoso.example"\n', "", "`host` is missing: a pop3 profile needs the server's name"),
         ('security = "tls"', 'security = "none"', 'allowed only for a loopback host or with network = "private"'),
         ('tenant_id = "…"\n', "", "`tenant_id` is missing"),
@@ -211,6 +223,18 @@ def test_a_warning_is_given_when_no_answer_could_find_its_email(tmp_path: Path) 
     assert "tokens, correlation and smart_matching are all off" in warnings[0]
 
 
+def test_a_mailbox_that_nothing_is_fetched_for_is_warned_of_unless_a_forward_mailbox_may_serve_it(
+    tmp_path: Path,
+) -> None:
+    text = EXAMPLE + '\n[[mailboxes]]\naddress = "bob@contoso.example"\n'
+    forward = '\n[[mailboxes]]\naddress = "router@contoso.example"\nkind = "forward"\nincoming = "pop3-in"\n'
+
+    (warning,) = loaded(tmp_path, text).warnings
+
+    assert warning.startswith("mailbox bob@contoso.example has neither incoming nor outgoing")
+    assert loaded(tmp_path, text + forward).warnings == ()
+
+
 def test_exchange_online_by_ews_is_accepted_with_a_warning_until_its_last_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +263,20 @@ def test_an_exchange_profile_names_what_it_lacks(tmp_path: Path, more: str, told
     profile = f'\n[[profiles]]\nname = "server"\ndirection = "incoming"\nserver = "exchange"\n{more}\n'
 
     assert told in refusal(tmp_path, EXAMPLE + profile)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        'host = "outlook.office365.com"',
+        'host = "Outlook.Office365.com."',
+        'host = "x.contoso.example"\nendpoint = "https://outlook.office.com/EWS/Exchange.asmx"',
+    ],
+)
+def test_an_exchange_server_that_is_exchange_online_is_told_its_name(tmp_path: Path, where: str) -> None:
+    text = MINIMAL_EXCHANGE.replace('host = "mail.contoso.example"', where)
+
+    assert 'which is Exchange Online: use server = "exchange-online"' in refusal(tmp_path, text)
 
 
 def test_a_missing_secret_of_an_unused_profile_is_only_a_warning(tmp_path: Path) -> None:
@@ -270,13 +308,8 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         load(tmp_path / "gone.toml")
 
 
-def test_a_profile_of_ews_is_told_that_the_stack_lacks_its_layer(tmp_path: Path) -> None:
-    text = MINIMAL_EXCHANGE
-
-    (warning,) = loaded(tmp_path, text).warnings
-
-    assert "layers/exchange/requirements.txt" in warning
-    assert "route-mailbox and send-email" in warning
+def test_an_exchange_server_is_published_without_a_warning(tmp_path: Path) -> None:
+    assert loaded(tmp_path, MINIMAL_EXCHANGE).warnings == ()
 
 
 MINIMAL_EXCHANGE = """
@@ -297,3 +330,40 @@ address = "sales@contoso.example"
 kind = "queue"
 incoming = "exchange-in"
 """
+
+
+DATAVERSE = """kind = "dataverse"
+url = "https://contoso.crm.dynamics.com"
+tenant_id = "t"
+client_id = "c"
+credentials = { env = "POP3_PASSWORD" }
+ca_bundle = "ca.pem"
+authority = "https://login.contoso.example"
+"""
+
+
+def test_a_dataverse_crm_is_published_with_its_secret_apart_and_a_word_of_warning(tmp_path: Path) -> None:
+    read = loaded(tmp_path, EXAMPLE.replace('kind = "builtin"\n', DATAVERSE))
+
+    crm = read.configuration.crm
+    assert crm.kind == "dataverse"
+    assert {name: crm.options[name] for name in ("url", "tenant_id", "client_id", "authority", "secret")} == {
+        "url": "https://contoso.crm.dynamics.com",
+        "tenant_id": "t",
+        "client_id": "c",
+        "authority": "https://login.contoso.example",
+        "secret": "contoso/crm/credentials",
+    }
+    assert crm.options["ca_pem"].startswith("-----BEGIN CERTIFICATE")
+    assert read.secrets["contoso/crm/credentials"] == VARIABLES["POP3_PASSWORD"]
+    assert VARIABLES["POP3_PASSWORD"] not in str(read.configuration)
+    assert any("server-side synchronization" in one for one in read.warnings)
+
+
+def test_a_dataverse_crm_may_name_a_secret_that_is_there_already(tmp_path: Path) -> None:
+    named = DATAVERSE.replace('{ env = "POP3_PASSWORD" }', '{ secret = "contoso/dynamics" }')
+
+    read = loaded(tmp_path, EXAMPLE.replace('kind = "builtin"\n', named))
+
+    assert read.configuration.crm.options["secret"] == "contoso/dynamics"
+    assert "contoso/crm/credentials" not in read.secrets

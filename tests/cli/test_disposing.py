@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from email_router.cli.run.disposing import settled
+from email_router.cli.run.disposing import settled, source_of
 from email_router.core.ledger import Outcome, Trace
+from email_router.edge.sources.ews import EwsSource
 from email_router.wiring.configuration import load
 from tests.cli.example import EXAMPLE, VARIABLES, write_example
 
@@ -43,6 +44,17 @@ def test_only_delivered_and_attached_messages_leave_a_mailbox(tmp_path: Path) ->
 
 def test_nothing_leaves_a_mailbox_that_leaves_its_mail(tmp_path: Path) -> None:
     assert ids(tmp_path, EXAMPLE, trace("1", Outcome.DELIVERED)) == {}
+
+
+def test_exchange_online_by_ews_is_tidied_by_ews(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('protocol = "graph"', 'protocol = "ews"').replace(
+        'incoming = "pop3-in"', 'incoming = "online"'
+    )
+    loaded = load(write_example(tmp_path, text), VARIABLES)
+    mailbox = loaded.configuration.mailbox(SALES)
+    assert mailbox is not None
+
+    assert isinstance(source_of(loaded, mailbox), EwsSource)
 
 
 def test_a_forward_mailbox_is_emptied_of_what_nobody_wants_too(tmp_path: Path) -> None:

@@ -186,3 +186,31 @@ def test_every_reason_for_which_a_message_is_ignored_says_what_would_have_to_be_
     ignored = reasons() - delivered - {"unreadable", "untrusted_wrapper", "undelivered", "vanished"}
 
     assert [one for one in sorted(ignored) if not otherwise_line(_trace(Outcome.IGNORED, one))] == []
+
+
+def test_a_recipient_who_is_not_approved_is_named_with_what_would_change_it() -> None:
+    told = "no_recipient_match: nobody; bob@contoso.example accepts all, but is not approved"
+    trace = _trace(Outcome.IGNORED, "no_recipient_match", answers=(Answer("asked", "ignored", told),))
+
+    line = otherwise_line(trace)
+
+    assert f'accept = "all" (or replies, contacts, records) at [[mailboxes]] "{SALES}"' in line
+    assert 'or approved = true at [[mailboxes]] "bob@contoso.example"' in line
+    assert "approved" not in otherwise_line(_trace(Outcome.IGNORED, "no_recipient_match"))
+
+
+@pytest.mark.parametrize(
+    ("kept_apart", "advice"),
+    [
+        ('unknown_sender = "mark"', 'unknown_sender = "follow" in [organisation.tracking]'),
+        (
+            'changed_subject = "new" and unknown_sender = "mark"',
+            'changed_subject = "follow" and unknown_sender = "follow" in [organisation.tracking]',
+        ),
+    ],
+)
+def test_what_was_found_and_not_linked_names_the_setting_that_links_it(kept_apart: str, advice: str) -> None:
+    evidence = f"no_correlation_match: recipients accept replies; it would continue a1 (x), but {kept_apart}"
+    trace = _trace(Outcome.IGNORED, "no_correlation_match", answers=(Answer("x", "ignored", evidence),))
+
+    assert f'set {advice}, or accept = "all" at [[mailboxes]] "{SALES}"' in otherwise_line(trace)

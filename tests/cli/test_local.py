@@ -254,6 +254,8 @@ def test_status_ends_with_1_while_a_mailbox_is_in_error(house: House, second: Ra
 
     assert told.code == 1
     assert [one["status"] for one in told.json["mailboxes"]] == ["ok", "idle", "error"]
+    assert {one["told"]["push_until"] for one in told.json["mailboxes"]} == {None}
+    assert all(60 <= one["told"]["polled_every"] <= 900 for one in told.json["mailboxes"])
 
 
 def test_show_tells_no_secret(house: House, second: Ran) -> None:
@@ -274,3 +276,25 @@ def test_send_from_a_mailbox_without_an_outgoing_profile_ends_with_2(house: Hous
 
     assert told.code == 2
     assert f"--from {EMPTY} is no mailbox with an outgoing profile; those that have one: {SALES}" in told.err
+
+
+def test_after_another_prefix_an_answer_with_the_old_token_still_matches(house: House, second: Ran) -> None:
+    sent = second.json["outgoing"][0]
+    file = house.folder / "router.toml"
+    before = file.read_text()
+    file.write_text(
+        before.replace('name = "contoso"\n', 'name = "contoso"\n\n[organisation.tracking]\nprefix = "NEW:"\n', 1)
+    )
+    house.inbox.put(SALES, mail(8).replace(b"Subject: mail 8", b"Subject: Re: Your order CRM:0001001"))
+
+    try:
+        told = house.local()
+    finally:
+        file.write_text(before)
+
+    (answer,) = (one for one in told.json["messages"] if one["message_id"] == "<8@fabrikam.example>")
+    assert (answer["correlation_method"], answer["correlated"]) == ("tracking_token", sent["activity"])
+    assert "the prefix was CRM: and is NEW: now; tokens of CRM: are still found" in told.err
+    assert house.run("show", "--json").json["tracking"]["earlier_prefixes"] == ["CRM:"]
+    emails = house.run("emails", "--json").json["emails"]
+    assert [one["flags"] for one in emails if one["message_id"] == "<8@fabrikam.example>"] == [[]]

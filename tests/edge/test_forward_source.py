@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from email_router.core.fetched import Fetched, Listed, Page, Position
+from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
 from email_router.core.mailbox import AfterDelivery, Direction, Profile
 from email_router.core.parse import parse
 from email_router.core.ports import MailSource
@@ -25,6 +25,8 @@ class MemorySource:
     messages: dict[str, Fetched]
     kind: str = "memory"
     disposed: list[tuple[tuple[str, ...], AfterDelivery]] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+    suspected: bool = False
     closed: bool = False
 
     def has_news(self, position: Position) -> bool:
@@ -42,6 +44,17 @@ class MemorySource:
 
     def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
         self.disposed.append((tuple(source_ids), how))
+
+    def inventory(self, page_size: int) -> Iterator[Sequence[Inventoried]]:
+        rows = [Inventoried(name, f"<wrapper-{name}@contoso.example>", 5, CAME) for name in self.messages]
+        for start in range(0, len(rows), page_size):
+            yield rows[start : start + page_size]
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        self.aside += source_ids
+
+    def suspects(self) -> bool:
+        return self.suspected
 
     def position(self) -> Position:
         return Position(mark="end")
@@ -136,3 +149,22 @@ def test_everything_else_is_the_business_of_the_source_within() -> None:
     source.close()
     assert within.disposed == [(("1", "2"), AfterDelivery.DELETE)]
     assert within.closed
+
+
+def test_an_inventory_tells_of_no_wrapper_s_id_and_of_all_else() -> None:
+    _, source = _opened(*(_message(name, wrap(INNER)) for name in "123"))
+
+    pages = list(source.inventory(2))
+
+    assert [[one.source_id for one in page] for page in pages] == [["1", "2"], ["3"]]
+    assert {(one.message_id, one.size, one.received) for page in pages for one in page} == {(None, 5, CAME)}
+
+
+def test_messages_are_set_aside_and_doubts_told_by_the_source_within() -> None:
+    within, source = _opened(_message("1", wrap(INNER)))
+
+    source.set_aside(["1"])
+    within.suspected = True
+
+    assert within.aside == ["1"]
+    assert source.suspects()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 from email_router.core.fetched import Position
-from email_router.edge.connect.graph_delta import Cursor
 from email_router.edge.connect.graph_errors import GraphReply, failure, retry_after
+from email_router.edge.connect.graph_position import Cursor, Cursors
+from email_router.edge.connect.passed import Passed
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -109,20 +111,62 @@ def test_throttling_without_a_time_waits_as_long_as_the_caller_says() -> None:
     assert (error.after, error.shared) == (77, True)
 
 
-@given(st.text(max_size=80), st.booleans(), st.integers(0, 10_000), st.booleans())
-def test_a_cursor_comes_back_from_its_position(link: str, filtered: bool, seen: int, whole: bool) -> None:
-    cursor = Cursor(link, filtered, seen, whole)
+CURSORS = st.builds(
+    Cursor,
+    link=st.text(max_size=80),
+    filtered=st.booleans(),
+    seen=st.integers(0, 10_000),
+    whole=st.booleans(),
+    lying=st.sampled_from(["", "2026-11-24T12:00:00Z"]),
+    told=st.lists(st.text("0123456789abcdef", min_size=12, max_size=12), max_size=3).map(tuple),
+    passed=st.builds(Passed, until=st.none() | st.just(NOW), reached=st.none() | st.just(NOW), resumes=st.booleans()),
+)
 
-    assert Cursor.of(cursor.position()) == cursor
+
+def alone(cursor: Cursor) -> Position:
+    return Cursors({"inbox": cursor}).position()
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=20), CURSORS, max_size=3))
+def test_cursors_come_back_from_their_position(folders: dict[str, Cursor]) -> None:
+    folders = {name: one if one.lying else replace(one, told=()) for name, one in folders.items()}
+
+    assert Cursors.of(Cursors(folders).position()) == Cursors(folders)
 
 
 @given(st.binary(max_size=60), st.text(max_size=30))
 def test_no_position_is_too_odd_to_read(cursor: bytes, mark: str) -> None:
-    assert isinstance(Cursor.of(Position(cursor, mark)), Cursor)
+    assert isinstance(Cursors.of(Position(cursor, mark)), Cursors)
+    assert isinstance(Cursors.of_mark(mark), Cursors)
 
 
+@pytest.mark.parametrize("names", [["inbox"], ["archive"], ["inbox", "Inbox/Kunden \u00e4 {x}"]])
 @pytest.mark.parametrize(
-    "cursor", [Cursor(), Cursor("https://x/y?$deltatoken=z"), Cursor("https://x", filtered=True), Cursor(whole=True)]
+    "cursor",
+    [
+        Cursor(),
+        Cursor("https://x/y?$deltatoken=z"),
+        Cursor("https://x", filtered=True),
+        Cursor("https://x", filtered=True, seen=17),
+        Cursor(whole=True),
+        Cursor(lying="2026-11-24T12:00:00Z"),
+        Cursor("https://x", lying="2026-11-24T12:00:00Z", told=("a1", "b2")),
+        Cursor("https://x", filtered=True, lying="2026-11-24T12:00:00Z", told=("a1",)),
+        Cursor(passed=Passed(NOW, resumes=True)),
+        Cursor("https://x", filtered=True, seen=17, passed=Passed(NOW, NOW)),
+        Cursor(whole=True, lying="2026-11-24T12:00:00Z", passed=Passed(None, NOW, resumes=True)),
+    ],
 )
-def test_the_mark_alone_tells_the_same_cursor(cursor: Cursor) -> None:
-    assert Cursor.of(Position(b"", cursor.position().mark)) == cursor
+def test_the_mark_alone_tells_the_same_cursors(cursor: Cursor, names: list[str]) -> None:
+    cursors = Cursors(dict.fromkeys(names, cursor))
+
+    assert Cursors.of_mark(cursors.position().mark) == cursors
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_a_position_of_the_inbox_alone_is_still_understood(filtered: bool) -> None:
+    link = "https://graph.microsoft.com/v1.0/users/x/delta?$deltatoken=1"
+    written = {"link": link, "filtered": filtered, "seen": 0, "whole": False}
+    position = Position(json.dumps(written).encode(), f"filtered {link}" if filtered else link)
+
+    assert Cursors.of(position) == Cursors.of_mark(position.mark) == Cursors({"inbox": Cursor(link, filtered)})

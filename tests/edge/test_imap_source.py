@@ -330,7 +330,8 @@ def test_an_idle_poll_is_one_question_for_all_folders_on_one_connection(server: 
     with closing(opened(server, folders=("INBOX", "Orders"))) as source:
         assert not source.has_news(position)
 
-    assert [line.split()[0] for line in server.commands[before:]][:4] == [
+    said = [line for line in server.commands[before:] if line != "LOGOUT"]  # the pass before may still be taking its leave
+    assert [line.split()[0] for line in said][:4] == [
         "CAPABILITY",
         "AUTHENTICATE",
         "STATUS",
@@ -646,7 +647,7 @@ def test_a_line_cut_at_any_byte_loses_nothing_and_shortens_nothing(server: ImapS
     a_pass(opened(server))
     whole, outcomes = server.sent, set()
 
-    for cut in range(whole + 1):
+    for cut in range(whole + 100):  # the farewell may not have been counted yet
         server.script = Script(cut_sent=cut)
         got: list[bytes] = []
         position = Position()

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_router.core.errors import MailboxBlocked, TryLater
+from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.ports import Reach
 from email_router.core.sending import Envelope, SendOutcome, SendResult
@@ -124,7 +124,6 @@ def test_the_request_holds_envelope_bytes_tags_and_configuration_set() -> None:
     [
         (429, "TooManyRequestsException", "Maximum sending rate exceeded.", SendOutcome.DEFERRED),
         (400, "ThrottlingException", "slow down", SendOutcome.DEFERRED),
-        (400, "MessageRejected", "Email address is not verified.", SendOutcome.REFUSED),
         (400, "MessageRejected", "virus", SendOutcome.REFUSED),
         (400, "MailFromDomainNotVerifiedException", "no MX", SendOutcome.REFUSED),
         (400, "BadRequestException", "Illegal address", SendOutcome.REFUSED),
@@ -140,8 +139,30 @@ def test_each_error_of_ses_has_its_meaning(status: int, code: str, message: str,
     assert (result.after > 0) == (outcome is SendOutcome.DEFERRED)
 
 
-def test_an_unverified_address_is_told_with_what_to_do() -> None:
-    assert "Verify the sender" in sent(400, "MessageRejected", "Email address is not verified.").evidence
+_FAILED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
+
+
+@pytest.mark.parametrize("named", ["sales@contoso.example", "Sales@contoso.example, erin@fabrikam.example", "", "contoso.example"])
+def test_a_sender_that_ses_does_not_know_lets_its_e_mails_wait_and_says_what_to_verify(named: str) -> None:
+    with pytest.raises(MailboxBlocked) as blocked:
+        sent(400, "MessageRejected", _FAILED + named)
+
+    assert blocked.value.kind == "ses_unverified"
+    assert "Verify the address or its domain" in blocked.value.mend
+
+
+@pytest.mark.parametrize("named", ["erin@fabrikam.example", "erin@fabrikam.example, bob@fabrikam.example"])
+def test_a_recipient_refused_in_the_sandbox_is_told_as_that(named: str) -> None:
+    with pytest.raises(MessageRefused) as refused:
+        sent(400, "MessageRejected", _FAILED + named)
+
+    assert refused.value.kind == "ses_sandbox"
+    assert "production access" in refused.value.mend
+
+
+def test_what_ses_throttles_is_nobodys_attempt() -> None:
+    assert sent(429, "TooManyRequestsException", "Maximum sending rate exceeded.").uncounted
+    assert not sent(500, "InternalFailure", "oops").uncounted
 
 
 def test_the_daily_quota_waits_longer_than_the_rate() -> None:

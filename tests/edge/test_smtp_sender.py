@@ -128,6 +128,30 @@ def test_each_recipient_has_its_own_answer(relays: Callable[..., Relay], extensi
     assert "unknown" in result.recipients[1].evidence
 
 
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_delivery_receipt_is_asked_of_a_server_that_knows_how(relays: Callable[..., Relay], knows: bool) -> None:  # noqa: FBT001 - of the test
+    relay = relays(Script(extensions=("PIPELINING", "DSN") if knows else ("PIPELINING",)))
+
+    with closing(opened(profile(relay))) as sender:
+        asked = replace(envelope(ANN, "b+c=d@example.org"), activity="6f1d é", delivery_receipt=True)
+        result = sender.send(asked, MAIL)
+        sender.send(envelope(BOB), MAIL)
+
+    assert result.outcome is SendOutcome.ACCEPTED
+    spoken = [command for command in relay.commands if command.startswith(("MAIL", "RCPT"))]
+    plain = [f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{BOB}>"]
+    assert spoken[-2:] == plain
+    assert spoken[:-2] == (
+        [
+            f"MAIL FROM:<{SENDER}> RET=HDRS ENVID=6f1d+20?",
+            f"RCPT TO:<{ANN}> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;{ANN}",
+            "RCPT TO:<b+c=d@example.org> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;b+2Bc+3Dd@example.org",
+        ]
+        if knows
+        else [f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{ANN}>", "RCPT TO:<b+c=d@example.org>"]
+    )
+
+
 def test_a_server_that_wants_data_for_nobody_gets_none(relays: Callable[..., Relay]) -> None:
     relay = relays(Script(answers={"RCPT": "550 unknown", "DATA": "354 go on", "final": "554 nobody"}))
 
@@ -503,11 +527,3 @@ def test_a_line_without_tls_to_another_machine_is_refused(
 
     assert caught.value.kind == "insecure"
     assert relay.commands == []
-
-
-@pytest.mark.parametrize("wanted", [Authentication.OAUTH, Authentication.WINDOWS])
-def test_a_profile_that_wants_another_login_is_a_configuration_error(
-    relays: Callable[..., Relay], wanted: Authentication
-) -> None:
-    with pytest.raises(ConfigurationError, match=r"smtp-out.*anonymous"):
-        opened(replace(profile(relays()), authentication=wanted))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from email_router.core.alerts import Alert
+from email_router.core.alerts import MOST_MESSAGES, Alert
 
 
 class MemoryAlerts:
@@ -14,8 +15,11 @@ class MemoryAlerts:
         self._open: dict[str, Alert] = {}
 
     def raise_alert(self, alert: Alert) -> None:
-        """Keep the alert unless it is open already."""
-        self._open.setdefault(alert.id, alert)
+        """Keep the alert unless it is open already; that one takes over the messages."""
+        before = self._open.setdefault(alert.id, replace(alert, messages=()))
+        if len(before.messages) < MOST_MESSAGES:
+            named = tuple(sorted({*before.messages, *alert.messages}))
+            self._open[alert.id] = replace(before, messages=named)
 
     def all(self) -> Sequence[Alert]:
         """Return the open alerts, newest first."""

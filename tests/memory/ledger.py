@@ -40,13 +40,14 @@ class MemoryLedger:
 
     def find(self, wanted: Wanted) -> Found:
         """Answer all questions of a page."""
-        pairs = [(key, mailbox) for key in wanted.keys for mailbox in wanted.mailboxes]
+        pairs = [*((key, mailbox) for key in wanted.keys for mailbox in wanted.mailboxes), *wanted.pairs]
         return Found(
             claims={key: self.claims[key] for key in wanted.keys if key in self.claims},
             receipts={pair: self.notes[pair] for pair in pairs if pair in self.notes},
             message_ids=self._linked(LinkKind.MESSAGE_ID, wanted.message_ids),
             tokens=self._linked(LinkKind.TOKEN, wanted.tokens),
             threads=self._linked(LinkKind.THREAD, wanted.threads),
+            copies={one: self.copies[one] for one in wanted.copies if one in self.copies},
         )
 
     def by_subject(self, subject_hash: str, since: datetime, limit: int = 100) -> Sequence[KnownEmail]:

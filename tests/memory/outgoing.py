@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from email_router.core.activity import EmailStatus
-from email_router.core.sending import HistoryEntry, OutgoingState
+from email_router.core.sending import FIRST_HISTORY, MOST_HISTORY, HistoryEntry, OutgoingState, RecipientResult
 
 _WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
 _OVERTAKEN = {
@@ -26,6 +26,10 @@ class MemoryOutgoingStates:
         """Return the state, or None."""
         return self._states.get(activity)
 
+    def several(self, activities: Sequence[str]) -> Mapping[str, OutgoingState]:
+        """Return the states of those that were taken up."""
+        return {one: self._states[one] for one in activities if one in self._states}
+
     def prepare(self, state: OutgoingState) -> OutgoingState:
         """Write the state if there is none yet; return the one that stands."""
         return self._states.setdefault(state.activity, state)
@@ -38,7 +42,11 @@ class MemoryOutgoingStates:
         begun = replace(
             state, status=EmailStatus.SENDING, attempts=state.attempts + 1, token=state.token + 1, changed=now, due=None
         )
-        return self._note(begun, HistoryEntry(now, EmailStatus.SENDING, request=request))
+        noted = self._note(begun, HistoryEntry(now, EmailStatus.SENDING, request=request))
+        if len(noted.history) > MOST_HISTORY:
+            latest = noted.history[FIRST_HISTORY - MOST_HISTORY :]
+            self._states[activity] = replace(noted, history=(*noted.history[:FIRST_HISTORY], *latest))
+        return noted
 
     def settle(
         self,
@@ -49,6 +57,9 @@ class MemoryOutgoingStates:
         evidence: str,
         due: datetime | None = None,
         provider_id: str | None = None,
+        results: Sequence[RecipientResult] | None = None,
+        attempts: int | None = None,
+        request: str = "",
     ) -> bool:
         """Turn the state into what became of it, unless it has moved on."""
         stands = self._states.get(state.activity)
@@ -57,7 +68,12 @@ class MemoryOutgoingStates:
         settled = replace(
             stands, status=status, changed=now, due=due, reason=evidence, provider_id=provider_id or stands.provider_id
         )
-        self._note(settled, HistoryEntry(now, status, evidence))
+        settled = replace(
+            settled,
+            results=stands.results if results is None else tuple(results),
+            attempts=stands.attempts if attempts is None else attempts,
+        )
+        self._note(settled, HistoryEntry(now, status, evidence, request))
         return True
 
     def keep_draft(self, state: OutgoingState, draft: str) -> bool:
@@ -68,12 +84,56 @@ class MemoryOutgoingStates:
         self._states[state.activity] = replace(stands, draft=draft)
         return True
 
-    def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
+    def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str, request: str = "") -> bool:
         """Note what was learned afterwards."""
         state = self._states.get(activity)
         if state is None or state.status not in _OVERTAKEN.get(status, ()):
             return False
-        self._note(replace(state, status=status, changed=now, reason=evidence), HistoryEntry(now, status, evidence))
+        entry = HistoryEntry(now, status, evidence, request)
+        self._note(replace(state, status=status, changed=now, reason=evidence), entry)
+        return True
+
+    def note(
+        self,
+        state: OutgoingState,
+        status: EmailStatus,
+        now: datetime,
+        *,
+        evidence: str,
+        results: Sequence[RecipientResult],
+        request: str = "",
+    ) -> bool:
+        """Write what was reported, unless the state has changed."""
+        if self._states.get(state.activity) != state:
+            return False
+        noted = replace(state, status=status, changed=now, reason=evidence, results=tuple(results))
+        self._note(noted, HistoryEntry(now, status, evidence, request))
+        return True
+
+    def reopen(
+        self,
+        state: OutgoingState,
+        now: datetime,
+        *,
+        evidence: str,
+        results: Sequence[RecipientResult],
+        request: str = "",
+    ) -> bool:
+        """Let an e-mail wait again, unless the state has changed."""
+        if self._states.get(state.activity) != state:
+            return False
+        again = replace(
+            state,
+            status=EmailStatus.PENDING,
+            changed=now,
+            reason=evidence,
+            results=tuple(results),
+            attempts=1,
+            token=state.token + 1,
+            due=None,
+            draft="",
+        )
+        self._note(again, HistoryEntry(now, EmailStatus.PENDING, evidence, request))
         return True
 
     def all(self) -> Sequence[OutgoingState]:

@@ -45,7 +45,9 @@ class MemoryDraftingSender(MemorySender):
         super().__init__()
         self.drafts: dict[str, bytes] = {}
         self.left: set[str] = set()
+        self.withdrawn: set[str] = set()
         self.losing: list[Lost] = []
+        self.refusing: SendResult | None = None
 
     def draft(self, envelope: Envelope, composed: bytes) -> str:
         """Make a draft."""
@@ -57,6 +59,8 @@ class MemoryDraftingSender(MemorySender):
         """Send the draft unless it has left already."""
         if envelope.draft in self.left:
             return SendResult(outcome=SendOutcome.ACCEPTED, evidence="found in Sent Items")
+        if self.refusing is not None:
+            return self.refusing
         lost = self.losing.pop(0) if self.losing else None
         if lost is not Lost.STAYED:
             super().send(envelope, composed)
@@ -64,3 +68,10 @@ class MemoryDraftingSender(MemorySender):
         if lost is not None:
             return SendResult(outcome=SendOutcome.UNKNOWN, evidence="no answer", after=300)
         return SendResult(outcome=SendOutcome.ACCEPTED, evidence="taken")
+
+    def withdraw(self, envelope: Envelope) -> SendResult | None:
+        """Take the draft away unless it has left."""
+        if envelope.draft in self.left:
+            return SendResult(outcome=SendOutcome.ACCEPTED, evidence="found in Sent Items")
+        self.withdrawn.add(envelope.draft)
+        return None

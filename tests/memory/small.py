@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from email_router.core.errors import ConfigurationError
 from email_router.core.settings import Configuration
+from email_router.core.subscriptions import SubscriptionWork
 from email_router.core.work import MailboxWork, OutgoingWork
 
 
@@ -86,11 +87,12 @@ class MemorySecrets:
 
 
 class MemoryQueues:
-    """Queues as lists, `queues.mailboxes` and `queues.outgoing`."""
+    """Queues as lists, `queues.mailboxes`, `queues.outgoing` and `queues.subscriptions`."""
 
     def __init__(self) -> None:
         self.mailboxes: list[MailboxWork] = []
         self.outgoing: list[OutgoingWork] = []
+        self.subscriptions: list[SubscriptionWork] = []
 
     def put_mailboxes(self, work: Iterable[MailboxWork]) -> int:
         """Queue passes over mailboxes."""
@@ -102,6 +104,12 @@ class MemoryQueues:
         """Queue e-mails to send."""
         orders = list(work)
         self.outgoing.extend(orders)
+        return len(orders)
+
+    def put_subscriptions(self, work: Iterable[SubscriptionWork]) -> int:
+        """Queue looks after subscriptions."""
+        orders = list(work)
+        self.subscriptions.extend(orders)
         return len(orders)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from email_router.core.fetched import Fetched, Listed, Page, Position, Wrapper
+from email_router.core.errors import MessageRefused
+from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position, Wrapper
 from email_router.core.mailbox import AfterDelivery
+from email_router.edge.connect.message_ids import message_id_in
 
 
 class MemorySource:
@@ -19,12 +21,18 @@ class MemorySource:
         self.wrappers: dict[int, Wrapper] = {}
         self.received: datetime | None = None
         self.disposed: list[tuple[str, AfterDelivery]] = []
+        self.aside: list[str] = []
+        self.suspected = False
         self.opened = 0
         self.closed = 0
 
     def put(self, raw: bytes) -> None:
         """Let a message arrive."""
         self.messages.append(raw)
+
+    def there(self, source_id: str) -> bytes | None:
+        """Return a message that still lies in its folder, or None."""
+        return None if source_id in self.aside else self.messages[int(source_id)]
 
     def has_news(self, position: Position) -> bool:
         """Compare the counts."""
@@ -41,7 +49,7 @@ class MemorySource:
     def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
         """Yield the bytes; over the limit only the header."""
         for one in listed:
-            raw = self.messages[int(one.source_id)]
+            raw = self.there(one.source_id)
             if raw is None:
                 yield Fetched(source_id=one.source_id, raw=b"", size=0, vanished=True)
                 continue
@@ -56,8 +64,10 @@ class MemorySource:
             )
 
     def stream(self, source_id: str) -> Iterator[bytes]:
-        """Yield the whole message in two pieces."""
-        raw = self.messages[int(source_id)] or b""
+        """Yield the whole message in two pieces.  Raises MessageRefused "vanished" when it is gone."""
+        raw = self.there(source_id)
+        if raw is None:
+            raise MessageRefused(f"message {source_id} is no longer in the mailbox", kind="vanished")
         yield raw[: len(raw) // 2]
         yield raw[len(raw) // 2 :]
 
@@ -67,6 +77,25 @@ class MemorySource:
         if how is AfterDelivery.DELETE:
             for one in source_ids:
                 self.messages[int(one)] = None
+
+    def inventory(self, page_size: int) -> Iterator[Sequence[Inventoried]]:
+        """List all that is there; what was set aside is in another folder."""
+        there = [(str(number), raw) for number, raw in enumerate(self.messages) if raw is not None]
+        rows = [
+            Inventoried(name, None if self.wrappers else message_id_in(raw), len(raw), self.received)
+            for name, raw in there
+            if name not in self.aside
+        ]
+        for start in range(0, len(rows), page_size):
+            yield rows[start : start + page_size]
+
+    def set_aside(self, source_ids: Sequence[str]) -> None:
+        """Note once what was moved to the folder "Undeliverable"."""
+        self.aside += [one for one in source_ids if one not in self.aside and self.messages[int(one)] is not None]
+
+    def suspects(self) -> bool:
+        """Tell what the test says."""
+        return self.suspected
 
     def position(self) -> Position | None:
         """Nothing newer is ever learned."""

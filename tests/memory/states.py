@@ -22,6 +22,7 @@ class _Row:
     state: MailboxState
     bounds: tuple[int, int] | None = None
     retries: dict[str, Retry] = field(default_factory=dict)
+    pushed_until: datetime | None = None
 
 
 class MemoryStates:
@@ -77,6 +78,8 @@ class MemoryStates:
             last_pass=record.at,
             last_mail=record.last_mail or row.state.last_mail,
             next_retry=record.next_retry,
+            reconciled=record.reconciled or row.state.reconciled,
+            suspected=row.state.suspected if record.suspected is None else record.suspected,
             failures=record.failures,
             blocked_until=record.blocked_until,
             error_kind=record.error_kind,
@@ -130,6 +133,10 @@ class MemoryStates:
         if row.retries.get(retry.key) == retry:
             del row.retries[retry.key]
 
+    def rely_until(self, mailbox: str, until: datetime | None) -> None:
+        """Note until when notifications come."""
+        self._row(mailbox).pushed_until = until
+
     def scheduled(self) -> Iterator[ScheduledMailbox]:
         """Yield what the scheduler's index holds."""
         for name, row in self._rows.items():
@@ -142,6 +149,8 @@ class MemoryStates:
                     maximum_interval=row.bounds[1],
                     blocked_until=row.state.blocked_until,
                     next_retry=row.state.next_retry,
+                    pushed_until=row.pushed_until,
+                    failing=bool(row.state.error_kind),
                 )
 
     def fenced(self, lease: Lease) -> _Row:

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from email_router.core.fetched import Fetched, Wrapper
+from email_router.core.flows.decide import Judge
 from email_router.core.ledger import KnownEmail, Link, LinkKind
+from email_router.core.mailbox import Accept, Mailbox
 from email_router.core.parse import parse
 from email_router.core.settings import Tracking
 from email_router.core.smart_hash import participants, subject_hash
@@ -67,11 +70,88 @@ def test_a_page_of_25_replies_takes_five_reads(moto_place: Place) -> None:
     assert methods == {f"sent{number}" for number in range(PAGE)}
 
 
-def test_an_in_reply_to_that_is_none_of_the_references_costs_a_whole_page_one_read_more(moto_place: Place) -> None:
+def test_an_in_reply_to_that_is_none_of_the_references_costs_a_whole_page_no_read_more(moto_place: Place) -> None:
     house = house_in(moto_place, *(reply(number, apart=True) for number in range(PAGE)))
     house.ledger.link([link for number in range(PAGE) for link in sent(number)])
 
-    assert reads_of(house, moto_place) == {"BatchGetItem": 6}
+    assert reads_of(house, moto_place) == {"BatchGetItem": 5}
+    assert {email.correlated for email in house.crm.emails()} == {f"sent{number}" for number in range(PAGE)}
+
+
+def hostile(number: int, *, report: bool = False, mark: bool = True) -> bytes:
+    """Return a mail that names all it can: ids, tokens and marks by the hundred, in a message id that another mail has too."""
+    ids = " ".join(f"<h{number}-{one}@Evil.example>" for one in range(400))
+    ses = " ".join(f"<h{number}-{one}@eu-west-1.AmazonSES.com>" for one in range(400))
+    tokens = " ".join(f"CRM:{number:03d}{one:04d} OLD:{number:03d}{one:04d}" for one in range(2_500))
+    marks = "".join(f"X-EmailRouter: contoso;h{number}-{one}\r\n" for one in range(100 if mark else 0))
+    index = base64.b64encode(number.to_bytes(22, "big") + b"reply").decode()
+    extra = f"In-Reply-To: {ses}\r\nReferences: {ids} {ses}\r\nThread-Index: {index}\r\n{marks}"
+    sender = "MAILER-DAEMON@evil.example" if report else f"mallory{number}@evil.example"
+    crowd = ", ".join(f"<c{number}-{one}@evil.example>" for one in range(100))
+    returned = f"Message-ID: <o{number}@eu-west-1.amazonses.com>\nX-EmailRouter: contoso;o{number}\nSubject: {tokens}\n"
+    own = f"<h{number // 2}@Evil.example>"
+    return mail(
+        number, sender=sender, to=crowd, subject=f"Undeliverable: {tokens}", text=returned, extra=extra, message_id=own
+    )
+
+
+@pytest.mark.parametrize("kind", ["plain", "marked", "reports", "some reports"])
+def test_a_page_of_25_hostile_mails_is_judged_in_five_reads(moto_place: Place, kind: str) -> None:
+    tracking = Tracking(earlier_prefixes=("OLD:",), changed_subject="new")
+    mails = [
+        hostile(number, report=kind == "reports" or (kind == "some reports" and number % 2 == 0), mark=kind == "marked")
+        for number in range(PAGE)
+    ]
+    house = house_in(moto_place, *mails, tracking=tracking)
+    judge = Judge(house.incoming(), house.configuration.mailboxes[0], house.profile)
+    drafts = [
+        judge.draft(Fetched(source_id=str(at), raw=raw, size=len(raw), received=NOW)) for at, raw in enumerate(mails)
+    ]
+
+    with billed(moto_place.clients.dynamodb) as bill:
+        decisions = judge.decide(drafts)
+
+    assert len(decisions) == PAGE
+    assert sum(bill.calls[name] for name in _READS) <= 5
+    assert {bool(one.message.delivery_report) for one in drafts} == {
+        "plain": {False},
+        "marked": {False},
+        "reports": {True},
+        "some reports": {False, True},
+    }[kind]
+
+
+def test_what_a_hostile_mail_names_takes_no_room_from_its_neighbours(moto_place: Place) -> None:
+    loud = [
+        hostile(number, mark=False).replace(b"<h%d@Evil" % (number // 2), b"<x%d@Evil" % number) for number in range(24)
+    ]
+    quiet = reply(99)
+    house = house_in(moto_place, *loud, quiet)
+    house.ledger.link([Link(LinkKind.MESSAGE_ID, "<m99-0@contoso.example>", KnownEmail(activity="first", at=NOW))])
+
+    house.route()
+
+    assert "first" in {email.correlated for email in house.crm.emails()}
+
+
+def test_a_page_of_a_forward_mailbox_takes_no_more_reads_for_mail_of_many_users(moto_place: Place) -> None:
+    users = [Mailbox(address=f"user{number}@contoso.example", accept=Accept.ALL) for number in range(PAGE)]
+    house = house_in(moto_place)
+    for user in users:
+        house.add_mailbox(user)
+    judge = Judge(house.incoming(), house.configuration.mailboxes[0], house.profile)
+    wrappers = [Wrapper(user.address, authenticated=True, evidence="dmarc=pass") for user in users]
+    raws = [reply(number) for number in range(PAGE)]
+    fetched = [
+        Fetched(source_id=str(number), raw=raw, size=len(raw), received=NOW, wrapper=wrapper)
+        for number, (raw, wrapper) in enumerate(zip(raws, wrappers, strict=True))
+    ]
+
+    with billed(moto_place.clients.dynamodb) as bill:
+        decisions = judge.decide([judge.draft(one) for one in fetched])
+
+    assert {one.draft.mailbox.key for one in decisions} == {user.key for user in users}
+    assert bill.calls["BatchGetItem"] == 4
 
 
 def test_a_page_of_25_mails_that_answer_nothing_takes_two_reads(moto_place: Place) -> None:
@@ -87,11 +167,23 @@ def test_recipients_beyond_ten_are_asked_for_once_more_when_their_mail_is_delive
     assert reads_of(house, moto_place) == {"BatchGetItem": 3}
 
 
-def test_two_messages_of_one_page_under_one_id_cost_one_read_more(moto_place: Place) -> None:
+def test_two_messages_of_one_page_under_one_id_cost_no_read_more(moto_place: Place) -> None:
     one, other = mail(1), mail(2, sender="mallory@elsewhere.example", message_id="<m1@fabrikam.example>")
     house = house_in(moto_place, one, other)
 
-    assert reads_of(house, moto_place) == {"BatchGetItem": 3}
+    assert reads_of(house, moto_place) == {"BatchGetItem": 2}
+    assert len(list(house.crm.emails())) == 2
+
+
+def test_a_message_under_the_id_of_one_that_came_before_costs_one_read_more(moto_place: Place) -> None:
+    house = house_in(moto_place, mail(1))
+    house.route()
+    house.source.put(mail(2, sender="mallory@elsewhere.example", message_id="<m1@fabrikam.example>"))
+
+    with billed(moto_place.clients.dynamodb) as bill:
+        house.route()
+
+    assert bill.calls["BatchGetItem"] == 3
     assert len(list(house.crm.emails())) == 2
 
 

@@ -32,6 +32,14 @@ def test_text_that_utf8_cannot_hold_is_written_with_question_marks() -> None:
     assert pack("H\u00e4 \udc80!") == {"S": "H\u00e4 ?!"}
 
 
+def test_a_set_of_texts_comes_back_as_one() -> None:
+    names = frozenset({"<b@x>", "<a@x>", "h\u00e4"})
+
+    assert pack(names) == {"SS": ["<a@x>", "<b@x>", "h\u00e4"]}
+    assert unpack(pack(names)) == names
+    assert size_of(pack_item({"s": names})) == 1 + 5 + 5 + 3
+
+
 def test_what_dynamodb_cannot_hold_is_refused() -> None:
     with pytest.raises(TypeError, match="float"):
         pack(1.5)  # type: ignore[arg-type]  # the point of the test

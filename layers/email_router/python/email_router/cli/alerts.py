@@ -12,7 +12,9 @@ from email_router.cli.needs_a_person import needs_a_person
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import console, print_json, table, tell
 from email_router.cli.shapes import instant
-from email_router.core.alerts import Alert
+from email_router.core.alerts import MOST_MESSAGES, Alert
+from email_router.core.flows.outgoing_alerts import still_open
+from email_router.wiring.build import CLOCK
 
 Settle = Annotated[
     str, typer.Option("--settle", metavar="ID", help="Take an alert off the list, now that it is seen to.")
@@ -28,13 +30,14 @@ def alerts(
         return
     with opened(state, stack) as backend:
         place = backend.organisation(organisation)
-        found = needs_a_person(place.alerts, place.quarantine, place.states, place.configuration)
-    told = [_shape(alert) for alert in found]
+        everything = needs_a_person(place.alerts, place.quarantine, place.states, place.configuration)
+        found = still_open(everything, place.outgoing, CLOCK.now())
+    told = [shape(alert) for alert in found]
     if json:
         print_json({"alerts": told})
         return
-    columns = ("id", "text", "mend", "at")
-    table("Alerts", columns, ([one[name] for name in columns] for one in told))
+    rows = ((one.id, in_words(one), one.mend, instant(one.at)) for one in found)
+    table("Alerts", ("id", "text", "mend", "at"), rows)
 
 
 def _settle(alert: str, opening: AbstractContextManager[Backend], organisation: str, *, json: bool) -> None:
@@ -51,6 +54,14 @@ def _settle(alert: str, opening: AbstractContextManager[Backend], organisation: 
         console().print(f"{alert} is settled", markup=False)
 
 
-def _shape(alert: Alert) -> dict[str, object]:
-    at = instant(alert.at)
-    return {"id": alert.id, "kind": alert.kind, "about": alert.about, "text": alert.text, "mend": alert.mend, "at": at}
+def in_words(alert: Alert) -> str:
+    """Return the text, and of how many messages it is the first; `--json` names them."""
+    count = len(alert.messages)
+    more = " or more" if count >= MOST_MESSAGES else ""
+    return f"{alert.text} [the first of {count}{more} messages of {alert.about}]" if count > 1 else alert.text
+
+
+def shape(alert: Alert) -> dict[str, object]:
+    """Return the object that `alerts --json` prints of an alert."""
+    told = {"id": alert.id, "kind": alert.kind, "about": alert.about, "text": alert.text, "mend": alert.mend}
+    return {**told, "at": instant(alert.at), "messages": list(alert.messages)}

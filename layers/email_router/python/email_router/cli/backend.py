@@ -62,9 +62,10 @@ class Backend:
     def publish(self, loaded: Loaded) -> PublishedVersion:
         """Put a loaded configuration into force."""
         organisation = loaded.configuration.organisation
-        place = Place(self.services, loaded.configuration)
+        keeps_records = loaded.configuration.crm.kind == "builtin"
+        crm = Place(self.services, loaded.configuration).crm if keeps_records else None
         return publish_loaded(
-            loaded, self.services.configurations, self.services.secrets, self.services.states(organisation), place.crm
+            loaded, self.services.configurations, self.services.secrets, self.services.states(organisation), crm
         )
 
     def counters(self, organisation: str = "") -> Mapping[str, int]:

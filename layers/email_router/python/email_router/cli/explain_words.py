@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from email_router.core.ledger import Answer, Outcome, Trace
@@ -22,7 +23,9 @@ ASKED = {
     "too_old": Asked("Did it come before the profile's first day?", "process_received_after"),
     "not_approved": Asked("Is the mailbox's address still unapproved?", "approved"),
     "loop": Asked("Does it go round in a circle?"),
-    "delivery_report": Asked("Is it a delivery report about an e-mail that we sent?", "delivery_report"),
+    "delivery_report": Asked(
+        "Is it a delivery report about an e-mail that we sent?", "delivery_report, unknown_delivery_report"
+    ),
     "auto_reply": Asked("Is it an automatic reply that the mailbox drops?", "auto_reply"),
     "bulk": Asked("Is it bulk mail that the mailbox drops?", "bulk"),
     "in_reply_to": Asked("Do In-Reply-To or References name an e-mail of the CRM?", "correlation"),
@@ -59,6 +62,7 @@ _OTHERWISE = {
     "bulk": 'bulk = "deliver" at [[mailboxes]] "{mailbox}"',
     "internal_email_reject": 'internal_email = "track" (and internal_email_from_queues = true) in [organisation.tracking]',
     "delivery_report": 'delivery_report = "deliver" at [[mailboxes]] "{mailbox}"',
+    "unknown_delivery_report": 'unknown_delivery_report = "deliver" at [[mailboxes]] "{mailbox}"',
     "no_recipient_match": 'accept = "all" (or replies, contacts, records) at [[mailboxes]] "{mailbox}"',
     "no_correlation_match": 'accept = "all" at [[mailboxes]] "{mailbox}"',
     "invalid_sender": 'accept = "all" at [[mailboxes]] "{mailbox}", or import its sender with `crm import`',
@@ -67,6 +71,11 @@ _NEVER = {
     "duplicate": "Nothing is missing: the mailbox's first copy was dealt with; `email-router explain` shows it under the same Message-ID.",
     "loop": "No setting lets mail in that goes round in a circle; find out who sends it round.",
 }
+
+_BY_ACCEPTANCE = frozenset({"no_recipient_match", "no_correlation_match", "invalid_sender"})
+# What the questions saw, in their own words; an id or address that a mail brings along holds no blank.
+_KEPT_APART = re.compile(r', but ((?:(?: and )?(?:unknown_sender = "mark"|changed_subject = "new"))+)$')
+_WAITING = re.compile(r"(\S+@\S+) accepts \w+, but is not approved")
 
 
 def outcome_line(trace: Trace) -> str:
@@ -103,13 +112,30 @@ def otherwise_line(trace: Trace) -> str:
         return "`email-router undeliverable list` shows what was set aside and how to mend it; what is tried again needs nothing."
     if trace.reason in _NEVER:
         return _NEVER[trace.reason]
-    setting = _OTHERWISE.get(trace.reason)
-    told = setting.replace("{mailbox}", trace.mailbox) if setting else ""
+    told = _kept_apart(trace) + _OTHERWISE.get(trace.reason, "").replace("{mailbox}", trace.mailbox) + _waiting(trace)
     return (
         f"To have such mail tracked from now on set {told}; `email-router what-if` tells what else that changes."
         if told
         else ""
     )
+
+
+def _kept_apart(trace: Trace) -> str:
+    """Return what would link a find that was not linked, where that would have had the mail tracked; or empty."""
+    said = trace.answers[-1].evidence if trace.answers and trace.reason == "no_correlation_match" else ""
+    found = _KEPT_APART.search(said)
+    if not found:
+        return ""
+    follow = re.sub(r'"(?:mark|new)"', '"follow"', found[1])
+    return f"{follow} in [organisation.tracking], or "
+
+
+def _waiting(trace: Trace) -> str:
+    """Return the approvals that would let the mail in: of recipients who would take it."""
+    if trace.reason not in _BY_ACCEPTANCE:
+        return ""
+    found = dict.fromkeys(one for answer in trace.answers for one in _WAITING.findall(answer.evidence))
+    return "".join(f', or approved = true at [[mailboxes]] "{address}"' for address in found)
 
 
 def answer_words(answer: Answer) -> str:

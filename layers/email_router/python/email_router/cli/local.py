@@ -63,12 +63,12 @@ def local(
 
 def _rounds(loaded: Loaded, state: Path, progress: Callable[[str], None]) -> Generator[Told]:
     """Yield what each round did, a round a minute; the state is saved after each, and when the generator is closed."""
-    kept = replace(loaded, configuration=_leaving(loaded))
+    kept = replace(loaded, configuration=leaving(loaded.configuration))
     with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
         backend = of_cloud(cloud)
         before = cloud.counters()
         (state / COUNTED_BEFORE).write_text(jsons.dumps(before))
-        backend.publish(kept)
+        warn(backend.publish(kept).warnings[len(kept.warnings) :])
         while True:
             since, began = datetime.now(UTC), time.monotonic()
             ended = send_and_fetch(cloud.stack, progress)
@@ -91,11 +91,11 @@ def _rounds(loaded: Loaded, state: Path, progress: Callable[[str], None]) -> Gen
             time.sleep(max(0.0, _MINUTE - (time.monotonic() - began)))
 
 
-def _leaving(loaded: Loaded) -> Configuration:
-    """The configuration under which no function changes a mailbox."""
-    configuration = loaded.configuration
+def leaving(configuration: Configuration) -> Configuration:
+    """Return the configuration under which no function changes a mailbox."""
     boxes = tuple(replace(box, after_delivery=AfterDelivery.LEAVE) for box in configuration.mailboxes)
-    return replace(configuration, mailboxes=boxes)
+    profiles = tuple(replace(profile, move_undelivered=False) for profile in configuration.profiles)
+    return replace(configuration, mailboxes=boxes, profiles=profiles)
 
 
 def _tell_that_mail_stays(loaded: Loaded, *, dispose: bool) -> None:

@@ -11,9 +11,11 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from email_router.cli import crm, outgoing, undeliverable
+from email_router.cli.access import access
 from email_router.cli.alerts import alerts
 from email_router.cli.counters import counters
 from email_router.cli.demo.command import demo
+from email_router.cli.deploy_rules import deploy_rules
 from email_router.cli.emails import emails
 from email_router.cli.embedded.trouble import EmbeddedCloudError
 from email_router.cli.explain import explain
@@ -21,6 +23,7 @@ from email_router.cli.inspect import inspect
 from email_router.cli.local import local
 from email_router.cli.output import speak_utf8, tell
 from email_router.cli.publish import publish
+from email_router.cli.reconcile import reconcile
 from email_router.cli.send import send
 from email_router.cli.show import show
 from email_router.cli.status import status
@@ -38,6 +41,9 @@ app = typer.Typer(
 for command in (demo, local, publish, show, status, emails, explain, send, inspect, counters, alerts):
     app.command()(command)
 app.command(name="what-if")(what_if)
+app.command()(reconcile)
+app.command(name="test-access")(access)
+app.command(name="deploy-rules")(deploy_rules)
 app.add_typer(outgoing.commands, name="outgoing")
 app.add_typer(undeliverable.commands, name="undeliverable")
 app.add_typer(crm.commands, name="crm")

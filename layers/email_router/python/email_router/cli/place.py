@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from email_router.core.activity import EmailActivity, Record, Role
 from email_router.core.dedupe import collision_key, message_key
+from email_router.core.errors import ConfigurationError
 from email_router.core.flows import undeliverable
 from email_router.core.flows.incoming import activity_id
 from email_router.core.ledger import Quarantined, Receipt, Trace
@@ -40,6 +41,9 @@ class BuiltinRecords(Protocol):
     def create_outgoing(self, activity: EmailActivity) -> None:
         """Keep an e-mail that waits to be sent.  Repeatable: an activity's id makes one e-mail."""
 
+    def cancel(self, activity: str) -> bool:
+        """Cancel an e-mail that waits to be sent; False when it does not wait any more."""
+
     def import_records(self, rows: Iterable[AddressedRecord]) -> int:
         """Create or change records; return how many."""
 
@@ -56,6 +60,20 @@ class BuiltinRecords(Protocol):
         """Let a record answer for its addresses again; return it.  Repeatable."""
 
 
+class _OfOthers:
+    """A CRM with users of its own, who do there what these commands do in the built-in one."""
+
+    def __init__(self, crm: object) -> None:
+        self._crm = crm
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the CRM has
+        if not hasattr(self._crm, name):
+            raise ConfigurationError(
+                "this command reads and changes the built-in CRM only; in Dynamics 365 look for the e-mail or record there"
+            )
+        return getattr(self._crm, name)
+
+
 @dataclass(frozen=True)
 class Place:
     """What the commands ask of one organisation."""
@@ -70,8 +88,9 @@ class Place:
 
     @cached_property
     def crm(self) -> BuiltinRecords:
-        """The built-in CRM; the configuration admits no other that a command could write to."""
-        return cast("BuiltinRecords", self.services.crm(self.configuration))
+        """The CRM: the built-in one; of another only what every CRM can, and what it cannot is refused."""
+        crm: object = self.services.crm(self.configuration)
+        return cast("BuiltinRecords", crm if self.configuration.crm.kind == "builtin" else _OfOthers(crm))
 
     @cached_property
     def ledger(self) -> Ledger:

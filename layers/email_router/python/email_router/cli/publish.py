@@ -26,6 +26,7 @@ def publish(
     with opened_for_change(state, stack) as backend:
         published = backend.publish(loaded)
         backend.save()
+    warn(published.warnings[len(loaded.warnings) :])
     if json:
         print_json(
             {

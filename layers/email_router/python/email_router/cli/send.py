@@ -20,7 +20,7 @@ from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
 from email_router.core.errors import ConfigurationError, MessageRefused
 from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox import Direction
-from email_router.core.message import Attachment
+from email_router.core.message import Attachment, Importance
 from email_router.core.parties import choose_sender, mailbox_owner_of
 from email_router.core.wire import mail_address
 
@@ -39,6 +39,12 @@ def send(
     reply_to: Annotated[str, typer.Option("--reply-to", metavar="ACTIVITY", help="The e-mail that it answers.")] = "",
     *,
     automatic: Annotated[bool, typer.Option("--automatic", help="Mark it as written by a machine (RFC 3834).")] = False,
+    at: Annotated[str, typer.Option("--at", metavar="INSTANT", help="Not before, e.g. 2026-11-24T09:00:00Z.")] = "",
+    importance: Annotated[Importance, typer.Option("--importance")] = Importance.NORMAL,
+    read_receipt: Annotated[bool, typer.Option("--read-receipt", help="Ask to be told when it is read.")] = False,
+    delivery_receipt: Annotated[
+        bool, typer.Option("--delivery-receipt", help="Ask to be told when it is delivered (by SMTP, where the server can).")
+    ] = False,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",
@@ -53,6 +59,10 @@ def send(
         html,
         tuple(_read(path) for path in attach or []),
         automatic,
+        _instant(at),
+        importance,
+        read_receipt,
+        delivery_receipt,
     )
     with opened_for_change(state, stack) as backend:
         email = write(backend.organisation(organisation), letter, reply_to)
@@ -74,6 +84,23 @@ class Letter:
     html: str = ""
     files: tuple[Attachment, ...] = ()
     automatic: bool = False
+    due: datetime | None = None
+    importance: Importance = Importance.NORMAL
+    read_receipt: bool = False
+    delivery_receipt: bool = False
+
+
+def _instant(text: str) -> datetime | None:
+    """Return the instant with its zone, or None for no text."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = datetime.min
+    if found.tzinfo is None:
+        raise ConfigurationError(f"--at {text}: expected an instant with its zone such as 2026-11-24T09:00:00Z")
+    return found.astimezone(UTC)
 
 
 def _check_addresses(letter: Letter) -> None:
@@ -116,6 +143,10 @@ def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
         owner=mailbox.owner or mailbox.address,
         mailbox=mailbox.key,
         automatic=letter.automatic,
+        due=letter.due,
+        importance=letter.importance.value,
+        read_receipt=letter.read_receipt,
+        delivery_receipt=letter.delivery_receipt,
     )
     email = _answering(place, email, reply_to) if reply_to else email
     for file in letter.files:

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import typer
 
 from email_router.cli.backend import opened
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
 from email_router.cli.shapes import instant
-from email_router.core.mailbox import Mailbox
+from email_router.core.flows.schedule import interval
+from email_router.core.flows.subscriptions import wants_push, watchable
+from email_router.core.mailbox import Direction, Mailbox
 from email_router.core.mailbox_state import MailboxState
+from email_router.core.settings import Configuration
+from email_router.core.subscriptions import Subscription
+from email_router.core.work import ScheduledMailbox
+from email_router.wiring.build import CLOCK
 from email_router.wiring.observe import mailbox_digest
+
+_TITLES = ("address", "in logs", "status", "last pass", "last mail", "mail is told by", "what to do")
 
 
 def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """Show how each mailbox stands; exit code 1 when one is in error."""
     with opened(state, stack) as backend:
         place = backend.organisation(organisation)
+        read = [box for box in place.configuration.mailboxes if box.incoming]
+        rows = place.services.subscriptions(place.name).read_all(watchable(place.configuration))
         told = [
-            mailbox_status(box, place.states.read(box.key)) for box in place.configuration.mailboxes if box.incoming
+            {
+                **mailbox_status(box, state := place.states.read(box.key)),
+                "told": how_told(place.configuration, state, rows.get(box.key)),
+            }
+            for box in read
         ]
         waiting = len(place.quarantine.entries())
     if json:
         print_json({"mailboxes": told, "undeliverable": waiting})
     else:
-        rows = (
-            (one["address"], one["digest"], one["status"], one["last_pass"], one["last_mail"], _why(one["error"]))
-            for one in told
-        )
-        table("Mailboxes", ("address", "in logs", "status", "last pass", "last mail", "what to do"), rows)
+        table("Mailboxes", _TITLES, map(_row, told))
         table("Needs a person", ("undeliverable messages",), [(waiting,)] if waiting else [])
     if any(one["status"] == "error" for one in told):
         raise typer.Exit(1)
@@ -47,6 +60,32 @@ def mailbox_status(mailbox: Mailbox, state: MailboxState) -> dict[str, object]:
         "blocked_until": instant(state.blocked_until),
         "error": error,
     }
+
+
+def how_told(configuration: Configuration, state: MailboxState, subscription: Subscription | None) -> dict[str, object]:
+    """Return how the router learns of a mailbox's news as JSON values: until when it is notified, and each how many seconds it looks."""
+    now = CLOCK.now()
+    box = configuration.mailbox(state.mailbox)
+    profile = configuration.profile(box.incoming, Direction.INCOMING) if box else None
+    lives = subscription is not None and subscription.lives(now) and wants_push(profile)
+    until = subscription.expires if subscription and lives else None
+    known = ScheduledMailbox(
+        organisation=configuration.organisation,
+        mailbox=state.mailbox,
+        last_mail=state.last_mail,
+        minimum_interval=profile.minimum_polling_interval if profile else 0,
+        maximum_interval=profile.maximum_polling_interval if profile else 0,
+        pushed_until=until,
+        failing=bool(state.error_kind),
+    )
+    return {"push_until": instant(until), "polled_every": interval(known, now)}
+
+
+def _row(one: Mapping[str, Any]) -> tuple[object, ...]:
+    told = one["told"]
+    polled = f"polled every {told['polled_every']} s"
+    how = f"push until {told['push_until']}, {polled}" if told["push_until"] else polled
+    return (*(one[name] for name in ("address", "digest", "status", "last_pass", "last_mail")), how, _why(one["error"]))
 
 
 def _why(error: object) -> str:

@@ -23,6 +23,7 @@ from email_router.core.flows.what_if import Change, Difference, change_of
 from email_router.core.settings import Configuration
 from email_router.wiring.build import CLOCK
 from email_router.wiring.configuration import load
+from email_router.wiring.publishing import continuing
 
 _SHOWN_EVERY = 50
 _KEPT_DAYS = 90
@@ -56,7 +57,9 @@ def what_if(
     warn(loaded.warnings)
     with opened(state, stack) as backend:
         place = backend.organisation(organisation or loaded.configuration.organisation)
-        changes = _changes(place, loaded.configuration, days, mailbox.casefold())
+        changed, notes = continuing(loaded.configuration, place.configuration)
+        warn(notes)
+        changes = _changes(place, changed, days, mailbox.casefold())
     if json:
         print_json(_shape(changes, days))
         return

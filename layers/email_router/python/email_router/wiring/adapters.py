@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 from email_router.core import counters
 from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.core.mailbox import Mailbox, MailboxKind, Profile
 from email_router.core.parse import parse
 from email_router.core.ports import MailSender, MailSource, Meters
+from email_router.core.subscriptions import SubscriptionService
 from email_router.wiring import registry
 from email_router.wiring.environment import Environment
 from email_router.wiring.services import Services
@@ -39,13 +42,25 @@ class Adapters:
             make = registry.adapter(registry.SENDERS, registry.kind_of(profile))
             secret = self._secret(profile)
             if profile.server == "ses":
-                settings = {"configuration_set": self.environment.ses_configuration_set}
+                pace = partial(
+                    registry.load(registry.SES_PACE), shared=self.services.send_pace, now=lambda: datetime.now(UTC)
+                )
+                settings = {"configuration_set": self.environment.ses_configuration_set, "pace": pace}
                 sender: MailSender = make(profile, mailbox, secret, self.environment.reach, **settings)
             else:
                 sender = make(profile, mailbox, secret, self.environment.reach)
         except ConfigurationError as wrong:
             raise self._not_loaded(mailbox, wrong) from wrong
         return sender
+
+    def subscriptions(self, profile: Profile, mailbox: Mailbox) -> SubscriptionService:
+        """Open who makes the mailbox's subscriptions."""
+        try:
+            make = registry.adapter(registry.SUBSCRIPTIONS, registry.kind_of(profile))
+            service: SubscriptionService = make(profile, mailbox, self._secret(profile), self.environment.reach)
+        except ConfigurationError as wrong:
+            raise self._not_loaded(mailbox, wrong) from wrong
+        return service
 
     def _secret(self, profile: Profile) -> str:
         return self.services.secrets.get(profile.secret) if profile.secret else ""

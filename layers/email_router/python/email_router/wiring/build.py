@@ -16,12 +16,14 @@ from email_router.core.flows.route_mailbox import RouteMailbox
 from email_router.core.flows.send_email import SendEmail
 from email_router.core.parse import parse
 from email_router.core.settings import Configuration
+from email_router.core.work import DeliveryEvent
 from email_router.wiring import events
 from email_router.wiring.adapters import Adapters
 from email_router.wiring.environment import Environment
 from email_router.wiring.observe import log, mailbox_digest, meters
 from email_router.wiring.refreshes import Refreshes
 from email_router.wiring.services import Services
+from email_router.wiring.sns import SnsNotices
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -69,6 +71,14 @@ def route_mailbox(environment: Environment) -> Callable[[dict[str, Any], LambdaC
             log.warning("mailbox not served", mailbox=mailbox_digest(summary.mailbox), kind=summary.error.kind)
         elif summary.handled:
             log.info("mailbox routed", mailbox=mailbox_digest(summary.mailbox), messages=summary.handled)
+        if (proof := summary.proof) is not None:
+            log.info(
+                "mailbox reconciled",
+                mailbox=mailbox_digest(summary.mailbox),
+                messages=proof.messages,
+                picked_up=len(proof.picked_up),
+                done=proof.done,
+            )
 
     return run
 
@@ -111,22 +121,30 @@ def send_email(environment: Environment) -> Callable[[dict[str, Any], LambdaCont
     return run
 
 
-def record_delivery(environment: Environment) -> Callable[[dict[str, Any]], str | None]:
-    """Return the function that writes an SES event to the e-mail it is about."""
+def record_delivery(environment: Environment) -> Callable[[dict[str, Any], str], str | None]:
+    """Return the function that writes an event of SES to the e-mail it is about: its answer names the last of several."""
     services = Services(environment)
+    notices = SnsNotices(environment.reach)
 
-    def run(event: dict[str, Any]) -> str | None:
-        said = events.delivery_event(event)
+    def run(event: dict[str, Any], request: str) -> str | None:
+        activity = None
+        for told in notices.opened(event):
+            activity = one(events.delivery_event(told), request)
+        return activity
+
+    def one(said: DeliveryEvent, request: str) -> str | None:
         known = services.configurations.organisations()
         for organisation in [said.organisation] if said.organisation in known else known:
             configuration = services.configurations.current(organisation)
             activity = RecordDelivery(
+                configuration=configuration,
                 clock=CLOCK,
                 meters=meters.of(organisation),
                 ledger=services.ledger(organisation),
                 crm=services.crm(configuration),
                 outgoing=services.outgoing(organisation),
-                tracking=configuration.tracking,
+                alerts=services.alerts(organisation),
+                request=request,
             ).record(said)
             if activity:
                 log.info("delivery event recorded", activity=activity, kind=said.kind)
@@ -135,6 +153,11 @@ def record_delivery(environment: Environment) -> Callable[[dict[str, Any]], str 
         return None
 
     return run
+
+
+def comparison_road(services: Services, environment: Environment, configuration: Configuration) -> RouteMailbox:
+    """Return the incoming road of one organisation for a command that compares a mailbox with the ledger; nothing is counted."""
+    return RouteMailbox(_incoming(services, environment, configuration))
 
 
 def _incoming(services: Services, environment: Environment, configuration: Configuration) -> Incoming:
@@ -155,6 +178,7 @@ def _incoming(services: Services, environment: Environment, configuration: Confi
         open_source=Adapters(services, environment, counted).source,
         parse=parse,
         timing=environment.timing,
+        nudges=services.nudges(organisation),
     )
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from email_router.core.mailbox import AfterDelivery, Authentication, Direction, MailboxKind, Security
 from email_router.wiring import registry
-from email_router.wiring.configuration_exchange import EWS_ENDS, EWS_LAYER, protocol_problems
+from email_router.wiring.configuration_crm import crm_problems, crm_warnings
+from email_router.wiring.configuration_exchange import EWS_ENDS, protocol_problems
 from email_router.wiring.configuration_models import ConfigurationFile, MailboxTable, ProfileTable
 from email_router.wiring.configuration_problems import Problem
 
@@ -20,19 +21,17 @@ KINDS = {
 AUTHENTICATION = {
     "pop3": frozenset({Authentication.CLEAR_TEXT, Authentication.OAUTH}),
     "imap": frozenset({Authentication.CLEAR_TEXT, Authentication.OAUTH}),
-    "smtp": frozenset({Authentication.CLEAR_TEXT, Authentication.ANONYMOUS}),
+    "smtp": frozenset(Authentication),
     "exchange": frozenset({Authentication.WINDOWS, Authentication.CLEAR_TEXT, Authentication.OAUTH}),
 }
 WITH_HOST = frozenset({"pop3", "imap", "smtp", "exchange"})
-WITH_TOKEN = frozenset({"pop3", "imap"})
+WITH_TOKEN = frozenset({"pop3", "imap", "smtp"})
 WITH_PASSWORD = frozenset({Authentication.CLEAR_TEXT, Authentication.WINDOWS})
 
 
 def problems(file: ConfigurationFile) -> Iterator[Problem]:
     """Yield everything that is wrong across fields and tables."""
-    if (kind := file.organisation.crm.kind) not in registry.CRMS:
-        known = ", ".join(sorted(registry.CRMS))
-        yield Problem(("organisation", "crm", "kind"), f"`kind` is {kind!r}: not available yet; available is {known}")
+    yield from crm_problems(file)
     yield from _twice([(str(p.direction), p.name) for p in file.profiles], "profiles", "name")
     for number, profile in enumerate(file.profiles):
         for name, text in _profile(profile):
@@ -48,13 +47,15 @@ def warnings(file: ConfigurationFile) -> Iterator[str]:
     tracking = file.organisation.tracking
     if not (tracking.tokens or tracking.correlation or tracking.smart_matching):
         yield "tokens, correlation and smart_matching are all off: no answer will find the e-mail that it continues; keep at least one on"
+    yield from crm_warnings(file)
     for profile in file.profiles:
         if profile.server == "exchange-online" and profile.protocol == "ews":
             yield f"profile {profile.name}: {EWS_ENDS}"
-        if profile.server == "exchange" or profile.protocol == "ews":
-            yield f"profile {profile.name}: {EWS_LAYER}"
+        if profile.server == "pop3" and profile.move_undelivered:
+            yield f"profile {profile.name}: move_undelivered changes nothing: POP3 has no folders"
+    forwarded = any(box.kind is MailboxKind.FORWARD for box in file.mailboxes)
     for box in file.mailboxes:
-        if not box.incoming and not box.outgoing:
+        if not box.incoming and not box.outgoing and not forwarded:  # a forward mailbox may be read for it
             yield f"mailbox {box.address} has neither incoming nor outgoing: nothing is fetched or sent for it"
         if not box.approved:
             yield f"mailbox {box.address} is not approved: its mail is not processed until approved = true"

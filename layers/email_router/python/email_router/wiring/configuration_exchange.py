@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from urllib.parse import urlsplit
 
 from email_router.core.mailbox import Authentication, Security
+from email_router.edge.connect.bearer import OUTLOOK
 from email_router.wiring.configuration_models import ProfileTable
 
 EWS_END = date(2027, 4, 1)
@@ -14,10 +16,8 @@ EWS_ENDS = (
     'change to protocol = "graph" before: mail that was read is not delivered twice, and process_received_after bounds what is listed again'
 )
 
-EWS_LAYER = (
-    "the stack does not carry the Exchange layer yet: make a layer of layers/exchange/requirements.txt and attach it to the functions "
-    "route-mailbox and send-email, else the mailboxes of this profile are blocked"
-)
+ONLINE = frozenset(urlsplit(root).hostname for root in OUTLOOK.values()) | {"outlook.office.com"}
+"""The hosts by which Exchange Online answers EWS."""
 
 
 def today() -> date:
@@ -33,6 +33,7 @@ def protocol_problems(profile: ProfileTable) -> Iterator[tuple[str, str]]:
         yield "protocol", f"`protocol` is 'ews': a {profile.server} server does not speak it; leave it out"
     if profile.protocol == "ews" and profile.server == "exchange-online" and today() >= EWS_END:
         yield "protocol", "`protocol` is 'ews': Exchange Online ended EWS on 2027-04-01; use \"graph\""
+    yield from _online_after_all(profile)
     if profile.server == "exchange" and profile.authentication is Authentication.OAUTH:
         for field in ("tenant_id", "client_id"):
             if not getattr(profile, field):
@@ -41,3 +42,21 @@ def protocol_problems(profile: ProfileTable) -> Iterator[tuple[str, str]]:
             yield "credentials", "`credentials` (the app's client secret) or `certificate` is missing"
     if profile.server == "exchange" and profile.security is not Security.TLS:
         yield "security", f'`security` is {profile.security.value!r}: EWS is spoken over "tls" only'
+
+
+def _online_after_all(profile: ProfileTable) -> Iterator[tuple[str, str]]:
+    """As an Exchange server neither the pace of Exchange Online nor the end of its EWS would be heeded."""
+    for field in ("host", "endpoint") if profile.server == "exchange" else ():
+        if _host(getattr(profile, field)) in ONLINE:
+            yield (
+                field,
+                f'`{field}` is {getattr(profile, field)!r}, which is Exchange Online: use server = "exchange-online"',
+            )
+
+
+def _host(text: str) -> str:
+    """Return the host of an address or a name, as DNS compares it."""
+    try:
+        return (urlsplit(text if "//" in text else f"//{text}").hostname or "").rstrip(".")
+    except ValueError:  # no address at all, as others tell
+        return ""

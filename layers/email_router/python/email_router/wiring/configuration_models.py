@@ -6,8 +6,9 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from email_router.core.earlier_prefixes import MOST as MOST_PREFIXES
 from email_router.core.mailbox import (
     Accept,
     AfterDelivery,
@@ -37,6 +38,13 @@ def _address(text: str) -> str:
     return text
 
 
+def _printable(prefix: str) -> str:
+    if not prefix.isprintable() or prefix != prefix.strip():
+        raise ValueError("expected 1 to 20 printable characters without blanks around them")
+    return prefix
+
+
+Prefix = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_printable)]
 FolderName = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\r\n\x00]*$")]
 Address = Annotated[str, Field(max_length=254), BeforeValidator(lambda text: _address(text) if text else text)]
 
@@ -53,8 +61,9 @@ class TrackingTable(Table):
     tokens: bool = True
     correlation: bool = True
     smart_matching: bool = False
-    prefix: str = Field(default="CRM:", min_length=1, max_length=20)
-    earlier_prefixes: tuple[str, ...] = Field(default=(), strict=False)
+    prefix: Prefix = "CRM:"
+    earlier_prefixes: tuple[Prefix, ...] = Field(default=(), strict=False, max_length=MOST_PREFIXES)
+    forgotten_prefixes: tuple[Prefix, ...] = Field(default=(), strict=False)
     base: int = Field(default=0, ge=0, le=2_147_483_647)
     user_digits: int = Field(default=3, ge=1, le=10)
     counter_digits: int = Field(default=3, ge=1, le=9)
@@ -73,12 +82,12 @@ class TrackingTable(Table):
     hash_filter_keywords: str = Field(default=r"^[\s]*([\w]+\s?:[\s]*)+", max_length=250)
     smart_window_days: int = Field(default=90, ge=1, le=3650)
 
-    @field_validator("prefix")
-    @classmethod
-    def _printable(cls, prefix: str) -> str:
-        if not prefix.isprintable() or prefix != prefix.strip():
-            raise ValueError("expected 1 to 20 printable characters without blanks around them")
-        return prefix
+    @model_validator(mode="after")
+    def _remembered(self) -> TrackingTable:
+        for one in self.forgotten_prefixes:
+            if one in {self.prefix, *self.earlier_prefixes}:
+                raise ValueError(f"forgotten_prefixes names {one!r}, which prefix or earlier_prefixes names, too")
+        return self
 
     @field_validator("hash_filter_keywords")
     @classmethod
@@ -110,6 +119,8 @@ class CrmTable(Table):
     tenant_id: str = ""
     client_id: str = ""
     credentials: CredentialsTable | None = None
+    authority: str = ""
+    ca_bundle: str = ""
     deliver: Literal["router", "server"] = "router"
 
 
@@ -159,6 +170,10 @@ class ProfileTable(Table):
     authority: str = ""
     authserv_id: str = ""
     folders: tuple[FolderName, ...] = Field(default=(), strict=False)
+    immutable_ids: bool = False
+    push: bool = True
+    sender_rate: int = Field(default=0, ge=0, le=100_000)
+    profile_rate: int = Field(default=0, ge=0, le=100_000)
 
     @field_validator("name")
     @classmethod
@@ -187,6 +202,7 @@ class MailboxTable(Table):
     auto_reply: Annotated[AutomaticMail, Word] = AutomaticMail.DROP
     bulk: Annotated[AutomaticMail, Word] = AutomaticMail.DELIVER
     delivery_report: Annotated[DeliveryReports, Word] = DeliveryReports.ATTACH
+    unknown_delivery_report: Annotated[AutomaticMail, Word] = AutomaticMail.DELIVER
     approved: bool = True
     create_sender: Annotated[CreateSender, Word] = CreateSender.NONE
     after_delivery: Annotated[AfterDelivery, Word] | None = None

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from email_router.core.mailbox import Accept, AfterDelivery, Mailbox, MailboxKind, Profile, Security
 from email_router.core.settings import Configuration, CrmSettings, Tracking
-from email_router.wiring.configuration_models import ConfigurationFile, MailboxTable, ProfileTable
+from email_router.wiring.configuration_models import (
+    ConfigurationFile,
+    CredentialsTable,
+    CrmTable,
+    MailboxTable,
+    ProfileTable,
+)
 from email_router.wiring.configuration_problems import Problem
 
 PORTS = {
@@ -42,10 +48,50 @@ class Parts:
         return Configuration(
             organisation=self.file.organisation.name,
             tracking=Tracking(**self.file.organisation.tracking.model_dump()),
-            crm=CrmSettings(kind=self.file.organisation.crm.kind),
+            crm=self._crm(self.file.organisation.crm),
             profiles=profiles,
             mailboxes=tuple(_mailbox(table) for table in self.file.mailboxes),
         )
+
+    def _crm(self, table: CrmTable) -> CrmSettings:
+        """Return the CRM's settings; its secret has a name that no profile's can be."""
+        if table.kind == "builtin":
+            return CrmSettings()
+        here = ("organisation", "crm")
+        options = {
+            "url": table.url,
+            "tenant_id": table.tenant_id,
+            "client_id": table.client_id,
+            "authority": table.authority,
+            "ca_pem": self._pem((*here, "ca_bundle"), table.ca_bundle, private=False),
+            "secret": self._crm_secret((*here, "credentials"), table.credentials),
+        }
+        return CrmSettings(kind=table.kind, options={name: text for name, text in options.items() if text})
+
+    def _crm_secret(self, here: tuple[str | int, ...], given: CredentialsTable | None) -> str:
+        organisation = self.file.organisation.name
+        if given is None:
+            return ""
+        if given.secret:
+            return self._own_secret(here, given.secret)
+        value = self._pem(here, given.certificate, private=True) or self.variables.get(given.env, "")
+        if not value and given.env:
+            text = (
+                f"the environment variable {given.env} is not set; set it to the client secret of the app registration"
+            )
+            self.problems.append(Problem(here, text))
+        name = f"{organisation}/crm/credentials"
+        if value:
+            self.secrets[name] = value
+        return name
+
+    def _own_secret(self, here: tuple[str | int, ...], name: str) -> str:
+        organisation = self.file.organisation.name
+        if not name.startswith(f"{organisation}/"):
+            self.problems.append(
+                Problem(here, f'`secret` must begin with the organisation\'s name: "{organisation}/…"')
+            )
+        return name
 
     def _profile(self, number: int, table: ProfileTable) -> Profile:
         kept = table.model_dump(exclude={"ca_bundle", "credentials", "certificate", "port", "protocol"})
@@ -64,11 +110,7 @@ class Parts:
         given = table.credentials
         here = ("profiles", number, "credentials")
         if given and given.secret:
-            if not given.secret.startswith(f"{organisation}/"):
-                self.problems.append(
-                    Problem(here, f'`secret` must begin with the organisation\'s name: "{organisation}/…"')
-                )
-            return given.secret
+            return self._own_secret(here, given.secret)
         value = self._value(here, number, table)
         if value is None:
             return ""

@@ -21,13 +21,17 @@ _REQUIRED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What a function is told at its deployment.  Times are seconds."""
+    """What a function is told at its deployment.  Times are seconds, but those of subscriptions, which Graph counts in minutes."""
 
     router_table: str
     crm_table: str
     data_bucket: str
     mailbox_queue_url: str = ""
     outgoing_queue_url: str = ""
+    subscription_queue_url: str = ""
+    notification_url: str = ""
+    notification_secret: str = ""
+    subscription_minutes: float = 4200
     ses_configuration_set: str = ""
     secret_prefix: str = "email-router/"  # noqa: S105 - a prefix of names
     allow_loopback: bool = False
@@ -38,6 +42,7 @@ class Environment:
     pending_status_delay: float = 300
     sending_status_delay: float = 1800
     maximum_delivery_attempts: int = 10
+    unknown_result_alert: float = 3600
 
     @classmethod
     def from_process(cls) -> Environment:
@@ -52,6 +57,10 @@ class Environment:
             **required,
             mailbox_queue_url=values.get("MAILBOX_QUEUE_URL", ""),
             outgoing_queue_url=values.get("OUTGOING_QUEUE_URL", ""),
+            subscription_queue_url=values.get("SUBSCRIPTION_QUEUE_URL", ""),
+            notification_url=values.get("NOTIFICATION_URL", ""),
+            notification_secret=values.get("NOTIFICATION_SECRET", ""),
+            subscription_minutes=_number(values, "SUBSCRIPTION_MINUTES", 4200),
             ses_configuration_set=values.get("SES_CONFIGURATION_SET", ""),
             secret_prefix=values.get("SECRET_PREFIX", "email-router/"),
             allow_loopback=values.get("ALLOW_LOOPBACK", "false").lower() == "true",
@@ -62,6 +71,7 @@ class Environment:
             pending_status_delay=_number(values, "PENDING_STATUS_DELAY", 300),
             sending_status_delay=_number(values, "SENDING_STATUS_DELAY", 1800),
             maximum_delivery_attempts=int(_number(values, "MAXIMUM_DELIVERY_ATTEMPTS", 10)),
+            unknown_result_alert=_number(values, "UNKNOWN_RESULT_ALERT", 3600),
         )
 
     @property
@@ -81,6 +91,7 @@ class Environment:
             pending_status=self.pending_status_delay,
             sending_status=self.sending_status_delay,
             maximum_attempts=self.maximum_delivery_attempts,
+            unknown_alert=self.unknown_result_alert,
         )
 
 

@@ -16,12 +16,24 @@ _DETAIL = {
     "DeliveryDelay": "deliveryDelay",
     "Rendering Failure": "failure",
 }
+_GIVEN_UP = frozenset(
+    {"MailboxFull", "MessageTooLarge", "CustomTimeoutExceeded", "ContentRejected", "AttachmentRejected"}
+)
+"""Soft bounces after which SES tries no more (developer guide, "Contents of notifications": bounce types).  "General" is not among them:
+out-of-office answers come under it."""
+
+_SUPPRESSED = frozenset({"Suppressed", "OnAccountSuppressionList"})
+_MEND_SUPPRESSED = (
+    "the address is on the suppression list, so SES did not try: where it is right after all, remove it there "
+    "(`aws sesv2 delete-suppressed-destination`), then `email-router outgoing retry`"
+)
 _KINDS = {"DeliveryDelay": "delay", "Rendering Failure": "rendering failure"}
 
 
 def mailbox_work(body: dict[str, Any]) -> MailboxWork:
     """Return the order to serve a mailbox.  Raises KeyError when the body is not one."""
-    return MailboxWork(str(body["organisation"]), str(body["mailbox"]), str(body.get("reason", "schedule")))
+    reason, after = str(body.get("reason", "schedule")), str(body.get("after", ""))
+    return MailboxWork(str(body["organisation"]), str(body["mailbox"]), reason, after)
 
 
 def outgoing_work(body: dict[str, Any]) -> OutgoingWork:
@@ -38,16 +50,17 @@ def asks_for_all(event: dict[str, Any]) -> bool:
 def delivery_event(event: dict[str, Any]) -> DeliveryEvent:
     """Return what an SES event says (Amazon SES developer guide, "Examples of event data that Amazon SES publishes").
 
-    `event` is the EventBridge envelope, whose detail holds eventType and mail.  Raises KeyError when it is not one.
+    `event` is the envelope of EventBridge, or what an SNS notice holds put in its place: `detail` holds eventType (notificationType in
+    feedback by SNS) and mail.  Raises KeyError when it is not one.
     """
     detail = event["detail"]
-    kind, mail = str(detail["eventType"]), detail["mail"]
+    kind, mail = str(detail.get("eventType") or detail["notificationType"]), detail["mail"]
     part = detail.get(_DETAIL.get(kind, ""), {})
     tags = mail.get("tags", {})
     return DeliveryEvent(
         provider_id=str(mail["messageId"]).partition("@")[0],
         kind=_KINDS.get(kind, kind.lower()),
-        permanent=part.get("bounceType") == "Permanent",
+        permanent=part.get("bounceType") == "Permanent" or part.get("bounceSubType") in _GIVEN_UP,
         recipients=_recipients(part, mail),
         reason=_reason(part),
         organisation=_tag(tags, "organisation"),
@@ -79,4 +92,6 @@ def _reason(part: dict[str, Any]) -> str:
         if part.get(name)
     ]
     words += sorted({str(one["status"]) for one in part.get("bouncedRecipients", []) if one.get("status")})
+    if part.get("bounceSubType") in _SUPPRESSED:
+        words.append(_MEND_SUPPRESSED)
     return " ".join(words) or "no reason given"

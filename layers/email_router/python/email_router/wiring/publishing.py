@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from email_router.core import earlier_prefixes
 from email_router.core.errors import ConfigurationError
 from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
 from email_router.core.settings import Configuration
@@ -49,13 +50,14 @@ class RecordKeeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PublishedVersion:
-    """What was published: the version's number and the mailboxes that are polled from now on."""
+    """What was published: the version's number, what is in force, and the mailboxes that are polled from now on."""
 
     organisation: str
     version: int
     scheduled: tuple[str, ...]
     unscheduled: tuple[str, ...]
     warnings: tuple[str, ...]
+    configuration: Configuration
 
 
 def publish(
@@ -68,43 +70,43 @@ def publish(
     """Publish a loaded configuration; `crm` is None for a CRM that has its own users and queues.
 
     Repeatable.  Secrets come first, so that no published version lacks them; mailboxes are scheduled last, so that none is polled before
-    its configuration stands.  If this dies between, running it once more completes it.
+    its configuration stands.  If this dies between, running it once more completes it.  Prefixes of tokens that were in force before are
+    kept with the configuration, and a warning says so.
     """
-    configuration = loaded.configuration
+    before = _in_force(configurations, loaded.configuration.organisation)
+    configuration, notes = continuing(loaded.configuration, before)
     for name, value in loaded.secrets.items():
         secrets.put(name, value)
     if crm is not None:
         _import_records(configuration, crm)
     polled = {box.key: profile for box in configuration.mailboxes if (profile := _read_by(box, configuration))}
-    gone = tuple(sorted(_known_before(configurations, configuration.organisation) - polled.keys()))
+    gone = tuple(sorted({box.key for box in before.mailboxes} - polled.keys())) if before else ()
     for mailbox in gone:
         states.unschedule(mailbox)
-    version = _publish_version(configuration, configurations)
+    same = before is not None and replace(before, version=0) == replace(configuration, version=0)
+    version = before.version if before and same else configurations.publish(configuration)
     for mailbox, profile in polled.items():
         states.schedule(mailbox, profile.minimum_polling_interval, profile.maximum_polling_interval)
-    return PublishedVersion(configuration.organisation, version, tuple(polled), gone, loaded.warnings)
+    warnings, in_force = (*loaded.warnings, *notes), replace(configuration, version=version)
+    return PublishedVersion(configuration.organisation, version, tuple(polled), gone, warnings, in_force)
+
+
+def continuing(configuration: Configuration, before: Configuration | None) -> tuple[Configuration, tuple[str, ...]]:
+    """Return the configuration as it is in force after the one before, which may be none, and what its publisher should know."""
+    old = before.tracking if before else None
+    tracking, lost = earlier_prefixes.keeping(configuration.tracking, old)
+    return replace(configuration, tracking=tracking), earlier_prefixes.told(tracking, old, lost)
 
 
 def _read_by(mailbox: Mailbox, configuration: Configuration) -> Profile | None:
     return configuration.profile(mailbox.incoming, Direction.INCOMING)
 
 
-def _publish_version(configuration: Configuration, configurations: PublishedConfigurations) -> int:
-    """Make a new version, unless the one in force says the same."""
+def _in_force(configurations: PublishedConfigurations, organisation: str) -> Configuration | None:
     try:
-        current = configurations.current(configuration.organisation)
+        return configurations.current(organisation)
     except ConfigurationError:
-        return configurations.publish(configuration)
-    if replace(current, version=0) == replace(configuration, version=0):
-        return current.version
-    return configurations.publish(configuration)
-
-
-def _known_before(configurations: PublishedConfigurations, organisation: str) -> set[str]:
-    try:
-        return {box.key for box in configurations.current(organisation).mailboxes}
-    except ConfigurationError:
-        return set()  # the first version of this organisation
+        return None  # the first version of this organisation
 
 
 def _import_records(configuration: Configuration, crm: RecordKeeper) -> None:

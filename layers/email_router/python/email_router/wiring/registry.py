@@ -23,9 +23,25 @@ SENDERS = {
     "exchange-online": "email_router.edge.senders.graph:GraphSender",
     "exchange": "email_router.edge.senders.ews:EwsSender",
 }
+SES_PACE = "email_router.edge.senders.ses_pace:SesPace"
+SUBSCRIPTIONS = {
+    "exchange-online": "email_router.edge.connect.graph_subscriptions:GraphSubscriptions",
+}
+RULES = {
+    "exchange-online": "email_router.edge.rules.graph:GraphInboxRules",
+    "exchange": "email_router.edge.rules.ews:EwsInboxRules",
+}
+PROBES = {
+    "smtp": "email_router.edge.probes.smtp:log_in",
+    "ses": "email_router.edge.probes.ses:log_in",
+    "exchange-online": "email_router.edge.probes.graph:log_in",
+    "exchange": "email_router.edge.probes.ews:log_in",
+}
 CRMS = {
     "builtin": "email_router.edge.crm.builtin:BuiltinCrm",
+    "dataverse": "email_router.edge.crm.dataverse:DataverseCrm",
 }
+DATAVERSE = "email_router.edge.connect.dataverse_connection:connected"
 
 
 def adapter(table: dict[str, str], kind: str) -> Any:  # noqa: ANN401 - the contract tests load every line and hold it to its port

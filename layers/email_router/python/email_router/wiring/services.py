@@ -13,12 +13,15 @@ from email_router.edge.stores.alerts import DynamoAlerts
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.edge.stores.ledger import DynamoLedger
 from email_router.edge.stores.mailbox_states import DynamoMailboxStates
+from email_router.edge.stores.nudges import DynamoNudges
 from email_router.edge.stores.outgoing_states import DynamoOutgoingStates
 from email_router.edge.stores.quarantine import DynamoQuarantine
 from email_router.edge.stores.queues import SqsWorkQueues
 from email_router.edge.stores.s3 import S3BlobStore
 from email_router.edge.stores.schedule import DynamoSchedule
 from email_router.edge.stores.secrets import SecretsManagerSecrets
+from email_router.edge.stores.send_pace import DynamoSendPace
+from email_router.edge.stores.subscriptions import DynamoSubscriptions
 from email_router.wiring import registry
 from email_router.wiring.environment import Environment
 
@@ -90,20 +93,42 @@ class Services:
     def queues(self) -> SqsWorkQueues:
         """The work queues."""
         environment = self.environment
-        return SqsWorkQueues(self.clients.sqs, environment.mailbox_queue_url, environment.outgoing_queue_url)
+        return SqsWorkQueues(
+            self.clients.sqs,
+            environment.mailbox_queue_url,
+            environment.outgoing_queue_url,
+            environment.subscription_queue_url,
+        )
+
+    @cached_property
+    def send_pace(self) -> DynamoSendPace:
+        """How fast the account may send by SES."""
+        return DynamoSendPace(self.clients.dynamodb, self.environment.router_table)
+
+    def notification_secret(self) -> str:
+        """Return the stack's own secret, by which notifications prove themselves."""
+        return self._stack_secrets.get(self.environment.notification_secret)
+
+    @cached_property
+    def _stack_secrets(self) -> SecretsManagerSecrets:
+        return SecretsManagerSecrets(self.clients.secretsmanager, "")
 
     def crm(self, configuration: Configuration) -> Crm:
         """Return the organisation's CRM.  Raises ConfigurationError when no adapter serves its kind."""
         make = registry.adapter(registry.CRMS, configuration.crm.kind)
         environment, organisation = self.environment, configuration.organisation
-        crm: Crm = make(
-            self.clients.dynamodb,
-            environment.crm_table,
-            environment.router_table,
-            organisation,
-            self.blobs(organisation),
-        )
+        given = (self.clients.dynamodb, environment.crm_table, environment.router_table, organisation)
+        connected = (self._dataverse(configuration),) if configuration.crm.kind == "dataverse" else ()
+        crm: Crm = make(*connected, *given, self.blobs(organisation))
         return crm
+
+    def _dataverse(self, configuration: Configuration) -> object:
+        """Return the line to the organisation's Dataverse."""
+        options, organisation = configuration.crm.options, configuration.organisation
+        secret = self.secrets.get(options["secret"]) if options.get("secret") else ""
+        connected = registry.load(registry.DATAVERSE)
+        environment = self.environment
+        return connected(options, secret, environment.reach, organisation, self.clients.dynamodb, environment.crm_table)
 
     def blobs(self, organisation: str) -> S3BlobStore:
         """Bytes too large for a row."""
@@ -113,6 +138,14 @@ class Services:
         """Mailbox states."""
         table = self.environment.router_table
         return DynamoMailboxStates(self.clients.dynamodb, table, organisation, self.blobs(organisation))
+
+    def nudges(self, organisation: str) -> DynamoNudges:
+        """Mailboxes that a notification asks a pass for."""
+        return DynamoNudges(self.clients.dynamodb, self.environment.router_table, organisation)
+
+    def subscriptions(self, organisation: str) -> DynamoSubscriptions:
+        """The subscriptions to mailboxes' news."""
+        return DynamoSubscriptions(self.clients.dynamodb, self.environment.router_table, organisation)
 
     def ledger(self, organisation: str) -> DynamoLedger:
         """Claims, receipts, traces, conversations."""

@@ -102,16 +102,19 @@ class Answer:
 
     def read(self) -> bytes:
         """Return the whole body, and keep the line for the next request."""
-        body, size = [], 0
+        return b"".join(self.limited())
+
+    def limited(self) -> Iterator[bytes]:
+        """Yield the body in pieces, and keep the line for the next request.  Raises TryLater "answer_size" beyond 64 MB."""
+        size = 0
         try:
             for piece in self.pieces():
                 size += len(piece)
                 if size > _LARGEST_ANSWER:
                     raise TryLater(f"{self._line.place.host}: an answer of over 64 MB was not read", kind="answer_size")
-                body.append(piece)
+                yield piece
         finally:
             self.close()
-        return b"".join(body)
 
     def close(self) -> None:
         """Keep the line where the answer was read to its end, else hang up; never raises."""

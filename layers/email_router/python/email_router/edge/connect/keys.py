@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from email_router.core.errors import ConfigurationError
 
 ORGANISATIONS = "ORGS"
-"""The one partition that belongs to no organisation: their list."""
+"""A partition that belongs to no organisation: their list."""
+
+SES_ACCOUNT = "SES"
+"""The other one: how fast the AWS account may send, which all organisations of the stack share."""
 
 SCHEDULE_SHARDS = 16
 LISTING_SHARDS = 8

@@ -100,7 +100,7 @@ def receipt_item(keys: Keys, receipt: Receipt) -> Item:
     """Return the row of a receipt."""
     return {
         "pk": keys.message(receipt.key),
-        "sk": RECEIPT + _seen_in(receipt.mailbox, receipt.copy),
+        "sk": RECEIPT + seen_in(receipt.mailbox, receipt.copy),
         "key": receipt.key,
         "mailbox": receipt.mailbox,
         "outcome": receipt.outcome.value,
@@ -128,7 +128,7 @@ def receipt_of(item: Item) -> Receipt:
     )
 
 
-def _seen_in(mailbox: str, copy: str) -> str:
+def seen_in(mailbox: str, copy: str) -> str:
     """Return where a row of a mailbox stands; further copies of a message in one mailbox have rows of their own."""
     return f"{mailbox}#{copy}" if copy else mailbox
 
@@ -137,7 +137,7 @@ def trace_item(keys: Keys, trace: Trace) -> Item:
     """Return the row of a trace, which DynamoDB removes after 90 days."""
     return {
         "pk": keys.message(trace.key),
-        "sk": TRACE + _seen_in(trace.mailbox, trace.copy),
+        "sk": TRACE + seen_in(trace.mailbox, trace.copy),
         "at": micros(trace.at),
         "trace": squeeze(trace),
         "expires": _seconds(trace.at + _KEPT),

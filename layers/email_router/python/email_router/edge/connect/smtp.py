@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import TYPE_CHECKING, NamedTuple
 
-from email_router.core.errors import MailboxBlocked, RouterError, TryLater
+from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError, TryLater
 from email_router.core.mailbox import Authentication, Security
+from email_router.edge.connect import smtp_login
 from email_router.edge.connect.line import Line, words
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from email_router.core.mailbox import Profile
     from email_router.core.ports import Reach
+    from email_router.edge.connect.bearer import Bearer
 
 ANSWER_SECONDS = 120.0
 """How long the server may take for an answer; after that to the final dot the mail's fate is unknown (RFC 5321 4.5.3.2 wants more than
@@ -23,7 +24,7 @@ a function has)."""
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
 # Reply codes of RFC 5321 4.2.3 and 3207 by what they let the client do.
 _GOOD, _LATER = 2, 4
-_READY, _GO_ON, _SEND_MAIL = 220, 334, 354
+_READY, _SEND_MAIL = 220, 354
 LEAVING = 421
 """The server closes the line (RFC 5321 3.8)."""
 
@@ -31,7 +32,6 @@ _MOST_LINES = 200
 _MOST_DIGITS = 18
 _WINDOW = 100
 _ANSWER = re.compile(rb"[2-5][0-9]{2}(?:[ -]|$)")
-_FORBIDDEN = re.compile("[\r\n\0]")
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,255}")
 
 
@@ -80,19 +80,25 @@ class SmtpSession:
         self.extensions: dict[str, str] = {}
 
     @classmethod
-    def to(cls, profile: Profile, reach: Reach, address: str, password: str) -> SmtpSession:
-        """Connect, greet, start TLS where the profile says STARTTLS, log in unless it says anonymous."""
+    def to(
+        cls, profile: Profile, reach: Reach, address: str, password: str, bearer: Bearer | None = None
+    ) -> SmtpSession:
+        """Connect, greet, start TLS where the profile says STARTTLS, log in as it says: with the bearer's token where one is given."""
         domain = address.rpartition("@")[2]
         line = Line.to(profile, reach, address, _PORTS[profile.security])
         session = cls(line, domain if _DOMAIN.fullmatch(domain) else "localhost")
         try:
             session._greet(profile)
-            if profile.authentication is Authentication.CLEAR_TEXT:
-                session._login(profile.username or address, password)
-        except RouterError:
+            session._login(profile, profile.username or address, password, bearer)
+        except (RouterError, ConfigurationError):
             session.drop()
             raise
         return session
+
+    @property
+    def name(self) -> str:
+        """Whose session with which server it is, for people."""
+        return self._line.name
 
     @property
     def alive(self) -> bool:
@@ -105,15 +111,19 @@ class SmtpSession:
         text = self.extensions.get("SIZE", "")
         return int(text) if text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
-    def hand_over(self, sender: str, recipients: Sequence[str], data: bytes) -> Handover:
+    def hand_over(self, sender: str, recipients: Sequence[str], data: bytes, receipt: str = "") -> Handover:
         """Hand one mail over, its envelope in a pipeline where the server can.
+
+        With `receipt`, an id that stands in the report, a server that knows how (DSN, RFC 3461) is asked to report the delivery too.
 
         `data` has CRLF line ends only and ends in one; its lines that begin with a dot are stuffed here (RFC 5321 4.5.2).  The addresses
         are fit for the wire.  Raises TryLater when the line breaks before the mail was given whole.
         """
         mail = f"MAIL FROM:<{sender}>" + (f" SIZE={len(data)}" if "SIZE" in self.extensions else "")
         mail += " BODY=8BITMIME" if "8BITMIME" in self.extensions and not data.isascii() else ""
-        commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in recipients)]
+        asked = bool(receipt) and "DSN" in self.extensions
+        mail += f" RET=HDRS ENVID={xtext(receipt)}" if asked else ""
+        commands = [mail, *(f"RCPT TO:<{each}>{_notify(each) if asked else ''}" for each in recipients)]
         pipelined = "PIPELINING" in self.extensions and len(recipients) < _WINDOW
         first, *others = self._pipeline([*commands, "DATA"]) if pipelined else self._one_by_one(commands)
         answer = others.pop() if pipelined else self._data(first, others)
@@ -131,7 +141,7 @@ class SmtpSession:
         """End the session politely; never raises."""
         self._line.seconds = seconds
         try:
-            self._ask("QUIT")
+            self.ask("QUIT")
         except TryLater:
             pass
         finally:
@@ -148,7 +158,7 @@ class SmtpSession:
         self._hello()
         if profile.security is not Security.STARTTLS:
             return
-        answer = self._ask("STARTTLS")
+        answer = self.ask("STARTTLS")
         if answer.code != _READY:
             raise MailboxBlocked(
                 f"{self._line.name}: the server refuses STARTTLS: {answer}",
@@ -161,9 +171,9 @@ class SmtpSession:
     def _hello(self) -> None:
         """Say EHLO and forget whatever was known of the server before."""
         self.extensions = {}
-        answer = self._ask(f"EHLO {self._greets_as}")
+        answer = self.ask(f"EHLO {self._greets_as}")
         if not answer.good:
-            answer = self._ask(f"HELO {self._greets_as}")
+            answer = self.ask(f"HELO {self._greets_as}")
             if not answer.good:
                 raise self.trouble("HELO", answer)
             return
@@ -171,48 +181,32 @@ class SmtpSession:
             keyword, _, parameters = line.decode("ascii", "replace").strip().partition(" ")
             self.extensions[keyword.upper()] = parameters.strip()
 
-    def _login(self, user: str, password: str) -> None:
-        if not password or _FORBIDDEN.search(user + password):
-            raise MailboxBlocked(
-                f"{self._line.name}: the password is missing, or it or the user name holds a line break or NUL",
-                kind="credentials",
-                mend='Set the profile\'s credentials and publish; authentication = "anonymous" needs none.',
-            )
-        mechanisms = self.extensions.get("AUTH", "").upper().split()
-        if "PLAIN" in mechanisms:
-            answer = self._ask("AUTH PLAIN " + _base64(f"\0{user}\0{password}"))
-        elif "LOGIN" in mechanisms:
-            answer = self._ask("AUTH LOGIN")
-            for secret in (user, password):
-                answer = self._ask(_base64(secret)) if answer.code == _GO_ON else answer
-        else:
-            raise MailboxBlocked(
-                f"{self._line.name}: the server offers no login by PLAIN or LOGIN, only {mechanisms or 'none'}",
-                kind="authentication",
-                mend='Allow PLAIN on the server, or set authentication = "anonymous".',
-            )
-        if answer.good:
+    def _login(self, profile: Profile, user: str, password: str, bearer: Bearer | None) -> None:
+        if profile.authentication is Authentication.ANONYMOUS:
             return
+        if bearer is not None:
+            answer = smtp_login.log_in_with_token(self, user, bearer)
+        elif profile.authentication is Authentication.WINDOWS:
+            answer = smtp_login.log_in_by_ntlm(self, user, password)
+        else:
+            answer = smtp_login.log_in(self, user, password)
         if answer.later:
             raise self.trouble("AUTH", answer)
-        raise MailboxBlocked(
-            f"{self._line.name}: the login was refused: {answer}",
-            kind="login_refused",
-            mend="Check user name and password, and that the account may send by SMTP.",
-        )
+        if not answer.good:
+            raise smtp_login.refused(self, str(answer))
 
     def _pipeline(self, commands: Sequence[str]) -> list[Answer]:
         self._line.send("".join(f"{command}\r\n" for command in commands).encode("ascii"))
         return [self._answer() for _ in commands]
 
     def _one_by_one(self, commands: Sequence[str]) -> list[Answer]:
-        answers = [self._ask(commands[0])]
+        answers = [self.ask(commands[0])]
         if answers[0].good:
-            answers += [self._ask(command) for command in commands[1:]]
+            answers += [self.ask(command) for command in commands[1:]]
         return answers
 
     def _data(self, mail: Answer, recipients: Sequence[Answer]) -> Answer | None:
-        return self._ask("DATA") if mail.good and any(each.good for each in recipients) else None
+        return self.ask("DATA") if mail.good and any(each.good for each in recipients) else None
 
     def _content(self, handover: Handover, data: bytes) -> Handover:
         """Send the mail.  Once all of it is on its way a broken line leaves its fate unknown; before, the server cannot have it whole."""
@@ -228,13 +222,14 @@ class SmtpSession:
     def _reset(self, mail: Answer) -> None:
         """Forget the envelope, so that the next mail starts afresh; a server that is leaving (421) is left."""
         try:
-            stays = mail.code != LEAVING and self._ask("RSET").good
+            stays = mail.code != LEAVING and self.ask("RSET").good
         except TryLater:
             stays = False
         if not stays:
             self.drop()
 
-    def _ask(self, command: str) -> Answer:
+    def ask(self, command: str) -> Answer:
+        """Say one line and return the answer."""
         self._line.send(command.encode("ascii") + b"\r\n")
         return self._answer()
 
@@ -258,5 +253,11 @@ class SmtpSession:
         return TryLater(f"{self._line.name}: {step} was answered: {answer}", kind="server_busy", shared=True)
 
 
-def _base64(text: str) -> str:
-    return b64encode(text.encode()).decode("ascii")
+def xtext(text: str) -> str:
+    """Return a text as a parameter's value may hold it (RFC 3461 4); what is not ASCII becomes a question mark."""
+    plain = text.encode("ascii", "replace").decode("ascii")
+    return "".join(each if "!" <= each <= "~" and each not in "+=" else f"+{ord(each):02X}" for each in plain)
+
+
+def _notify(recipient: str) -> str:
+    return f" NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;{xtext(recipient)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Value = str | int | bytes | bool | None | Mapping[str, Any] | Sequence[Any]
+Value = str | int | bytes | bool | None | frozenset[str] | Mapping[str, Any] | Sequence[Any]
 Item = dict[str, Any]
 Wire = Any
 """What the SDK takes and gives: its stubs know each request as a type of its own, which is not repeated here."""
@@ -24,6 +24,8 @@ def pack(value: Value) -> dict[str, Any]:
         return {"BOOL": value}
     if value is None:
         return {"NULL": True}
+    if isinstance(value, frozenset):
+        return {"SS": sorted({_encodable(one) for one in value})}
     if isinstance(value, Mapping):
         return {"M": {name: pack(one) for name, one in value.items()}}
     if isinstance(value, Sequence):
@@ -45,6 +47,8 @@ def unpack(value: Mapping[str, Any]) -> Wire:
         return unpack_item(inner)
     if kind == "L":
         return [unpack(one) for one in inner]
+    if kind == "SS":
+        return frozenset(inner)
     return None if kind == "NULL" else inner
 
 
@@ -73,4 +77,6 @@ def _size(value: Mapping[str, Any]) -> int:
         return 2 + len(inner) // 2
     if kind == "M":
         return 3 + len(inner) + size_of(inner)
+    if kind == "SS":
+        return sum(len(one.encode()) for one in inner)
     return 3 + sum(1 + _size(one) for one in inner) if kind == "L" else 1

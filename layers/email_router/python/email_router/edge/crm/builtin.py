@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from email_router.edge.connect.ledger_rows import ABSENT
 from email_router.edge.connect.transactions import Cancelled
 from email_router.edge.connect.values import Item
 from email_router.edge.crm import builtin_changes, builtin_records, builtin_rows, builtin_states
-from email_router.edge.crm.builtin_delivery import Order, Writer
+from email_router.edge.crm.builtin_delivery import Order, Writer, settle
 from email_router.edge.crm.builtin_records import AddressedRecord
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 _PENDING = "pending"
 _PAGE = 100
-_UPLOADS = 8
 
 
 class BuiltinCrm:
@@ -66,22 +64,8 @@ class BuiltinCrm:
         return builtin_records.create(self._crm, self._keys, people)
 
     def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
-        """Create the activities, each exactly once; messages with one key in one call are settled here, the first makes the claim."""
-        first: dict[str, Delivery] = {}
-        others = [one for one in deliveries if first.setdefault(one.claim.key, one) is not one]
-        writer = Writer(self._crm, self._router, self._keys, lease)
-        orders = self._orders(list(first.values()))
-        writer.write(orders)
-        claims = {order.key: order.standing or order.delivery.claim for order in orders}
-        twins = {(one.claim.key, one.receipt.mailbox): Order(one, {}, claims[one.claim.key]) for one in others}
-        writer.write(list(twins.values()))
-        answers = {order.key: order.answer for order in orders}
-        return [
-            answer
-            if (answer := answers[one.claim.key]) and first[one.claim.key] is one
-            else Delivered(one.claim.key, claims[one.claim.key].activity, created=False)
-            for one in deliveries
-        ]
+        """Create the activities, each exactly once."""
+        return settle(Writer(self._crm, self._router, self._keys, lease), deliveries, self._orders)
 
     def email(self, activity: str) -> EmailActivity | None:
         """Return one e-mail activity with its bodies, or None."""
@@ -196,15 +180,7 @@ class BuiltinCrm:
         return [Order(delivery, item) for delivery, item in zip(deliveries, self._rows(activities), strict=True)]
 
     def _rows(self, activities: Sequence[EmailActivity]) -> list[Item]:
-        """Return the rows of the activities, their long bodies stored first, several at a time."""
-        ready = [builtin_rows.written(self._keys, activity) for activity in activities]
-        blobs = [one.blob for one in ready if one.blob]
-        if len(blobs) > 1:
-            with ThreadPoolExecutor(_UPLOADS) as uploads:
-                list(uploads.map(lambda blob: self._blobs.put(*blob), blobs))
-        elif blobs:
-            self._blobs.put(*blobs[0])
-        return [one.item for one in ready]
+        return builtin_rows.stored(self._keys, activities, self._blobs)
 
     def _in_order(self, page: Sequence[Item], fields: str = "") -> Iterator[Item]:
         """Read the rows of a page of an index, strongly consistent, in the index's order."""

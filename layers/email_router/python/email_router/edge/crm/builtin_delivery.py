@@ -8,7 +8,7 @@ A call whose answer was lost may be repeated: it finds its own claims and answer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from email_router.core.errors import StaleWorker, TryLater
@@ -159,6 +159,26 @@ class Writer:
             actions, size = actions + its_actions, size + its_size
         if group:
             yield group
+
+
+def settle(
+    writer: Writer, deliveries: Sequence[Delivery], ordered: Callable[[Sequence[Delivery]], list[Order]]
+) -> list[Delivered]:
+    """Write the deliveries and answer in their order; messages with one key in one call are settled here, the first makes the claim."""
+    first: dict[str, Delivery] = {}
+    others = [one for one in deliveries if first.setdefault(one.claim.key, one) is not one]
+    orders = ordered(list(first.values()))
+    writer.write(orders)
+    claims = {order.key: order.standing or order.delivery.claim for order in orders}
+    twins = {(one.claim.key, one.receipt.mailbox): Order(one, {}, claims[one.claim.key]) for one in others}
+    writer.write(list(twins.values()))
+    answers = {order.key: order.answer for order in orders}
+    return [
+        answer
+        if (answer := answers[one.claim.key]) and first[one.claim.key] is one
+        else Delivered(one.claim.key, claims[one.claim.key].activity, created=False)
+        for one in deliveries
+    ]
 
 
 def _meet(order: Order, standing: Claim) -> None:

@@ -7,6 +7,8 @@ name made of its digest, where it is cheaper, so a row stays far below DynamoDB'
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -27,6 +29,7 @@ COLLECTED = (*WAITING, EmailStatus.SENDING)
 """What the index of e-mails to be sent holds: one in sending comes up again when its worker never told the result."""
 
 _INLINE = 4096
+_UPLOADS = 8
 _TEXTS = ("reason", "subject", "message_id", "tracking_token", "attempts")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,6 +76,18 @@ def written(keys: Keys, activity: EmailActivity) -> Written:
     if activity.status in COLLECTED:
         item |= waiting_fields(keys, activity.id, activity.due)
     return Written(item, (blob, data) if blob else None)
+
+
+def stored(keys: Keys, activities: Sequence[EmailActivity], blobs: BlobStore) -> list[Item]:
+    """Return the rows of the activities, their long bodies stored first, several at a time."""
+    ready = [written(keys, activity) for activity in activities]
+    long = [one.blob for one in ready if one.blob]
+    if len(long) > 1:
+        with ThreadPoolExecutor(_UPLOADS) as uploads:
+            list(uploads.map(lambda blob: blobs.put(*blob), long))
+    elif long:
+        blobs.put(*long[0])
+    return [one.item for one in ready]
 
 
 def sender_of(activity: EmailActivity) -> str:

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from email_router.core.alerts import Alert
+from email_router.core.alerts import MOST_MESSAGES, Alert
 from email_router.edge.connect.compact import expand, squeeze
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
 from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.ledger_rows import ABSENT
+from email_router.edge.connect.values import Item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
 class DynamoAlerts:
-    """The open alerts of one organisation: a row each, which settling removes."""
+    """The open alerts of one organisation: a row each with the names of its messages, which settling removes."""
 
     def __init__(self, client: DynamoDBClient, table: str, organisation: str) -> None:
         self._table = Table(client, table)
         self._keys = Keys(organisation)
 
     def raise_alert(self, alert: Alert) -> None:
-        """Write the alert unless it is open already: the first stays.  Repeatable."""
+        """Write the alert unless it is open already: the first stays and gathers the others' messages.  One write.  Repeatable."""
+        place, alone = (self._keys.alerts, alert.id), replace(alert, messages=())
         with suppress(ConditionFailed):
-            self._table.put({"pk": self._keys.alerts, "sk": alert.id, "alert": squeeze(alert)}, ABSENT)
+            if not alert.messages:
+                self._table.put({"pk": place[0], "sk": place[1], "alert": squeeze(alone)}, ABSENT)
+                return
+            self._table.update(
+                place,
+                "SET #alert = if_not_exists(#alert, :alert) ADD #messages :messages",
+                {":alert": squeeze(alone), ":messages": frozenset(alert.messages), ":most": MOST_MESSAGES},
+                condition="attribute_not_exists(#messages) OR size(#messages) < :most",
+            )
 
     def all(self) -> Sequence[Alert]:
         """Return the open alerts, newest first."""
         items = self._table.query("#pk = :pk", {":pk": self._keys.alerts})
-        return sorted((expand(Alert, item["alert"]) for item in items), key=lambda alert: alert.at, reverse=True)
+        return sorted(map(_opened, items), key=lambda alert: alert.at, reverse=True)
 
     def settle(self, alert_id: str) -> bool:
         """Remove the alert; False when none of this id is open."""
@@ -40,3 +51,7 @@ class DynamoAlerts:
             return False
         self._table.delete(place)
         return True
+
+
+def _opened(item: Item) -> Alert:
+    return replace(expand(Alert, item["alert"]), messages=tuple(sorted(item.get("messages", ()))))

@@ -38,13 +38,14 @@ class DynamoLedger:
     def find(self, wanted: Wanted) -> Found:
         """Answer all questions of a page: 100 rows a call, strongly consistent."""
         keys = self._keys
-        pairs = [(key, mailbox) for key in wanted.keys for mailbox in wanted.mailboxes]
+        pairs = [*((key, mailbox) for key in wanted.keys for mailbox in wanted.mailboxes), *wanted.pairs]
         claims = {key: rows.claim_place(keys, key) for key in wanted.keys}
         receipts = {pair: rows.receipt_place(keys, *pair) for pair in pairs}
         ids = {one: rows.link_place(keys, LinkKind.MESSAGE_ID, one) for one in wanted.message_ids}
         tokens = {one: rows.link_place(keys, LinkKind.TOKEN, one) for one in wanted.tokens}
         threads = {one: rows.link_place(keys, LinkKind.THREAD, one) for one in wanted.threads}
-        places = (claims, receipts, ids, tokens, threads)
+        copies = {one: rows.receipt_place(keys, one[0], rows.seen_in(one[1], one[2])) for one in wanted.copies}
+        places = (claims, receipts, copies, ids, tokens, threads)
         items = self._items([place for one in places for place in one.values()])
         found = {key: items[place] for key, place in claims.items() if rows.is_claim(items.get(place, {}))}
         notes = {pair: rows.receipt_of(items[place]) for pair, place in receipts.items() if place in items}
@@ -55,6 +56,7 @@ class DynamoLedger:
             message_ids=_known(ids, items),
             tokens=_known(tokens, items),
             threads=_known(threads, items),
+            copies={one: rows.receipt_of(items[place]) for one, place in copies.items() if place in items},
         )
 
     def by_subject(self, subject_hash: str, since: datetime, limit: int = 100) -> Sequence[KnownEmail]:

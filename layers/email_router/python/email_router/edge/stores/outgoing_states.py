@@ -8,29 +8,25 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from email_router.core.activity import EmailStatus
-from email_router.core.sending import HistoryEntry, OutgoingState
-from email_router.edge.connect.compact import expand, instant, micros, sortable, squeeze
+from email_router.core.sending import FIRST_HISTORY, MOST_HISTORY, HistoryEntry, OutgoingState, RecipientResult
+from email_router.edge.connect import outgoing_rows as rows
+from email_router.edge.connect.compact import micros, sortable
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
 from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.ledger_rows import ABSENT, STATE, TOKEN_HELD
+from email_router.edge.connect.outgoing_rows import NOTED, OVERTAKEN
 from email_router.edge.connect.transactions import Place
-from email_router.edge.connect.values import Item, Value
+from email_router.edge.connect.values import Value
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _INDEX = "schedule"
-_LONGEST_EVIDENCE = 1000
-_OVERTAKEN = {
-    EmailStatus.FAILED: (EmailStatus.SENT, EmailStatus.UNKNOWN, EmailStatus.SENDING),
-    EmailStatus.SENT: (EmailStatus.UNKNOWN, EmailStatus.SENDING),
-}
-_NOTED = "#history = list_append(if_not_exists(#history, :empty), :entry)"
 
 
 class DynamoOutgoingStates:
@@ -43,16 +39,21 @@ class DynamoOutgoingStates:
     def get(self, activity: str) -> OutgoingState | None:
         """Return the state, or None."""
         item = self._table.get(self._place(activity))
-        return _state_of(item) if item else None
+        return rows.state_of(item) if item else None
+
+    def several(self, activities: Sequence[str]) -> Mapping[str, OutgoingState]:
+        """Return the states of those that were taken up, 100 a call."""
+        found = (rows.state_of(item) for item in self._table.get_all(self._place(one) for one in activities))
+        return {state.activity: state for state in found}
 
     def prepare(self, state: OutgoingState) -> OutgoingState:
         """Write the state if there is none; return the one that stands."""
         pk, sk = self._place(state.activity)
         listed = {"spk": self._keys.outgoing_list, "ssk": f"{sortable(state.changed)}#{state.activity}"}
         try:
-            self._table.put({"pk": pk, "sk": sk, **listed, **_fields(state)}, ABSENT)
+            self._table.put({"pk": pk, "sk": sk, **listed, **rows.fields(state)}, ABSENT)
         except ConditionFailed as standing:
-            return _state_of(standing.item)
+            return rows.state_of(standing.item)
         return state
 
     def claim(self, activity: str, now: datetime, request: str) -> OutgoingState | None:
@@ -62,20 +63,20 @@ class DynamoOutgoingStates:
         """
         mark = uuid.uuid4().hex
         entry = HistoryEntry(now, EmailStatus.SENDING, request=request)
-        changes = f"SET #status = :status, #changed = :now, #mark = :mark, {_NOTED}"
+        changes = f"SET #status = :status, #changed = :now, #mark = :mark, {NOTED}"
         waiting = {":pending": EmailStatus.PENDING.value, ":deferred": EmailStatus.DEFERRED.value}
         values: dict[str, Value] = {":now": micros(now), ":mark": mark, ":one": 1, **waiting}
         try:
             after = self._table.update(
                 self._place(activity),
                 f"{changes} REMOVE #due ADD #attempts :one, #token :one",
-                {**values, **_noted(entry)},
+                {**values, **rows.noted(entry)},
                 condition="#status IN (:pending, :deferred) AND (attribute_not_exists(#due) OR #due <= :now)",
                 returns="ALL_NEW",
             )
         except ConditionFailed as failed:
-            return _state_of(failed.item) if failed.item.get("mark") == mark else None
-        return _state_of(after)
+            return rows.state_of(failed.item) if failed.item.get("mark") == mark else None
+        return self._shortened(rows.state_of(after))
 
     def settle(
         self,
@@ -86,19 +87,22 @@ class DynamoOutgoingStates:
         evidence: str,
         due: datetime | None = None,
         provider_id: str | None = None,
+        results: Sequence[RecipientResult] | None = None,
+        attempts: int | None = None,
+        request: str = "",
     ) -> bool:
         """Turn the state into what became of it, if the token still stands and no report came before that says otherwise."""
-        values: dict[str, Value] = {":now": micros(now), ":reason": evidence[:_LONGEST_EVIDENCE]}
-        expression = f"SET #status = :status, #changed = :now, #reason = :reason, {_NOTED}"
-        if provider_id:
-            expression, values = f"{expression}, #provider_id = :provider", {**values, ":provider": provider_id}
-        if due:
-            expression, values = f"{expression}, #due = :due", {**values, ":due": micros(due)}
-        else:
-            expression = f"{expression} REMOVE #due"
-        values |= {":token": state.token, ":before": state.status.value}
+        changes: dict[str, Value] = {
+            "provider_id": provider_id or None,
+            "attempts": attempts,
+            "due": due and micros(due),
+        }
+        if results is not None:
+            changes["results"] = rows.written_results(results)
         condition = f"{TOKEN_HELD} AND #status IN (:before, :status)"
-        return self._note(state.activity, expression, values, condition, HistoryEntry(now, status, evidence))
+        seen: dict[str, Value] = {":token": state.token, ":before": state.status.value}
+        entry = HistoryEntry(now, status, evidence, request)
+        return self._turn(state.activity, changes, seen, condition, entry, "" if due else " REMOVE #due")
 
     def keep_draft(self, state: OutgoingState, draft: str) -> bool:
         """Keep the draft's id, if the token still stands."""
@@ -109,16 +113,44 @@ class DynamoOutgoingStates:
             return False
         return True
 
-    def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str) -> bool:
+    def report(self, activity: str, status: EmailStatus, now: datetime, *, evidence: str, request: str = "") -> bool:
         """Note what was learned afterwards: failed wins over sent, sent over unknown; all else changes nothing."""
-        overtaken = _OVERTAKEN.get(status)
+        overtaken = OVERTAKEN.get(status)
         if not overtaken:
             return False
-        names = {f":over{number}": one.value for number, one in enumerate(overtaken)}
-        values: dict[str, Value] = {":now": micros(now), ":reason": evidence[:_LONGEST_EVIDENCE], **names}
-        expression = f"SET #status = :status, #changed = :now, #reason = :reason, {_NOTED}"
+        names: dict[str, Value] = {f":over{number}": one.value for number, one in enumerate(overtaken)}
         condition = f"#status IN ({', '.join(names)})"
-        return self._note(activity, expression, values, condition, HistoryEntry(now, status, evidence))
+        return self._turn(activity, {}, names, condition, HistoryEntry(now, status, evidence, request))
+
+    def note(
+        self,
+        state: OutgoingState,
+        status: EmailStatus,
+        now: datetime,
+        *,
+        evidence: str,
+        results: Sequence[RecipientResult],
+        request: str = "",
+    ) -> bool:
+        """Write what was reported of the recipients, if nothing else has changed since the state was read."""
+        condition, seen = rows.as_read(state)
+        changes: dict[str, Value] = {"results": rows.written_results(results)}
+        return self._turn(state.activity, changes, seen, condition, HistoryEntry(now, status, evidence, request))
+
+    def reopen(
+        self,
+        state: OutgoingState,
+        now: datetime,
+        *,
+        evidence: str,
+        results: Sequence[RecipientResult],
+        request: str = "",
+    ) -> bool:
+        """Let an e-mail that came to rest wait again, one write; the token moves on."""
+        condition, seen = rows.as_read(state)
+        changes: dict[str, Value] = {"results": rows.written_results(results), "attempts": 1, "token": state.token + 1}
+        entry = HistoryEntry(now, EmailStatus.PENDING, evidence, request)
+        return self._turn(state.activity, changes, seen, condition, entry, " REMOVE #due, #draft")
 
     def all(self) -> Sequence[OutgoingState]:
         """Return all, newest first."""
@@ -127,73 +159,41 @@ class DynamoOutgoingStates:
         )
         order = {(item["pk"], item["sk"]): item["ssk"] for item in listed}
         items = sorted(self._table.get_all(order), key=lambda item: order[item["pk"], item["sk"]], reverse=True)
-        return [_state_of(item) for item in items]
+        return [rows.state_of(item) for item in items]
 
     def _place(self, activity: str) -> Place:
         return self._keys.outgoing(activity), STATE
 
-    def _note(
-        self, activity: str, expression: str, values: Mapping[str, Value], condition: str, entry: HistoryEntry
+    def _turn(
+        self,
+        activity: str,
+        changes: Mapping[str, Value],
+        seen: Mapping[str, Value],
+        condition: str,
+        entry: HistoryEntry,
+        more: str = "",
     ) -> bool:
         """Change the state with its history; False when the condition does not hold and the entry is not there already."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        expression = "SET #status = :status, #changed = :now, #reason = :reason, " + NOTED
+        expression += "".join(f", #{name} = :new_{name}" for name in given) + more
+        values = {":now": micros(entry.at), ":reason": entry.evidence[: rows.LONGEST_EVIDENCE], **rows.noted(entry)}
+        values |= {f":new_{name}": value for name, value in given.items()} | dict(seen)
         try:
-            self._table.update(self._place(activity), expression, {**values, **_noted(entry)}, condition=condition)
+            self._table.update(self._place(activity), expression, values, condition=condition)
         except ConditionFailed as failed:
-            return bool(failed.item.get("history", [])[-1:] == [_entry(entry)])
+            return bool(failed.item.get("history", [])[-1:] == [rows.written_entry(entry)])
         return True
 
-
-def _noted(entry: HistoryEntry) -> dict[str, Value]:
-    return {":status": entry.status, ":entry": [_entry(entry)], ":empty": []}
-
-
-def _entry(entry: HistoryEntry) -> Item:
-    written: Item = {"at": micros(entry.at), "status": entry.status.value}
-    if entry.evidence:
-        written["evidence"] = entry.evidence[:_LONGEST_EVIDENCE]
-    if entry.request:
-        written["request"] = entry.request
-    return written
-
-
-def _fields(state: OutgoingState) -> Item:
-    """Return the attributes: what changes as such, the rest compressed."""
-    return {
-        "composed": squeeze(replace(state, history=(), reason=None, provider_id=None, due=None)),
-        "status": state.status.value,
-        "attempts": state.attempts,
-        "token": state.token,
-        "changed": micros(state.changed),
-        "due": micros(state.due) if state.due else None,
-        "reason": state.reason,
-        "provider_id": state.provider_id,
-        "draft": state.draft or None,
-        "history": [_entry(one) for one in state.history],
-    }
-
-
-def _state_of(item: Item) -> OutgoingState:
-    composed = expand(OutgoingState, item["composed"])
-    history = tuple(
-        HistoryEntry(_at(one["at"]), EmailStatus(one["status"]), one.get("evidence", ""), one.get("request", ""))
-        for one in item["history"]
-    )
-    return replace(
-        composed,
-        status=EmailStatus(item["status"]),
-        attempts=item["attempts"],
-        token=item["token"],
-        changed=_at(item["changed"]),
-        due=instant(item.get("due")),
-        reason=item.get("reason"),
-        provider_id=item.get("provider_id"),
-        draft=item.get("draft", ""),
-        history=history,
-    )
-
-
-def _at(written: int) -> datetime:
-    at = instant(written)
-    if at is None:
-        raise ValueError("an outgoing state without its time")
-    return at
+    def _shortened(self, state: OutgoingState) -> OutgoingState:
+        """Drop the middle of a history that has grown long: more writes than attempts, and only where people and reports made it so."""
+        surplus = len(state.history) - MOST_HISTORY
+        if surplus <= 0:
+            return state
+        dropped = range(FIRST_HISTORY, FIRST_HISTORY + surplus)
+        expression = "REMOVE " + ", ".join(f"#history[{number}]" for number in dropped)
+        condition = f"{TOKEN_HELD} AND size(#history) = :length"
+        values: dict[str, Value] = {":token": state.token, ":length": len(state.history)}
+        with suppress(ConditionFailed):
+            self._table.update(self._place(state.activity), expression, values, condition=condition)
+        return state

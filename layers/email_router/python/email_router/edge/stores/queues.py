@@ -10,9 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import TryLater
+from email_router.core.subscriptions import SubscriptionWork
 from email_router.core.work import MailboxWork, OutgoingWork
 from email_router.edge.connect.aws import translated
 from email_router.edge.connect.transactions import groups, pause
@@ -27,19 +29,22 @@ _GROUP = re.compile(r"[!-~]{1,128}")
 
 
 class SqsWorkQueues:
-    """The queues mailbox-work and outgoing-work."""
+    """The queues mailbox-work, outgoing-work and subscription-work."""
 
-    def __init__(self, client: SQSClient, mailbox_queue_url: str, outgoing_queue_url: str) -> None:
+    def __init__(
+        self, client: SQSClient, mailbox_queue_url: str, outgoing_queue_url: str, subscription_queue_url: str = ""
+    ) -> None:
         self._client = client
         self._mailboxes = mailbox_queue_url
         self._outgoing = outgoing_queue_url
+        self._subscriptions = subscription_queue_url
 
     def put_mailboxes(self, work: Iterable[MailboxWork]) -> int:
         """Queue passes over mailboxes, grouped by organisation; return how many."""
         return self._put(
             self._mailboxes,
             (
-                (one.organisation, {"organisation": one.organisation, "mailbox": one.mailbox, "reason": one.reason})
+                (one.organisation, _order(one))
                 for one in work
             ),
         )
@@ -62,6 +67,10 @@ class SqsWorkQueues:
             ),
         )
 
+    def put_subscriptions(self, work: Iterable[SubscriptionWork]) -> int:
+        """Queue looks after subscriptions, grouped by organisation; return how many."""
+        return self._put(self._subscriptions, ((one.organisation, asdict(one)) for one in work))
+
     def _put(self, queue: str, orders: Iterable[tuple[str, dict[str, object]]]) -> int:
         count = 0
         for batch in _batches(orders):
@@ -80,6 +89,11 @@ class SqsWorkQueues:
                 return
             pause(turn)
         raise TryLater(f"queue {queue}: {len(entries)} orders refused {_ROUNDS} times", kind="aws_busy", shared=True)
+
+
+def _order(work: MailboxWork) -> dict[str, object]:
+    order: dict[str, object] = {"organisation": work.organisation, "mailbox": work.mailbox, "reason": work.reason}
+    return order | ({"after": work.after} if work.after else {})
 
 
 def _batches(orders: Iterable[tuple[str, dict[str, object]]]) -> Iterator[list[Entry]]:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 INDEX = "schedule"
 
-_FIELDS = "#organisation, #mailbox, #minimum, #maximum, #last_mail, #blocked_until, #next_retry"
+_FIELDS = (
+    "#organisation, #mailbox, #minimum, #maximum, #last_mail, #blocked_until, #next_retry, #pushed_until, #error_kind"
+)
 
 
 class DynamoSchedule:
@@ -36,4 +38,6 @@ class DynamoSchedule:
                     maximum_interval=item["maximum"],
                     blocked_until=instant(item.get("blocked_until")),
                     next_retry=instant(item.get("next_retry")),
+                    pushed_until=instant(item.get("pushed_until")),
+                    failing="error_kind" in item,
                 )

@@ -28,6 +28,8 @@ def state_of(mailbox: str, item: Item) -> MailboxState:
         last_pass=instant(item.get("last_pass")),
         position_saved=instant(item.get("position_saved")),
         next_retry=instant(item.get("next_retry")),
+        reconciled=instant(item.get("reconciled")),
+        suspected=item.get("suspected", False),
         failures=item.get("failures", 0),
         blocked_until=instant(item.get("blocked_until")),
         error_kind=item.get("error_kind", ""),
@@ -37,7 +39,7 @@ def state_of(mailbox: str, item: Item) -> MailboxState:
 
 
 def record_fields(record: PassRecord) -> dict[str, Value]:
-    """Return what a finished pass changes; a time of the last mail that the pass does not know stays as it is."""
+    """Return what a finished pass changes; what the pass does not know (when mail came last, ...) stays as it is."""
     fields: dict[str, Value] = {
         "last_pass": micros(record.at),
         "next_retry": micros(record.next_retry) if record.next_retry else None,
@@ -47,4 +49,11 @@ def record_fields(record: PassRecord) -> dict[str, Value]:
         "error_text": record.error_text[:_LONGEST_TEXT] or None,
         "error_mend": record.error_mend[:_LONGEST_TEXT] or None,
     }
-    return fields | ({"last_mail": micros(record.last_mail)} if record.last_mail else {})
+    known: dict[str, Value] = {}
+    if record.last_mail:
+        known["last_mail"] = micros(record.last_mail)
+    if record.reconciled:
+        known["reconciled"] = micros(record.reconciled)
+    if record.suspected is not None:
+        known["suspected"] = record.suspected or None
+    return fields | known

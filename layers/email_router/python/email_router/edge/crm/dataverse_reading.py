@@ -1,0 +1,152 @@
+"""Read an e-mail of Dataverse as an activity, with its parties, and the content of its attachments where it is to be sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from email_router.core.activity import EmailActivity, EmailStatus, Party, Record, Role, StoredAttachment
+from email_router.core.errors import MessageRefused
+from email_router.core.mailbox import Direction
+from email_router.edge.connect.dataverse_errors import NOT_FOUND
+from email_router.edge.crm.dataverse_rows import GUID, TABLES
+
+if TYPE_CHECKING:
+    from email_router.core.ports import BlobStore
+    from email_router.edge.connect.dataverse import DataverseClient
+    from email_router.edge.connect.dataverse_errors import JsonObject
+
+COLUMNS = (
+    "subject,description,statecode,statuscode,directioncode,messageid,trackingtoken,prioritycode,deliveryattempts,createdon,senton,actualend,"
+    "isworkflowcreated,category,_regardingobjectid_value,_parentactivityid_value,_correlatedactivityid_value,sender"
+)
+_EXPAND = (
+    "email_activity_parties($select=participationtypemask,addressused,_partyid_value),"
+    "owninguser_email($select=internalemailaddress)"
+)
+_FILES = "activitymimeattachments?$select=filename,mimetype,attachmentcontentid,filesize,attachmentnumber"
+_LOOKUP = "@Microsoft.Dynamics.CRM.lookuplogicalname"
+_FORMATTED = "@OData.Community.Display.V1.FormattedValue"
+_ANNOTATED = ('odata.include-annotations="*"',)
+_ROLES = {1: Role.FROM, 2: Role.TO, 3: Role.CC, 4: Role.BCC}
+_IMPORTANCE = {0: "low", 1: "normal", 2: "high"}
+_KINDS = {table: kind for kind, table in TABLES.items()}
+_MARKUP = re.compile(r"</?[a-zA-Z][^>]*>|&[a-zA-Z]+;")
+_STATUSES = {
+    1: EmailStatus.DRAFT,
+    3: EmailStatus.SENT,
+    4: EmailStatus.RECEIVED,
+    5: EmailStatus.CANCELLED,
+    6: EmailStatus.PENDING,
+    7: EmailStatus.SENDING,
+    8: EmailStatus.FAILED,
+}
+
+
+def read(client: DataverseClient, activity: str) -> JsonObject | None:
+    """Return the row of an e-mail with its parties, or None."""
+    if not GUID.fullmatch(activity):
+        return None
+    target = f"emails({activity})?$select={COLUMNS}&$expand={_EXPAND}"
+    reply = client.call("GET", target, prefer=_ANNOTATED, accept=(NOT_FOUND,))
+    return None if reply.status == NOT_FOUND and reply.code else client.checked(reply).json()
+
+
+def activity_of(row: JsonObject) -> EmailActivity:
+    """Return the activity as the table alone tells it, without its attachments."""
+    incoming = row.get("directioncode") is False
+    body = str(row.get("description") or "")
+    plain = not _MARKUP.search(body)
+    owner = row.get("owninguser_email")
+    return EmailActivity(
+        id=str(row["activityid"]),
+        direction=Direction.INCOMING if incoming else Direction.OUTGOING,
+        status=status_of(row),
+        subject=str(row.get("subject") or ""),
+        message_id=row.get("messageid") or None,
+        parties=tuple(_parties(row)),
+        regarding=regarding_of(row),
+        correlated=row.get("_parentactivityid_value") or row.get("_correlatedactivityid_value") or None,
+        tracking_token=row.get("trackingtoken") or None,
+        date=_instant(row.get("senton") or row.get("actualend")),
+        received=_instant(row.get("actualend")) if incoming else None,
+        created=_instant(row.get("createdon")),
+        text=body if plain else "",
+        html="" if plain else body,
+        owner=str(owner.get("internalemailaddress") or "") if isinstance(owner, dict) else "",
+        importance=_IMPORTANCE.get(row.get("prioritycode", 1), "normal"),
+        attempts=int(row.get("deliveryattempts") or 0),
+        automatic=bool(row.get("isworkflowcreated")),
+    )
+
+
+def status_of(row: JsonObject) -> EmailStatus:
+    """Return where an e-mail stands by the table; one that a user closed (Completed) has left, or came, as far as he says."""
+    closed = EmailStatus.RECEIVED if row.get("directioncode") is False else EmailStatus.SENT
+    return _STATUSES.get(int(row.get("statuscode") or 1), closed)
+
+
+def regarding_of(row: JsonObject) -> Record | None:
+    """Return the record that an e-mail is about."""
+    key = row.get("_regardingobjectid_value")
+    table = str(row.get(f"_regardingobjectid_value{_LOOKUP}") or "")
+    named = str(row.get(f"_regardingobjectid_value{_FORMATTED}") or "")
+    return Record(_KINDS.get(table, table), str(key), named) if key else None
+
+
+def _parties(row: JsonObject) -> Iterator[Party]:
+    for one in row.get("email_activity_parties") or ():
+        role = _ROLES.get(one.get("participationtypemask"))
+        key, table = one.get("_partyid_value"), str(one.get(f"_partyid_value{_LOOKUP}") or "")
+        named = str(one.get(f"_partyid_value{_FORMATTED}") or "")
+        record = Record(_KINDS.get(table, table), str(key), named) if key else None
+        if role is not None and one.get("addressused"):
+            yield Party(role, str(one["addressused"]), "", record)
+
+
+def attachments(client: DataverseClient, email: EmailActivity) -> list[JsonObject]:
+    """Return the rows of an e-mail's attachments, in order, without their content."""
+    target = f"{_FILES}&$filter=_objectid_value eq {email.id}&$orderby=attachmentnumber"
+    return [row for page in client.pages(target, 500) for row in page]
+
+
+def with_content(client: DataverseClient, email: EmailActivity, blobs: BlobStore) -> EmailActivity:
+    """Return an e-mail that is to be sent with its attachments, their bytes put into the blob store, one at a time.
+
+    Raises MessageRefused when one cannot be read.
+    """
+    stored = tuple(_stored(client, email, row, blobs) for row in attachments(client, email))
+    return replace(email, attachments=stored)
+
+
+def _stored(client: DataverseClient, email: EmailActivity, row: JsonObject, blobs: BlobStore) -> StoredAttachment:
+    key = row["activitymimeattachmentid"]
+    body = client.call("GET", f"activitymimeattachments({key})?$select=body").json().get("body") or ""
+    try:
+        content = base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as problem:
+        text = f"e-mail {email.id}: one of its attachments cannot be read"
+        raise MessageRefused(text, kind="attachment", mend="Attach the file again.") from problem
+    digest = hashlib.sha256(content).hexdigest()
+    blob = f"attachment/{digest}"
+    blobs.put(blob, content)
+    content_id = str(row.get("attachmentcontentid") or "").strip("<>") or None
+    return StoredAttachment(
+        name=str(row.get("filename") or ""),
+        media_type=str(row.get("mimetype") or "application/octet-stream"),
+        size=len(content),
+        sha256=digest,
+        inline=content_id is not None,
+        content_id=content_id,
+        blob=blob,
+    )
+
+
+def _instant(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) and text else None

@@ -1,0 +1,56 @@
+"""Open what Amazon SNS delivers to a function: each notice proven first, an event of SES inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from email_router.core.errors import MessageRefused
+from email_router.wiring import registry
+
+if TYPE_CHECKING:
+    from email_router.core.ports import Reach
+    from email_router.edge.connect.sns_signature import SnsSignature
+
+_SIGNATURE = (
+    "email_router.edge.connect.sns_signature:SnsSignature"  # brings cryptography, which EventBridge's events do without
+)
+
+
+class SnsNotices:
+    """Turns an event of SNS into events as EventBridge brings them; others pass as they are."""
+
+    def __init__(self, reach: Reach, signature: SnsSignature | None = None) -> None:
+        self._reach = reach
+        self._signature = signature
+
+    def opened(self, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the events.  Raises MessageRefused "sns_signature" for a notice that SNS did not sign, or whose message is none of SES."""
+        if "Records" not in event:
+            yield event
+            return
+        for record in event["Records"]:
+            notice: dict[str, Any] = record["Sns"]
+            self._proof.prove(notice)
+            yield {"detail": _message(notice)}
+
+    @property
+    def _proof(self) -> SnsSignature:
+        if self._signature is None:
+            self._signature = registry.load(_SIGNATURE)(self._reach)
+        return self._signature
+
+
+def _message(notice: dict[str, Any]) -> dict[str, Any]:
+    try:
+        message = json.loads(notice["Message"])
+        if "mail" in message and ("eventType" in message or "notificationType" in message):
+            return dict(message)
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise MessageRefused(
+        "a notification by SNS holds no event of Amazon SES",
+        kind="sns_signature",
+        mend="Subscribe record_delivery to the topic that SES publishes to, and to no other.",
+    )
