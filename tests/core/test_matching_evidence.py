@@ -13,7 +13,7 @@ from email_router.core.matching import MARKED, match
 from email_router.core.message import Address
 from email_router.core.smart_hash import subject_hash
 from email_router.core.topic import topic
-from tests.core.cases import CUSTOMER, EVERYTHING, NOW, SALES, Store, known, mail
+from tests.core.cases import CUSTOMER, EVERYTHING, NOW, SALES, Store, known, mail, people
 
 ORDER = known("order", CUSTOMER, SALES.address)
 FOREIGN = known("foreign", "somebody@else.example", SALES.address)
@@ -91,6 +91,27 @@ def test_what_was_found_and_not_linked_is_told_with_every_setting_that_kept_it_a
 
     assert found.refused == (Refused("foreign", "in_reply_to", found.answers[0].evidence, settings),)
     assert match(message, Store(ids={"<out@contoso.example>": email}), EVERYTHING).refused == ()
+
+
+def test_every_find_that_was_kept_apart_is_told() -> None:
+    message = mail(in_reply_to="<out@contoso.example>", subject="Re: Order CRM:0001001", author=STRANGER)
+    store = Store(ids={"<out@contoso.example>": FOREIGN}, tokens={"CRM:0001001": ORDER})
+
+    found = match(message, store, replace(EVERYTHING, unknown_sender="mark"))
+
+    assert [(one.activity, one.rule) for one in found.refused] == [
+        ("foreign", "in_reply_to"),
+        ("order", "tracking_token"),
+    ]
+
+
+def test_whoever_stands_behind_the_first_addresses_counts_for_smart_matching_no_more() -> None:
+    many = people(*(f"person{number}@fabrikam.example" for number in range(30)))
+    late = known("late", many[-1].address, many[-2].address)
+    store = Store(subjects={subject_hash("Order 4711", EVERYTHING): [late]})
+
+    assert match(mail(subject="Order 4711", to=many), store, EVERYTHING).match is None
+    assert match(mail(subject="Order 4711", to=many), store, replace(EVERYTHING, hash_max_count=40)).match is not None
 
 
 def test_the_same_words_with_too_few_people_are_told_as_candidates_newest_first() -> None:

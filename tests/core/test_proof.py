@@ -83,7 +83,7 @@ def test_odd_but_lawful_mails_are_not_refused() -> None:
     )
 
     for change in odd:
-        mail = replace(MAIL, **change)  # type: ignore[arg-type]  # fields by name
+        mail = replace(MAIL, **change)
         proof.prove(mail, compose(mail))
 
 

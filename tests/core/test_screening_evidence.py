@@ -173,6 +173,14 @@ ENTRY_SEEN = [
     ),
     (
         "delivery_report",
+        replace(case(mail(delivery_report=REPORT)), reported_by="its token did not go to whom it names"),
+        (
+            "a report (failed) about no e-mail that the router sent: its token did not go to whom it names; "
+            'sales@contoso.example has unknown_delivery_report = "deliver"'
+        ),
+    ),
+    (
+        "delivery_report",
         replace(case(mail(delivery_report=REPORT)), reported=OUT),
         "delivery_report: failed for 2 recipients of activity out",
     ),
@@ -239,6 +247,19 @@ ACCEPTANCE_SEEN = [
         ),
     ),
     ("accept_all", case(mailbox=accepting(SALES, Accept.ALL)), "accept_all: sales@contoso.example accepts all mail"),
+    (
+        "no_recipient_match",
+        case(
+            mail(cc=people(BOB.address)),
+            mailbox=replace(SALES, approved=False),
+            boxes=[replace(BOB, accept=Accept.ALL, approved=False)],
+        ),
+        (
+            "no_recipient_match: neither sales@contoso.example nor another recipient accepts any mail; "
+            f"sales@contoso.example accepts {SALES.accept}, but is not approved; "
+            "bob@contoso.example accepts all, but is not approved"
+        ),
+    ),
     (
         "accept_all",
         large(case(mailbox=accepting(SALES, Accept.ALL))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -65,7 +66,7 @@ def test_a_client_state_is_short_enough_for_graph_whatever_it_stands_for() -> No
 
 
 def test_the_client_state_proves_its_own_subscription() -> None:
-    assert proves(SECRET, SALES, client_state(SECRET, SALES))
+    assert proves(client_state(SECRET, SALES), client_state(SECRET, SALES))
 
 
 @pytest.mark.parametrize(
@@ -78,16 +79,33 @@ def test_the_client_state_proves_its_own_subscription() -> None:
     ],
 )
 def test_the_client_state_of_another_proves_nothing(other: Watched) -> None:
-    assert not proves(SECRET, SALES, client_state(SECRET, other))
+    assert not proves(client_state(SECRET, SALES), client_state(SECRET, other))
 
 
 @pytest.mark.parametrize("given", [None, "", 7, {}, "x" * 43, "x" * 100_000, "\udc80", "ä" * 43])
 def test_what_is_no_client_state_of_ours_proves_nothing(given: object) -> None:
-    assert not proves(SECRET, SALES, given)
+    assert not proves(client_state(SECRET, SALES), given)
+
+
+def test_a_proof_is_compared_in_constant_time_whatever_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    real = hmac.compare_digest
+
+    def watched_compare(ours: bytes, given: bytes) -> bool:
+        compared.append((ours, given))
+        return real(ours, given)
+
+    monkeypatch.setattr(hmac, "compare_digest", watched_compare)
+    state = client_state(SECRET, SALES)
+
+    verdicts = [proves(state, given) for given in (state, "x" * 43, state[:-1])]
+
+    assert verdicts == [True, False, False]
+    assert compared == [(state.encode(), given.encode()) for given in (state, "x" * 43, state[:-1])]
 
 
 def test_another_secret_makes_another_proof() -> None:
-    assert not proves("t" * 64, SALES, client_state(SECRET, SALES))
+    assert not proves(client_state("t" * 64, SALES), client_state(SECRET, SALES))
 
 
 def test_half_of_a_lifetime_is_over_in_its_middle() -> None:
