@@ -16,7 +16,7 @@ from email_router.core.flows.route_mailbox import PassOutcome, RouteMailbox
 from email_router.core.ledger import Outcome
 from email_router.core.mailbox import Mailbox
 from email_router.core.ports import Reach
-from email_router.core.work import RECONCILE_NOW, MailboxWork
+from email_router.core.work import RECONCILE, RECONCILE_NOW, MailboxWork
 from email_router.wiring import registry
 from tests.fakes import fail
 from tests.flows.house import NOW, SALES, mail
@@ -190,6 +190,33 @@ def test_an_old_message_that_is_moved_in_around_the_change_is_picked_up_by_the_c
     (one,) = summary.proof.picked_up
     assert one == PickedUp(one.source_id, "<m1@fabrikam.example>", Outcome.DELIVERED)
     assert delivered(house) == ids(0, 1)
+
+
+@pytest.mark.parametrize(("before", "after"), [("ews", "graph"), ("graph", "ews")])
+def test_a_comparison_is_asked_for_after_the_first_round_and_not_after_the_next(
+    online: Online, before: str, after: str
+) -> None:
+    online.put(mail(0), at=LONG_AGO)
+    house = online.house(before)
+    house.route()
+    house.configure(profile=online.profile(after))
+    house.clock.advance(2 * 3600)
+
+    house.route()
+    asked = [work.reason for work in house.queues.mailboxes]
+    house.queues.mailboxes.clear()
+    house.clock.advance(60)
+    proof = (
+        RouteMailbox(house.incoming())
+        .route(MailboxWork("contoso", SALES, RECONCILE), house.clock.now() + timedelta(seconds=240))
+        .proof
+    )
+    house.clock.advance(2 * 3600)
+    house.route()
+
+    assert RECONCILE in asked
+    assert proof is not None
+    assert house.queues.mailboxes == []
 
 
 @pytest.mark.parametrize(("before", "after"), [("ews", "graph"), ("graph", "ews")])

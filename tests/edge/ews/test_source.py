@@ -80,6 +80,21 @@ def test_messages_come_over_one_connection(server: EwsProcess, address: str) -> 
     assert len({row["connection"] for row in server.requests()}) == 1
 
 
+def test_a_message_bears_the_id_by_which_graph_knows_it(server: EwsProcess, address: str) -> None:
+    made = server.put(address, RAW)
+    assert {"+", "/"} <= set(made)
+
+    with closing(source(server, address)) as opened:
+        (page,) = opened.pages(Position(), 10)
+        (rows,) = opened.inventory(10)
+        (one,) = page.listed
+        assert one.source_id == rows[0].source_id == made.replace("+", "_").replace("/", "-")
+        assert b"".join(opened.stream(one.source_id)) == b"".join(opened.stream(made)) == RAW
+        opened.dispose([one.source_id], AfterDelivery.MARK_READ)
+
+    assert [row["is_read"] for row in server.messages(address)] == [True]
+
+
 def test_a_sync_state_that_the_server_has_lost_begins_anew(server: EwsProcess, address: str) -> None:
     server.put(address, RAW)
     _, position = read(source(server, address), Position())

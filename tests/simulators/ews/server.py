@@ -106,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.world.exchanges.append(
             {
                 "user": user,
+                "anchor": self.headers.get("X-AnchorMailbox", ""),
                 "request": body.decode(),
                 "answer": payload.decode(),
                 "connection": id(self),

@@ -44,7 +44,7 @@ class Item:
 
     raw: bytes
     received: datetime
-    id: str = field(default_factory=lambda: f"AAMkAD{next(_numbers):08d}=")
+    id: str = field(default_factory=lambda: f"AAMkAD+/{next(_numbers):07d}=")
     version: int = 1
     is_read: bool = False
     is_draft: bool = False

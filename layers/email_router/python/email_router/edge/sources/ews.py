@@ -12,7 +12,7 @@ from email_router.edge.connect.ews import EwsClient
 from email_router.edge.connect.ews_errors import GONE, UNREADABLE, EwsError
 from email_router.edge.connect.ews_folders import ARCHIVE, UNDELIVERABLE, made, need
 from email_router.edge.connect.ews_items import dispose, header_of, move
-from email_router.edge.connect.ews_sync import Changes, Cursor, Row, read_changes
+from email_router.edge.connect.ews_sync import Changes, Cursor, Row, as_ews_has_it, read_changes
 from email_router.edge.connect.passed import Passed
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _FEW = 50
 _MOST_AT_ONCE = 100
+_EMPTY_PAGES = 10
+_PAST_MARKS = 100  # changes asked for at least after an answer without mail: read marks and deletions are changes, too
 _HEADER_END = b"\r\n\r\n"
 
 
@@ -30,8 +32,8 @@ class EwsSource:
     """The folders of a mailbox.
 
     The position holds a sync state for each folder, and in Exchange Online until when it was passed.  Reading is repeatable: the same state
-    lists the same messages again.  Disposal is repeatable too, message by message.  A source id is the item id, which ends when the message
-    is moved.
+    lists the same messages again.  Disposal is repeatable too, message by message.  A source id is the item id as
+    Graph has it, which ends when the message is moved.
     """
 
     kind = "ews"
@@ -45,6 +47,7 @@ class EwsSource:
         self._ids: dict[str, Any] = {}
         self._rows: dict[str, Row] = {}
         self._learned: Position | None = None
+        self._resumed = False
 
     def has_news(self, position: Position) -> bool:
         """Ask each folder for a few changes after its state: one small request, no message is read."""
@@ -61,18 +64,19 @@ class EwsSource:
         return False
 
     def pages(self, position: Position, page_size: int) -> Iterator[Page]:
-        """List folder after folder what came; each message once, pages without a message left out but for the last."""
-        cursor, told = self._cursor(position).only(self._names), set[str]()
+        """List folder after folder what came; each message once.  Of ten answers without a message one comes as a page, to be saved."""
+        cursor, told, empty = self._cursor(position).only(self._names), set[str](), 0
         for name in self._names:
             last = False
             while not last:
-                changes = read_changes(self._client, self._id(name), cursor.states.get(name, ""), page_size)
+                most = max(page_size, _PAST_MARKS) if empty else page_size
+                changes = read_changes(self._client, self._id(name), cursor.states.get(name, ""), most)
                 rows = [row for row in self._wanted(changes, cursor.of_folder(name)) if row.id not in told]
                 cursor, last = cursor.after(name, changes.state, self._passed(cursor, name, changes)), changes.last
                 told.update(row.id for row in rows)
                 self._rows = {row.id: row for row in rows}
-                ended = last and name == self._names[-1]
-                if rows or ended:
+                ended, empty = last and name == self._names[-1], 0 if rows else empty + 1
+                if rows or ended or empty % _EMPTY_PAGES == 0:
                     yield Page(tuple(Listed(row.id, row.size) for row in rows), cursor.position(), ended)
 
     def fetch(self, listed: Sequence[Listed], limit: int) -> Iterator[Fetched]:
@@ -93,7 +97,7 @@ class EwsSource:
     def stream(self, source_id: str) -> Iterator[bytes]:
         """Yield one message in pieces.  Raises MessageRefused "vanished", or "unreadable" when Exchange cannot render it."""
         try:
-            yield from self._client.mime(source_id)
+            yield from self._client.mime(as_ews_has_it(source_id))
         except EwsError as error:
             if error.code in GONE:
                 mend = "It was moved or deleted in the meantime."
@@ -106,7 +110,7 @@ class EwsSource:
 
     def dispose(self, source_ids: Sequence[str], how: AfterDelivery) -> None:
         """Mark as read, move to the folder "Archive" (made where it is missing), or delete (into Deleted Items)."""
-        wanted = list(dict.fromkeys(source_ids))
+        wanted = list(dict.fromkeys(map(as_ews_has_it, source_ids)))
         if how is AfterDelivery.LEAVE or not wanted:
             return
         archive = self._made(ARCHIVE) if how is AfterDelivery.MOVE else None
@@ -123,13 +127,16 @@ class EwsSource:
                 yield tuple(Inventoried(row.id, row.message_id, row.size, row.received) for row in changes.rows)
 
     def suspects(self) -> bool:
-        """Return False: a sync tells of every message that came, also of one that was moved away and back."""
-        return False
+        """Tell whether this is the first round after Graph, which leaves out what is old.
+
+        Else a sync tells of every message that came, also of one that was moved away and back.
+        """
+        return self._resumed
 
     def set_aside(self, source_ids: Sequence[str]) -> None:
         """Move messages into the folder "Undeliverable", made where it is missing; one that is gone already is no error.  Repeatable."""
         if source_ids:
-            move(self._client, list(dict.fromkeys(source_ids)), self._made(UNDELIVERABLE))
+            move(self._client, list(dict.fromkeys(map(as_ews_has_it, source_ids))), self._made(UNDELIVERABLE))
 
     def position(self) -> Position | None:
         """Return the states that has_news() learned when nothing was new."""
@@ -152,6 +159,7 @@ class EwsSource:
 
     def _wanted(self, changes: Changes, passed: Passed) -> list[Row]:
         """Return the messages that are neither older than the profile's date nor passed already."""
+        self._resumed |= passed.resumes
         return [row for row in changes.rows if not self._is_too_old(row) and not passed.skips(row.received)]
 
     def _is_too_old(self, row: Row) -> bool:
@@ -171,7 +179,7 @@ class EwsSource:
     def _read(self, one: Listed, limit: int) -> tuple[bytes, bool]:
         """Return a message and whether it is whole.  The size that Exchange lists is not exactly that of the MIME."""
         if one.size is not None and one.size > limit:
-            header = header_of(self._client, one.source_id)
+            header = header_of(self._client, as_ews_has_it(one.source_id))
             if header:
                 return header, False
         try:
@@ -179,11 +187,11 @@ class EwsSource:
         except EwsError as error:
             if error.code not in UNREADABLE:
                 raise
-            return header_of(self._client, one.source_id), False
+            return header_of(self._client, as_ews_has_it(one.source_id)), False
 
     def _mime(self, one: Listed, limit: int) -> tuple[bytes, bool]:
         raw = bytearray()
-        pieces = self._client.mime(one.source_id)
+        pieces = self._client.mime(as_ews_has_it(one.source_id))
         for piece in pieces:
             raw += piece
             if len(raw) > limit:
