@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from email_router.core.fetched import Position
+from email_router.core.flows.incoming import Timing
 from email_router.core.mailbox import AfterDelivery, Direction, Mailbox, Profile
 from email_router.core.ports import Reach
 from email_router.edge.connect.https import hang_up
@@ -81,7 +82,7 @@ def peak(asked: dict[str, Any]) -> dict[str, int]:
         ca_pem=asked["ca_pem"],
         maximum_message_size=200 * MEGABYTE,
     )
-    house = House(mail(1))
+    house = House(mail(5_000))  # an id that none of the others has
     house.blobs = _FileBlobs(Path(tempfile.mkdtemp(prefix="blobs-")))  # type: ignore[assignment]  # as the port has it
     house.route()
     house.configure(profile=profile)
@@ -124,7 +125,7 @@ def page_of_a_hundred(graph: GraphProcess) -> tuple[int, int, int]:
     profile = graph.profile(endpoint=f"https://127.0.0.1:{proxy.port}")
     source = GraphSource(profile, Mailbox(address=box), SECRET, _HERE)
     source.has_news(Position())
-    for page in source.pages(Position(), 240):
+    for page in source.pages(Position(), Timing().page_messages):
         for start in range(0, len(page.listed), 25):
             list(source.fetch(page.listed[start : start + 25], 35 * MEGABYTE))
     hang_up()
@@ -137,7 +138,7 @@ def idle_requests(graph: GraphProcess, folders: tuple[str, ...]) -> int:
     box = Mailbox(address="idle@contoso.example")
     graph.mailbox_state(box.address, "ok")
     profile = graph.profile(folders=folders)
-    *_, page = GraphSource(profile, box, SECRET, _HERE).pages(Position(), 240)
+    *_, page = GraphSource(profile, box, SECRET, _HERE).pages(Position(), Timing().page_messages)
     graph.clear_requests()
     GraphSource(profile, box, SECRET, _HERE).has_news(page.position)
     return len([one for one in graph.requests("/v1.0") if not one["batched"]])

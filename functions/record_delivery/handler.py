@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from email_router.wiring import build, observe
+from email_router.wiring import delivery_reports, observe
 from email_router.wiring.environment import Environment
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-record = build.record_delivery(Environment.from_process())
+record = delivery_reports.record_delivery(Environment.from_process())
 
 
 @observe.function

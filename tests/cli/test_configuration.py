@@ -342,7 +342,7 @@ authority = "https://login.contoso.example"
 """
 
 
-def test_a_dataverse_crm_is_published_with_its_secret_apart_and_a_word_of_warning(tmp_path: Path) -> None:
+def test_a_dataverse_crm_is_published_with_its_secret_apart(tmp_path: Path) -> None:
     read = loaded(tmp_path, EXAMPLE.replace('kind = "builtin"\n', DATAVERSE))
 
     crm = read.configuration.crm
@@ -357,7 +357,6 @@ def test_a_dataverse_crm_is_published_with_its_secret_apart_and_a_word_of_warnin
     assert crm.options["ca_pem"].startswith("-----BEGIN CERTIFICATE")
     assert read.secrets["contoso/crm/credentials"] == VARIABLES["POP3_PASSWORD"]
     assert VARIABLES["POP3_PASSWORD"] not in str(read.configuration)
-    assert any("server-side synchronization" in one for one in read.warnings)
 
 
 def test_a_dataverse_crm_may_name_a_secret_that_is_there_already(tmp_path: Path) -> None:

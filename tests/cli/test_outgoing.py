@@ -121,7 +121,9 @@ def test_what_failed_is_an_alert_of_its_owner(house: House) -> None:
     assert mine["about"] == SALES
     assert activity in mine["messages"]
     assert not [one for one in alerts if one["kind"] == "unknown_result"]
-    assert shown(house, activity)["status"] == "failed"
+    told = shown(house, activity)
+    assert told["status"] == "failed"
+    assert [one["text"] for one in told["notes"]] == [f"Not delivered to {CARLA}, {BOB}: 550 5.7.1 not you"]
 
 
 def test_an_e_mail_for_later_waits_with_its_instant_and_can_be_cancelled(house: House) -> None:

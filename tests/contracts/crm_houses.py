@@ -142,17 +142,8 @@ def dataverse_stores(place: Place, rig: Rig) -> Stores:
 def reads_the_same(read: EmailActivity, given: EmailActivity) -> bool:
     """Tell whether an outgoing e-mail reads as it was given, whatever else its CRM adds."""
     same = (
-        "id",
-        "direction",
-        "status",
-        "subject",
-        "text",
-        "html",
-        "message_id",
-        "tracking_token",
-        "attempts",
-        "reason",
+        *("id", "direction", "status", "subject", "text", "html", "message_id", "tracking_token", "attempts", "reason"),
+        *("date", "created"),
     )
-    same += ("date", "created")
     people = [(one.role, one.address) for one in read.parties] == [(one.role, one.address) for one in given.parties]
     return people and all(getattr(read, name) == getattr(given, name) for name in same)

@@ -30,7 +30,7 @@ class Office:
     @cached_property
     def lease(self) -> Lease:
         """The lease of sales@, taken when first needed."""
-        lease = self.stores.states.lease(SALES, NOW, later(330))
+        lease: Lease | None = self.stores.states.lease(SALES, NOW, later(330))
         assert lease is not None
         return lease
 

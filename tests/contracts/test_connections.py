@@ -1,4 +1,4 @@
-"""No source opens a connection for each message: so many for a thousand messages, counted at the socket."""
+"""No source and no sender opens a connection for each message: so many for a thousand, counted at the socket."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from email_router.core.mailbox import AfterDelivery
+from email_router.core.sending import SendOutcome
 from email_router.edge.connect.https import hang_up
 from tests.contracts.ways import MESSAGES, Way, dovecot_way, ews_way, fill, graph_way, serve
+from tests.contracts.ways_out import WayOut, ews_way_out, graph_way_out, large_mail, send, smtp_way_out
 from tests.simulators.graph.process import GraphProcess
 
 WAYS: dict[str, Callable[[pytest.FixtureRequest], Way]] = {
@@ -48,3 +50,41 @@ def test_a_thousand_messages_take_one_connection_and_their_disposal_no_other(way
 
     assert serve(way, AfterDelivery.DELETE) == MESSAGES
     assert way.proxy.connections == way.deleting <= 2
+
+
+WAYS_OUT: dict[str, Callable[[pytest.FixtureRequest], WayOut]] = {
+    "graph": lambda request: graph_way_out(request.getfixturevalue("graph")),
+    "ews": lambda request: ews_way_out(request.getfixturevalue("ews_server")),
+    "smtp": lambda request: smtp_way_out(
+        request.getfixturevalue("smtp_process"), request.getfixturevalue("authority").pem
+    ),
+}
+
+
+@pytest.fixture(params=WAYS_OUT)
+def way_out(request: pytest.FixtureRequest) -> Iterator[WayOut]:
+    hang_up()
+    found = WAYS_OUT[request.param](request)
+    yield found
+    hang_up()
+    found.proxy.close()
+
+
+def test_a_thousand_e_mails_leave_over_one_connection(way_out: WayOut) -> None:
+    """Where the pace of a provider does not hold them back: Exchange Online's 30 a minute make a burst of each minute."""
+    outcomes = send(way_out, MESSAGES)
+
+    assert outcomes == {SendOutcome.ACCEPTED: MESSAGES}
+    assert 1 <= way_out.proxy.connections <= 2
+
+
+def test_the_pieces_of_a_large_e_mail_share_the_line_of_its_draft(graph: GraphProcess) -> None:
+    hang_up()
+    way_out = graph_way_out(graph)
+
+    outcomes = send(way_out, 1, large_mail(33_000_000))
+
+    assert outcomes == {SendOutcome.ACCEPTED: 1}
+    assert way_out.proxy.connections == 1
+    hang_up()
+    way_out.proxy.close()

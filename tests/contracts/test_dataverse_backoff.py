@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,6 +19,7 @@ from tests.contracts.dataverse_crm import Office
 from tests.contracts.dataverse_rig import Rig
 from tests.deliveries import NOW, delivery
 from tests.fakes import FixedClock
+from tests.shared import PROJECT
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,14 @@ def test_no_process_has_more_than_52_requests_under_way(moto_place: Place) -> No
         thread.join()
 
     assert (most, inside) == (MOST_AT_ONCE, 0)
+
+
+def test_one_function_asks_one_thing_at_a_time_and_all_together_stay_below_52(office: Office) -> None:
+    office.process.settings(clear_limits=True)
+    office.crm.deliver([delivery(number) for number in range(30)], office.lease)
+    list(office.crm.pending(NOW, 9))
+
+    assert office.process.settings()["most_at_once"] == 1
+    parameters = json.loads((PROJECT / "infra_cdk" / "template.json").read_text("utf-8"))["Parameters"]
+    workers = [int(parameters[name]["Default"]) for name in ("MailboxConcurrency", "OutgoingConcurrency")]
+    assert sum(workers) < MOST_AT_ONCE // 2

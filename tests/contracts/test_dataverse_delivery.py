@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -330,7 +331,7 @@ class TestClaims:
 
 
 class TestFigures:
-    def house(self, office: Office, *mails: bytes, **mailbox: object) -> House:
+    def house(self, office: Office, *mails: bytes, **mailbox: Any) -> House:
         house = House(*mails, **mailbox)
         house.states, house.ledger, house.blobs = office.stores.states, office.stores.ledger, office.stores.blobs
         house.crm = office.crm  # type: ignore[assignment]  # another CRM

@@ -139,7 +139,10 @@ def test_wherever_a_worker_falls_a_person_is_one_record(office: Office) -> None:
 
 
 def _fall(office: Office, people: list[NewPerson], planted: dict[int, Fault]) -> list[str]:
-    seam = Seam(FixedClock(NOW), planted, lambda: office.crm.create_people(people))
+    def another_worker() -> None:
+        office.crm.create_people(people)
+
+    seam = Seam(FixedClock(NOW), planted, another_worker)
     crm = office.opened(Calls(seam, office.rig.client))  # type: ignore[arg-type]  # a client behind the seam
     crm._crm.client = seam.port("dynamodb", office.place.clients.dynamodb)
     with contextlib.suppress(Killed, RouterError):

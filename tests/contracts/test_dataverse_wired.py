@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,39 +17,33 @@ from email_router.core.flows.outgoing import Delays, Outgoing
 from email_router.core.flows.send_email import SendEmail
 from email_router.core.parse import parse
 from email_router.edge.crm.dataverse import DataverseCrm
+from email_router.wiring import build
 from email_router.wiring.configuration import load
-from email_router.wiring.environment import Environment
 from email_router.wiring.events import outgoing_work
 from email_router.wiring.publishing import publish
-from email_router.wiring.services import GivenClients, Services
+from email_router.wiring.services import Services
+from tests.cli.running import run
 from tests.cloud import Place, aws_stores
 from tests.contracts import dataverse_rig
-from tests.contracts.dataverse_rig import EMAIL, Rig
-from tests.deliveries import later
+from tests.contracts.dataverse_published import FILE, services_of
+from tests.contracts.dataverse_rig import EMAIL, OTHER, Rig
+from tests.deliveries import later, outgoing
 from tests.fakes import CountingMeters, FixedClock, MemoryAlerts
 from tests.flows.house import NOW, House, mail
 from tests.memory.sender import MemorySender
 from tests.simulators.dataverse.process import CLIENT, SECRET, TENANT
 
-FILE = """
+FABRIKAM = """
 [organisation]
-name = "contoso"
-[organisation.crm]
-kind = "dataverse"
-url = "{url}"
-authority = "{url}"
-tenant_id = "{tenant}"
-client_id = "{client}"
-credentials = {{ env = "DATAVERSE_SECRET" }}
-ca_bundle = "ca.pem"
+name = "fabrikam"
 [[profiles]]
 name = "out"
 direction = "outgoing"
 server = "smtp"
-host = "smtp.contoso.example"
-credentials = {{ env = "DATAVERSE_SECRET" }}
+host = "smtp.fabrikam.example"
+credentials = { env = "SMTP_PASSWORD" }
 [[mailboxes]]
-address = "office@contoso.example"
+address = "sales@contoso.example"
 kind = "queue"
 outgoing = "out"
 """
@@ -62,19 +57,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 @pytest.fixture
 def dataverse(running: Rig) -> Iterator[Rig]:
     yield from dataverse_rig.afresh(running)
-
-
-def services_of(place: Place) -> Services:
-    environment = Environment(
-        router_table=place.router,
-        crm_table=place.crm,
-        data_bucket=place.bucket,
-        secret_prefix=place.prefix,
-        allow_loopback=True,
-        config_update_period=0,
-    )
-    given = place.clients
-    return Services(environment, GivenClients(given.dynamodb, given.s3, given.sqs, given.secrets))
 
 
 @pytest.fixture
@@ -127,16 +109,16 @@ def test_an_e_mail_of_a_user_leaves_and_its_answer_comes_back_to_it(
     )
     stores, clock, sender = aws_stores(moto_place), FixedClock(NOW), MemorySender()
     crm = services.crm(configuration)
-    shared = {
+    shared: dict[str, Any] = {
         "configuration": configuration,
         "clock": clock,
         "meters": CountingMeters(),
         "crm": crm,
         "queues": stores.queues,
     }
-    CollectOutgoing(**shared, delays=Delays()).collect()  # type: ignore[arg-type]  # ports by name
-    outgoing = Outgoing(
-        **shared,  # type: ignore[arg-type]  # as above
+    CollectOutgoing(**shared, delays=Delays()).collect()
+    road = Outgoing(
+        **shared,
         ledger=stores.ledger,
         alerts=MemoryAlerts(),
         outgoing=stores.outgoing,
@@ -146,7 +128,7 @@ def test_an_e_mail_of_a_user_leaves_and_its_answer_comes_back_to_it(
     (_, order) = moto_place.bodies(moto_place.outgoing_queue)[0]
     assert order["activities"] == [EMAIL]
 
-    SendEmail(outgoing, "request").send(outgoing_work(order), later(9_999_999))
+    SendEmail(road, "request").send(outgoing_work(order), later(9_999_999))
 
     ((_, composed),) = sender.sent
     sent = parse(composed)
@@ -164,3 +146,83 @@ def test_an_e_mail_of_a_user_leaves_and_its_answer_comes_back_to_it(
     assert (answer["statuscode"], answer["parentactivityid"]["id"]) == (4, EMAIL)
     assert answer["regardingobjectid"] == {"table": "contact", "id": contact}
     assert EmailStatus.SENT is crm.email(EMAIL).status  # type: ignore[union-attr]  # it is there
+
+
+def test_e_mails_of_senders_whom_the_router_does_not_serve_are_left_to_dynamics(
+    services: Services, dataverse: Rig
+) -> None:
+    crm = services.crm(services.configurations.current("contoso"))
+    theirs = {"participationtypemask": 1, "addressused": "served.there@contoso.example"}
+    to = {"participationtypemask": 2, "addressused": "bob@example.com"}
+    assert dataverse.client.create(f"emails({OTHER})", {"email_activity_parties": [theirs, to]})
+    dataverse.outgoing()
+    for key in (EMAIL, OTHER):
+        dataverse.process.put("email", activityid=key, statecode=1, statuscode=6)
+
+    assert list(crm.pending(later(9_999_999), 9)) == [(EMAIL, "office@contoso.example")]
+
+
+@pytest.mark.parametrize("fault", ["throttled", "unavailable", "disabled"])
+def test_a_crm_that_cannot_be_asked_keeps_no_other_organisation_s_e_mails_back(
+    services: Services, dataverse: Rig, moto_place: Place, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    other = load(FABRIKAM, {"SMTP_PASSWORD": "secret"})
+    stores = aws_stores(moto_place, "fabrikam")
+    publish(other, services.configurations, services.secrets, services.states("fabrikam"), stores.crm)
+    stores.crm.create_outgoing(outgoing("e1"))
+    dataverse.process.fault("GET .*emails", fault)
+    monkeypatch.setattr(build, "Services", lambda _environment: services)  # the clouds of this test
+    collect = build.collect_outgoing(services.environment)
+
+    if fault == "disabled":
+        with pytest.raises(MailboxBlocked):
+            collect()
+    else:
+        assert collect() == 1
+
+    ((_, order),) = moto_place.bodies(moto_place.outgoing_queue)
+    assert (order["organisation"], order["activities"]) == ("fabrikam", ["e1"])
+
+
+def test_load_data_lists_the_mailboxes_that_are_not_configured(dataverse: Rig, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text(dataverse.process.authority.pem)
+    (tmp_path / "router.toml").write_text(FILE.format(url=dataverse.process.url, tenant=TENANT, client=CLIENT))
+    queue = dataverse.queue("help@contoso.example", incomingemailfilteringmethod=2)
+    there: dict[str, dict[str, Any]] = {
+        "help": {"regardingobjectid": {"table": "queue", "id": queue}, "incomingemaildeliverymethod": 2},
+        "ann": {"outgoingemaildeliverymethod": 2, "emailrouteraccessapproval": 1},
+        "forward": {"isforwardmailbox": True, "incomingemaildeliverymethod": 3},
+        "office": {},
+        "gone": {"statecode": 1, "statuscode": 2},
+    }
+    for name, more in there.items():
+        dataverse.process.put("mailbox", name=name, emailaddress=f"{name}@contoso.example", **more)
+
+    variables = {"DATAVERSE_SECRET": SECRET}
+    ran = run("load-data", "--config", "router.toml", "--json", folder=tmp_path, variables=variables)
+
+    assert ran.code == 0
+    assert [tuple(one.values()) for one in ran.json["mailboxes"]] == [
+        ("user", "ann@contoso.example", "ann", "none", "server-side", True, ""),
+        ("forward", "forward@contoso.example", "forward", "forward", "none", False, ""),
+        ("queue", "help@contoso.example", "help", "server-side", "none", False, "contacts"),
+    ]
+
+
+def test_load_data_of_the_built_in_crm_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "router.toml").write_text(FABRIKAM)
+
+    ran = run("load-data", "--config", "router.toml", folder=tmp_path, variables={"SMTP_PASSWORD": "x"})
+
+    assert (ran.code, "load-data reads Dynamics 365" in ran.err) == (2, True)
+
+
+def test_local_refuses_before_it_starts_anything(dataverse: Rig, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text(dataverse.process.authority.pem)
+    (tmp_path / "router.toml").write_text(FILE.format(url=dataverse.process.url, tenant=TENANT, client=CLIENT))
+    dataverse.process.clear_requests()
+
+    ran = run("local", "--config", "router.toml", "--once", folder=tmp_path, variables={"DATAVERSE_SECRET": SECRET})
+
+    assert (ran.code, "built-in CRM only" in ran.err) == (2, True)
+    assert dataverse.process.requests() == []

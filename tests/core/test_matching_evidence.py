@@ -108,7 +108,9 @@ def test_every_find_that_was_kept_apart_is_told() -> None:
 def test_whoever_stands_behind_the_first_addresses_counts_for_smart_matching_no_more() -> None:
     many = people(*(f"person{number}@fabrikam.example" for number in range(30)))
     late = known("late", many[-1].address, many[-2].address)
-    store = Store(subjects={subject_hash("Order 4711", EVERYTHING): [late]})
+    key = subject_hash("Order 4711", EVERYTHING)
+    assert key is not None
+    store = Store(subjects={key: [late]})
 
     assert match(mail(subject="Order 4711", to=many), store, EVERYTHING).match is None
     assert match(mail(subject="Order 4711", to=many), store, replace(EVERYTHING, hash_max_count=40)).match is not None

@@ -174,7 +174,7 @@ def test_a_report_by_pop3_and_an_event_of_ses_turn_their_emails_to_failed(outgoi
 
     assert failed == {
         "smtp": ("failed", "delivery report: failed for good (5.1.1)"),
-        "ses": ("failed", "bounce: Permanent General 5.1.1"),
+        "ses": ("failed", "bounce: Permanent General 5.1.1 (closed.account@northwind.example)"),
     }
 
 

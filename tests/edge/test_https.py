@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from email_router.core.errors import ConfigurationError, TryLater
 from email_router.core.ports import Reach
+from email_router.edge.connect import https, patience
 from email_router.edge.connect.https import AnswerLost, Place, ask, hang_up
 from tests.simulators.certificates import Authority
 
@@ -29,6 +32,7 @@ class Scripted:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._script = script
         self.connections = 0
+        self.hung_up = threading.Event()
         self.place = Place("127.0.0.1", self._socket.getsockname()[1], Reach(loopback=True), authority.pem)
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -39,8 +43,12 @@ class Scripted:
             except OSError:
                 return
             self.connections += 1
-            with plain, self._context.wrap_socket(plain, server_side=True) as line:
-                self._script(line, self.connections)
+            threading.Thread(target=self._handle, args=(plain, self.connections), daemon=True).start()
+
+    def _handle(self, plain: socket.socket, number: int) -> None:
+        with contextlib.suppress(OSError), plain, self._context.wrap_socket(plain, server_side=True) as line:
+            self._script(line, number)
+        self.hung_up.set()
 
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
@@ -65,7 +73,10 @@ def request_of(line: ssl.SSLSocket) -> bytes:
     """Read one whole request; a server that hangs up on an unread rest resets the line."""
     seen = b""
     while b"\r\n\r\n" not in seen:
-        seen += line.recv(65536)
+        more = line.recv(65536)
+        if not more:
+            raise ConnectionResetError
+        seen += more
     head, _, body = seen.partition(b"\r\n\r\n")
     announced = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     while announced and len(body) < int(announced[1]):
@@ -76,6 +87,11 @@ def request_of(line: ssl.SSLSocket) -> bytes:
 def answer_once(line: ssl.SSLSocket, number: int) -> None:
     request_of(line)
     line.sendall(_OK)
+
+
+def answer_each(line: ssl.SSLSocket, number: int) -> None:
+    while True:
+        answer_once(line, number)
 
 
 def answer_for_ever(line: ssl.SSLSocket, number: int) -> None:
@@ -97,11 +113,63 @@ def test_a_kept_line_that_was_hung_up_is_replaced(scripted: Callable[[Script], S
     assert server.connections == 3
 
 
-def test_what_must_not_be_repeated_goes_over_a_fresh_line(scripted: Callable[[Script], Scripted]) -> None:
-    server = scripted(answer_once)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_what_must_not_be_repeated_takes_a_line_that_has_just_answered(
+    scripted: Callable[[Script], Scripted], method: str
+) -> None:
+    server = scripted(answer_each)
+
+    for _ in range(5):
+        assert ask(server.place, method, "/send", {}, b"x", repeatable=False).read() == b"ok"
+
+    assert server.connections == 1
+
+
+def test_what_must_not_be_repeated_leaves_an_older_line_to_those_who_may_ask_twice(
+    scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = scripted(answer_each)
     ask(server.place, "GET", "/", {}).read()
+    monkeypatch.setattr(https, "FRESH_SECONDS", 0.0)
 
     assert ask(server.place, "POST", "/send", {}, b"x", repeatable=False).read() == b"ok"
+    assert server.connections == 2
+    assert ask(server.place, "GET", "/", {}).read() == b"ok"
+    assert server.connections == 2
+
+
+def test_two_seconds_are_the_age_of_a_line_that_has_just_answered() -> None:
+    assert https.FRESH_SECONDS == 2
+
+
+def test_what_must_not_be_repeated_takes_no_line_that_the_server_has_hung_up(
+    scripted: Callable[[Script], Scripted],
+) -> None:
+    server = scripted(answer_once)
+    ask(server.place, "GET", "/", {}).read()
+    server.hung_up.wait(5)
+
+    assert ask(server.place, "POST", "/send", {}, b"x", repeatable=False).read() == b"ok"
+    assert server.connections == 2
+
+
+def test_what_must_not_be_repeated_is_asked_once_though_its_kept_line_breaks(
+    scripted: Callable[[Script], Scripted],
+) -> None:
+    seen: list[bytes] = []
+
+    def breaks(line: ssl.SSLSocket, number: int) -> None:
+        request_of(line)
+        line.sendall(_OK)
+        seen.append(request_of(line))
+
+    server = scripted(breaks)
+    ask(server.place, "GET", "/", {}).read()
+
+    with pytest.raises(AnswerLost):
+        ask(server.place, "POST", "/send", {}, b"x", repeatable=False)
+
+    assert (len(seen), server.connections) == (1, 1)
 
 
 def test_a_request_that_was_not_answered_may_have_been_carried_out(scripted: Callable[[Script], Scripted]) -> None:
@@ -190,3 +258,50 @@ def test_an_endless_answer_is_not_held_in_memory(
 def test_only_https_leads_anywhere(url: str) -> None:
     with pytest.raises(ConfigurationError, match="https://"):
         Place.of(url, Reach())
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n"]
+)
+def test_an_answer_that_drips_is_given_up_wherever_it_drips(
+    scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    monkeypatch.setattr(patience, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(patience, "SLOWEST", 1000.0)
+    ended = threading.Event()
+
+    def drip(line: ssl.SSLSocket, number: int) -> None:
+        line.recv(65536)
+        with contextlib.suppress(OSError):
+            line.sendall(before)
+            while not ended.wait(0.02):
+                line.sendall(b"1")
+
+    with pytest.raises(AnswerLost) as caught:
+        ask(scripted(drip).place, "GET", "/", {}).read()
+    ended.set()
+
+    assert (caught.value.kind, caught.value.shared) == ("timeout", True)
+
+
+def test_only_the_waiting_for_an_answer_counts_and_a_kept_line_begins_anew(
+    scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "ANSWER_SECONDS", 0.3)
+    server = scripted(answer_for_ever)
+
+    for _ in range(4):
+        answer = ask(server.place, "GET", "/", {})
+        time.sleep(0.15)
+        assert answer.read() == b"ok"
+    assert server.connections == 1
+
+
+def test_what_comes_earns_more_patience() -> None:
+    waiting = patience.Patience()
+    waiting.note(patience.ANSWER_SECONDS, 0)
+    assert waiting.left() <= 0
+
+    waiting.note(0, 60 * int(patience.SLOWEST))
+
+    assert waiting.left() == pytest.approx(60)

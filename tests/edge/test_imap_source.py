@@ -108,6 +108,17 @@ def test_what_was_injected_before_tls_is_forgotten(server: ImapServer, authority
     assert server.commands[:2] == ["STARTTLS", "CAPABILITY"]
 
 
+def test_capabilities_told_in_the_answer_to_starttls_are_not_believed(server: ImapServer, authority: Authority) -> None:
+    server.inbox.put(mail(1))
+    server.script.starttls_words = "[CAPABILITY IMAP4rev1 LOGINDISABLED] begin"
+
+    secured = profile(server.port, Security.STARTTLS, authority.pem)
+    source = ImapSource(secured, Mailbox(address=ADDRESS), PASSWORD, LOCAL)
+
+    assert [each.raw for each in a_pass(source)[0]] == [mail(1)]
+    assert server.commands[:2] == ["STARTTLS", "CAPABILITY"]
+
+
 @pytest.mark.parametrize("answer", [b"TAG NO no TLS\r\n", b"", b"TAG BAD what?\r\n", b"TAG OKAY no TLS at all\r\n"])
 def test_no_password_goes_in_clear_when_starttls_fails(server: ImapServer, authority: Authority, answer: bytes) -> None:
     server.script.answers["STARTTLS"] = answer
@@ -330,7 +341,9 @@ def test_an_idle_poll_is_one_question_for_all_folders_on_one_connection(server: 
     with closing(opened(server, folders=("INBOX", "Orders"))) as source:
         assert not source.has_news(position)
 
-    said = [line for line in server.commands[before:] if line != "LOGOUT"]  # the pass before may still be taking its leave
+    said = [
+        line for line in server.commands[before:] if line != "LOGOUT"
+    ]  # the pass before may still be taking its leave
     assert [line.split()[0] for line in said][:4] == [
         "CAPABILITY",
         "AUTHENTICATE",
@@ -388,6 +401,59 @@ def test_a_gap_in_the_uids_is_no_news(server: ImapServer) -> None:
 
     with closing(opened(server)) as source:
         assert not source.has_news(position)
+
+
+def test_the_last_message_that_a_search_names_beyond_its_end_is_not_read_again(server: ImapServer) -> None:
+    server.inbox.put(mail(1))
+    _, position = a_pass(opened(server))
+    server.inbox.next += 5
+    server.commands.clear()
+
+    fetched, _ = a_pass(opened(server), position)
+
+    assert fetched == []
+    assert any(command.startswith("UID SEARCH UID 2:*") for command in server.commands)
+
+
+_HUGE = b"9" * 5000
+_ODD_ANSWERS = {
+    "STATUS": (
+        b'* STATUS "INBOX" (MESSAGES %b UIDNEXT %b UIDVALIDITY 7)\r\nTAG OK\r\n',
+        b"* STATUS\r\n* STATUS %b\r\nTAG OK\r\n",
+    ),
+    "EXAMINE": (
+        b"* %b EXISTS\r\n* OK [UIDVALIDITY %b] x\r\n* OK [UIDNEXT %b] x\r\nTAG OK\r\n",
+        b"* OK [UIDVALIDITY \xc2\xb2] x\r\nTAG OK\r\n",
+    ),
+    "UID SEARCH": (b"* SEARCH %b \xc2\xb2 1\r\nTAG OK\r\n", b"* SEARCH (MODSEQ %b)\r\nTAG OK [X %b]\r\n"),
+    "UID FETCH": (
+        b"* 1 FETCH (UID %b RFC822.SIZE 1)\r\nTAG OK\r\n",
+        b'* %b FETCH (UID 1 RFC822.SIZE %b INTERNALDATE "01-Jan-0001 00:00:00 +9999")\r\nTAG OK\r\n',
+        b'* 1 FETCH (UID 1 RFC822.SIZE 9 INTERNALDATE "99-Foo-0000 99:99:99 +0000")\r\nTAG OK\r\n',
+        b"* 1 FETCH (UID 1 RFC822.SIZE 9 BODY[] {%b}\r\nTAG OK\r\n",
+        b"* 1 FETCH " + b"(" * 5000 + b"\r\nTAG OK\r\n",
+        b"* FETCH\r\n* 1 FETCH\r\n* 1 FETCH ()\r\nTAG OK\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [(command, said) for command, all_said in _ODD_ANSWERS.items() for said in all_said]
+)
+def test_no_answer_is_so_odd_that_a_pass_fails_of_itself(server: ImapServer, command: str, said: bytes) -> None:
+    server.inbox.put(mail(1))
+    server.script.answers = {command: said.replace(b"%b", _HUGE)}
+
+    with contextlib.closing(opened(server)) as source, contextlib.suppress(RouterError):
+        source.has_news(Position(mark="x"))
+    with contextlib.suppress(RouterError):
+        a_pass(opened(server), Position())
+    with contextlib.closing(opened(server)) as source, contextlib.suppress(RouterError):
+        list(source.stream("INBOX/7.1"))
+    with contextlib.closing(opened(server)) as source, contextlib.suppress(RouterError):
+        list(source.inventory(10))
+    with contextlib.closing(opened(server)) as source, contextlib.suppress(RouterError):
+        source.dispose(["INBOX/7.1"], AfterDelivery.MOVE)
 
 
 def test_mail_from_before_the_day_is_not_even_asked_for(server: ImapServer) -> None:
@@ -633,6 +699,20 @@ def test_streaming_a_message_that_is_gone_is_refused(server: ImapServer) -> None
 def test_streaming_a_message_that_is_not_given_is_told(server: ImapServer) -> None:
     server.inbox.put(mail(1))
     server.script.answers = {"UID FETCH 1 (UID BODY": b"TAG NO broken\r\n"}
+
+    with closing(opened(server)) as source, pytest.raises(MessageRefused) as caught:
+        list(source.stream("INBOX/7.1"))
+
+    assert caught.value.kind == "unreadable"
+
+
+def test_sizes_told_unasked_do_not_disturb_the_judgement_of_one_that_is_not_given(server: ImapServer) -> None:
+    server.inbox.put(mail(1))
+    row = b'* %d FETCH (UID %d RFC822.SIZE 9 INTERNALDATE "24-Nov-2026 10:00:00 +0000")\r\n'
+    server.script.answers = {
+        "UID FETCH 1 (UID BODY": b"TAG OK done\r\n",
+        "UID FETCH 1 (UID RFC822": b"".join(row % (uid, uid) for uid in (2, 1, 3)) + b"TAG OK done\r\n",
+    }
 
     with closing(opened(server)) as source, pytest.raises(MessageRefused) as caught:
         list(source.stream("INBOX/7.1"))

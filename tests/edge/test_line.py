@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from email_router.core.errors import TryLater
+from email_router.edge.connect import patience
 from email_router.edge.connect.line import Line, words
 from email_router.edge.connect.tls import secure
 
@@ -80,6 +81,59 @@ def test_an_answer_that_drips_has_as_long_as_one_that_flows(pair: Pair) -> None:
 
     assert caught.value.kind == "timeout"
     assert lasted < 10 * SECONDS
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda line: line.read_block(10_000),
+        lambda line: line.read_block(0),
+        lambda line: list(line.pieces()),
+        lambda line: list(line.exactly(10_000)),
+        lambda line: line.read_exactly(10_000, 10_000),
+    ],
+)
+def test_a_message_that_drips_is_given_up_though_the_line_is_never_silent(
+    pair: Pair, read: Callable[[Line], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "ANSWER_SECONDS", SECONDS)
+    monkeypatch.setattr(patience, "SLOWEST", 10_000.0)
+    line, far = pair
+    line.seconds = 60.0
+    ended = threading.Event()
+
+    def drip() -> None:
+        with contextlib.suppress(OSError):
+            while not ended.wait(SECONDS / 30):
+                far.sendall(b"x")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    with pytest.raises(TryLater) as caught:
+        read(line)
+    ended.set()
+    dripping.join()
+
+    assert (caught.value.kind, caught.value.shared) == ("timeout", True)
+    assert not line.open
+
+
+def test_a_line_that_waited_long_for_one_message_is_patient_with_the_next(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "ANSWER_SECONDS", SECONDS)
+    line, far = pair
+
+    def slowly() -> None:
+        for _ in range(4):
+            time.sleep(SECONDS / 2)
+            far.sendall(b"a\r\n.\r\n")
+
+    sending = threading.Thread(target=slowly)
+    sending.start()
+
+    assert [line.read_block(100) for _ in range(4)] == [(b"a\r\n", True)] * 4
+    sending.join()
 
 
 def test_an_answer_line_without_end_is_given_up(pair: Pair) -> None:

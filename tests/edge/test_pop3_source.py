@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
 import tracemalloc
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +18,8 @@ from email_router.core.errors import ConfigurationError, MailboxBlocked, Message
 from email_router.core.fetched import Fetched, Position
 from email_router.core.mailbox import AfterDelivery, Authentication, Direction, Mailbox, Profile, Security
 from email_router.core.ports import Reach
+from email_router.edge.connect.line import Line
+from email_router.edge.connect.pop3 import Pop3Session
 from email_router.edge.sources.pop3 import Pop3Source
 from tests.simulators.certificates import Authority, self_signed
 from tests.simulators.pop3 import PASSWORD, TOKEN, Faults, Pop3Process, Pop3Server
@@ -248,6 +252,62 @@ def test_servers_that_can_little_are_read_all_the_same(server: Pop3Server, fault
 
     assert [each.raw for each in fetched if each.complete] == mails[:3]
     assert [each.raw for each in fetched if not each.complete] == [b"Subject: 3\r\n\r\n", b"Subject: 4\r\n\r\n"]
+
+
+_HUGE = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("UIDL", f"+OK\r\n{_HUGE} a\r\n."),
+        ("LIST", f"+OK\r\n{_HUGE} 5\r\n."),
+        ("STAT", f"+OK {_HUGE} {_HUGE}"),
+        ("STAT", "+OK \u00b2 5"),
+        ("STAT", "+OK"),
+    ],
+)
+def test_a_number_that_is_none_is_an_unexpected_answer_of_this_mailbox(
+    server: Pop3Server, command: str, answer: str
+) -> None:
+    server.put(ADDRESS, b"Subject: x\r\n\r\n")
+    server.store.set_faults(Faults(answers={command: answer}))
+
+    with closing(opened(server)) as source, pytest.raises(TryLater) as caught:
+        list(source.pages(Position(), 10))
+
+    assert caught.value.kind == "unexpected_answer"
+    assert ADDRESS in str(caught.value)
+
+
+def test_a_size_that_is_no_number_costs_no_message(server: Pop3Server) -> None:
+    raw = b"Subject: x\r\n\r\nbody\r\n"
+    server.put(ADDRESS, raw)
+    server.store.set_faults(Faults(answers={"LIST": f"+OK\r\n1 {_HUGE}\r\n."}))
+
+    assert [each.raw for each in a_pass(opened(server))[0]] == [raw]
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_a_server_that_does_not_announce_pipelining_gets_one_command_at_a_time(*, can: bool) -> None:
+    near, far = socket.socketpair()
+    session = Pop3Session(Line(near, "localhost", ADDRESS, 5.0))
+    together: list[int] = []
+
+    def serve() -> None:
+        with far, contextlib.suppress(OSError):
+            while said := far.recv(65536):
+                together.append(said.count(b"\r\n"))
+                block = b"PIPELINING\r\n" * can + b".\r\n"
+                for command in said.splitlines():
+                    far.sendall(b"+OK\r\n" + (b"" if command.startswith(b"DELE") else block))
+
+    threading.Thread(target=serve, daemon=True).start()
+    assert len(list(session.blocks([b"TOP %d 0" % number for number in range(1, 21)], 1000))) == 20
+    session.delete(range(1, 21))
+    session.drop()
+
+    assert (max(together) == 1) is not can
 
 
 # An idle poll

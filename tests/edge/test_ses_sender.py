@@ -142,7 +142,9 @@ def test_each_error_of_ses_has_its_meaning(status: int, code: str, message: str,
 _FAILED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
 
 
-@pytest.mark.parametrize("named", ["sales@contoso.example", "Sales@contoso.example, erin@fabrikam.example", "", "contoso.example"])
+@pytest.mark.parametrize(
+    "named", ["sales@contoso.example", "Sales@contoso.example, erin@fabrikam.example", "", "contoso.example"]
+)
 def test_a_sender_that_ses_does_not_know_lets_its_e_mails_wait_and_says_what_to_verify(named: str) -> None:
     with pytest.raises(MailboxBlocked) as blocked:
         sent(400, "MessageRejected", _FAILED + named)

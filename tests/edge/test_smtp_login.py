@@ -121,9 +121,7 @@ def test_a_windows_account_logs_in_by_ntlm_and_its_password_is_never_said(
     assert b"NTLMSSP" in said
 
 
-def test_a_wrong_password_by_ntlm_blocks_the_mailbox(
-    domain: Callable[[Script], Relay], authority: Authority
-) -> None:
+def test_a_wrong_password_by_ntlm_blocks_the_mailbox(domain: Callable[[Script], Relay], authority: Authority) -> None:
     relay = domain(Script(extensions=("STARTTLS",), secured=("AUTH NTLM",)))
 
     with pytest.raises(MailboxBlocked) as refusal:
@@ -189,7 +187,7 @@ def test_a_token_logs_in_by_xoauth2_and_a_stale_one_is_replaced_once(
     forgotten: list[str] = []
     left = list(tokens)
     monkeypatch.setattr(Bearer, "token", lambda _: left[0])  # the token service is another test's
-    monkeypatch.setattr(Bearer, "forget", lambda _, token: (forgotten.append(token), left.pop(0)))
+    monkeypatch.setattr(Bearer, "forget", lambda _, token: forgotten.append(left.pop(left.index(token))))
     monkeypatch.setattr(relay_module, "_Session", TokenHolder)  # the simulator's own seam: what a session answers
     relay = relays(Script(extensions=("STARTTLS",), secured=("AUTH XOAUTH2",)))
     given, key = profile(relay, authority.pem, Authentication.OAUTH), json.dumps({"type": "service_account"})

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError, TryLater
+from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 from email_router.core.mailbox import Authentication, Direction, Mailbox, Profile, Security
 from email_router.core.ports import Reach
 from email_router.core.sending import Envelope, SendOutcome, SendResult
@@ -129,7 +129,7 @@ def test_each_recipient_has_its_own_answer(relays: Callable[..., Relay], extensi
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_a_delivery_receipt_is_asked_of_a_server_that_knows_how(relays: Callable[..., Relay], knows: bool) -> None:  # noqa: FBT001 - of the test
+def test_a_delivery_receipt_is_asked_of_a_server_that_knows_how(relays: Callable[..., Relay], knows: bool) -> None:
     relay = relays(Script(extensions=("PIPELINING", "DSN") if knows else ("PIPELINING",)))
 
     with closing(opened(profile(relay))) as sender:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role, StoredAttachment
+from email_router.core.errors import ConfigurationError, RouterError
+from email_router.core.flows.by_hand import ByHand, CancellingCrm
 from email_router.core.ledger import KnownEmail
 from email_router.core.mailbox import Direction
-from email_router.core.sending import SendOutcome, SendResult
+from email_router.core.sending import RecipientResult, SendOutcome, SendResult
 from email_router.core.settings import Tracking
 from tests.faults.postroom import CountingDrafts, Postroom, Scene
+from tests.faults.seam import Killed
 from tests.flows.house import NOW, SALES
 from tests.flows.office import Office
 from tests.memory.sender import Lost
@@ -18,6 +24,16 @@ from tests.memory.sender import Lost
 _SES = SendResult(outcome=SendOutcome.ACCEPTED, evidence="ok", provider_id="ses-1")
 _LATER = SendResult(outcome=SendOutcome.DEFERRED, evidence="451 later")
 _REFUSED = SendResult(outcome=SendOutcome.REFUSED, evidence="550 no such user")
+_PARTLY = SendResult(
+    outcome=SendOutcome.ACCEPTED,
+    evidence="250 ok",
+    recipients=(RecipientResult("boss@contoso.example", SendOutcome.DEFERRED, "451 greylisted"),),
+    after=300,
+)
+_PARTLY_REFUSED = replace(
+    _PARTLY, recipients=(RecipientResult("boss@contoso.example", SendOutcome.REFUSED, "550 no such user"),), after=0
+)
+_PARTLY_UNKNOWN = replace(_PARTLY, outcome=SendOutcome.UNKNOWN, evidence="the line broke after the final dot")
 _UNKNOWN = SendResult(outcome=SendOutcome.UNKNOWN, evidence="the line broke after the final dot")
 
 
@@ -122,6 +138,38 @@ def cancel(office: Postroom) -> None:
     office.crm.cancel("e1")
 
 
+def _by_hand(office: Postroom, act: Callable[[ByHand, str], object]) -> None:
+    """A person gives a command, and again when it ended in an error."""
+    for _ in range(3):
+        road = office.road()
+        hand = ByHand(
+            clock=office.clock,
+            crm=cast("CancellingCrm", road.crm),
+            outgoing=road.outgoing,
+            alerts=road.alerts,
+            who="by hand",
+        )
+        with suppress(Killed, RouterError, ConfigurationError):
+            act(hand, "e1")
+        if office.seam is not None:
+            office.seam.dead = False
+
+
+def retry(office: Postroom) -> None:
+    """A person sends again what failed."""
+    _by_hand(office, ByHand.retry)
+
+
+def settle_as_sent(office: Postroom) -> None:
+    """A person has found that it left."""
+    _by_hand(office, ByHand.sent)
+
+
+def cancel_by_hand(office: Postroom) -> None:
+    """A person cancels what waits."""
+    _by_hand(office, ByHand.cancel)
+
+
 _SENT = (Office.collect, Postroom.carry_out_all)
 _BOUNCES: dict[str, object] = {"activity": "e1"}
 _ARRIVES: dict[str, object] = {"activity": "e1", "kind": "delivery", "permanent": False}
@@ -134,6 +182,17 @@ LETTERS = (
     Scene("an e-mail with an attachment", _attached),
     Scene("an e-mail that is put off, then sent", lambda: _one(_LATER), (*_SENT, due_again, Postroom.carry_out_all)),
     Scene("an e-mail that is refused for good", lambda: _one(_REFUSED)),
+    Scene(
+        "an e-mail that one recipient gets later than the other",
+        lambda: _one(_PARTLY),
+        (*_SENT, due_again, Postroom.carry_out_all),
+    ),
+    Scene("an e-mail that one of its recipients never gets", lambda: _one(_PARTLY_REFUSED)),
+    Scene(
+        "an e-mail whose end nobody knows, but for one who gets it later",
+        lambda: _one(_PARTLY_UNKNOWN),
+        (*_SENT, due_again, Postroom.carry_out_all),
+    ),
     Scene("an e-mail whose end nobody knows", lambda: _one(_UNKNOWN)),
     Scene("an e-mail by SES", lambda: _one(_SES, server="ses")),
     Scene("an e-mail by SES that bounces", lambda: _told_of(_BOUNCES, _SES), (*_SENT, Postroom.take_in_events)),
@@ -150,6 +209,24 @@ LETTERS = (
         (*_SENT, due_again, Postroom.carry_out_all),
     ),
     Scene("one that is drafted and refused for good", _drafted_and_refused),
+    Scene(
+        "an e-mail that failed and that a person sends again",
+        lambda: _one(_REFUSED),
+        (*_SENT, retry, Office.collect, Postroom.carry_out_all),
+        same=False,
+    ),
+    Scene(
+        "an e-mail whose end nobody knows until a person tells",
+        lambda: _one(_UNKNOWN),
+        (*_SENT, settle_as_sent),
+        same=False,
+    ),
+    Scene(
+        "an e-mail that a person cancels after it was put off",
+        lambda: _one(_LATER),
+        (*_SENT, cancel_by_hand, due_again, Postroom.carry_out_all),
+        same=False,
+    ),
     Scene("three e-mails, one without an address", _three),
     Scene("two new conversations of one user", _two_of_a_user),
     Scene(

@@ -26,16 +26,25 @@ _WAITS = {EmailStatus.PENDING, EmailStatus.DEFERRED, EmailStatus.SENDING}
 
 
 class _Counting(MemorySender):
-    """A sender that counts what a server has taken."""
+    """A sender that counts how often a server has taken an e-mail for each recipient; `taken` is the most of any of them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.taken: Counter[str] = Counter()
+        self.given: Counter[tuple[str, str]] = Counter()
+
+    def hold(self) -> float:
+        """Nothing is to be waited for."""
+        return 0.0
 
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
-        """Count what was taken."""
+        """Count what was taken, recipient by recipient."""
         result = super().send(envelope, composed)
-        self.taken[envelope.activity] += result.outcome in _HANDED_OVER
+        named = {one.address: one.outcome for one in result.recipients}
+        for address in envelope.recipients:
+            handed_over = named.get(address, result.outcome) in _HANDED_OVER
+            self.given[envelope.activity, address] += handed_over
+            self.taken[envelope.activity] = max(self.taken[envelope.activity], self.given[envelope.activity, address])
         return result
 
 

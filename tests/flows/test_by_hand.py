@@ -141,6 +141,20 @@ def test_after_a_report_that_names_nobody_a_person_must_name_whom_to_send_to() -
     assert [envelope.recipients for envelope, _ in office.sender.sent] == [(ERIN, BOSS), (BOSS,)]
 
 
+def test_exchange_sends_to_all_or_nobody_so_one_recipient_alone_is_refused() -> None:
+    office = Office("exchange-online")
+    office.write()
+    office.send()
+    office.outgoing.report("e1", EmailStatus.FAILED, office.clock.now(), evidence="a delivery report came")
+
+    with pytest.raises(ConfigurationError, match="write it anew"):
+        hand(office).retry("e1", (BOSS,))
+    hand(office).retry("e1", (BOSS, ERIN))
+    go_on(office)
+
+    assert [envelope.recipients for envelope, _ in office.sender.sent] == [(ERIN, BOSS)] * 2
+
+
 def test_what_waits_for_its_time_is_tried_at_once() -> None:
     office = office_after(SendResult(outcome=SendOutcome.DEFERRED, evidence="451", after=3600))
 
@@ -200,7 +214,7 @@ def test_what_is_being_sent_is_not_touched(act: Callable[[ByHand, str], object])
         meanwhile()
         return send(envelope, composed)  # type: ignore[arg-type]  # passed on
 
-    office.sender.send = while_sending  # type: ignore[method-assign, assignment]  # a person acts in between
+    office.sender.send = while_sending  # type: ignore[method-assign]  # a person acts in between
 
     office.send()
 

@@ -17,7 +17,7 @@ from tests.flows.office import ERIN, Office
 OTHERS = ("bob@contoso.example", "cy@contoso.example", "dan@contoso.example")
 
 
-def office(server: str = "smtp", **rates: int) -> Office:
+def office(server: str = "smtp", **rates: int | str) -> Office:
     made = Office(server)
     profile = replace(made.configuration.profiles[0], **rates)  # type: ignore[arg-type]  # fields by name
     people = tuple(Mailbox(address=address, outgoing="out") for address in (ANN, *OTHERS))
@@ -74,7 +74,7 @@ def test_every_tick_serves_newcomers_first_while_the_ten_thousand_go_on() -> Non
 def test_a_senders_rate_lets_no_more_leave_in_a_minute_and_fails_nothing() -> None:
     at = office(sender_rate=7)
     write(at, SALES, 30)
-    sent = []
+    sent: list[int] = []
 
     for _ in range(6):
         at.collect()
@@ -110,6 +110,49 @@ def test_exchange_online_bounds_a_mailbox_whatever_the_profile_says() -> None:
     at.collect()
 
     assert queued(at) == {SALES: 30}
+
+
+@pytest.mark.parametrize("access", ["delegate", "impersonation"])
+def test_senders_whose_mail_leaves_through_one_mailbox_share_its_thirty_a_minute(access: str) -> None:
+    at = office("exchange-online", protocol="graph", access=access, username="Router@contoso.example")
+    for sender in (SALES, ANN, OTHERS[0]):
+        write(at, sender, 30)
+    left = []
+
+    for _ in range(4):
+        at.collect()
+        orders, at.queues.outgoing = at.queues.outgoing, []
+        left.append({order.sender: len(order.activities) for order in orders})
+        for order in orders:
+            at.carry_out(order)
+        at.clock.advance(61)
+
+    assert left == [*[{SALES: 10, ANN: 10, OTHERS[0]: 10}] * 3, {}]
+    assert {email.status for email in at.crm.activities.values()} == {EmailStatus.SENT}
+
+
+def test_the_mailbox_that_others_send_through_counts_its_own_e_mails_too() -> None:
+    at = office("exchange-online", protocol="graph", access="delegate", username=SALES)
+    through = at.configuration.profiles[0]
+    own = replace(through, name="own", access="own", username="")
+    boxes = [replace(one, outgoing="own") if one.address == SALES else one for one in at.configuration.mailboxes]
+    at.configuration = replace(at.configuration, profiles=(through, own), mailboxes=tuple(boxes))
+    for sender in (SALES, ANN):
+        write(at, sender, 40)
+
+    assert at.collect() == 30
+    assert queued(at) == {SALES: 15, ANN: 15}
+
+
+@pytest.mark.parametrize(("protocol", "access"), [("graph", "own"), ("ews", "impersonation")])
+def test_senders_with_their_own_mailboxes_have_thirty_each(protocol: str, access: str) -> None:
+    at = office("exchange-online", protocol=protocol, access=access, username="router@contoso.example")
+    for sender in (SALES, ANN):
+        write(at, sender, 40)
+
+    at.collect()
+
+    assert queued(at) == {SALES: 30, ANN: 30}
 
 
 @given(st.integers(0, 500), st.dictionaries(st.text(max_size=3), st.integers(0, 300), max_size=12))

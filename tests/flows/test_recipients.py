@@ -186,7 +186,7 @@ def _end_of(order: tuple[str, ...]) -> None:
     office = ses_office()
 
     for name in (*order, *order[::-1]):
-        office.report(activity="e1", **EVENTS[name])  # type: ignore[arg-type]  # fields by name
+        office.report(activity="e1", **EVENTS[name])
 
     state = office.outgoing.get("e1")
     assert state is not None
@@ -238,7 +238,22 @@ def test_the_owner_is_told_of_what_failed_by_an_alert_and_nobody_by_mail() -> No
     (alert,) = office.alerts.all()
     assert (alert.kind, alert.about, alert.messages) == ("not_sent", "ann@contoso.example", ("e1", "e2"))
     assert set(office.crm.activities) == {"e1", "e2"}  # no notice was written
+    (note,) = office.crm.notes("e1")
+    assert (note.owner, note.text) == (
+        "ann@contoso.example",
+        f"Not delivered to {ANN}, {BOB}, {CY}: 550 no such user",
+    )
     assert len(office.sender.sent) == 2
+
+
+def test_a_bounce_leaves_one_note_however_often_it_is_reported() -> None:
+    office = ses_office()
+
+    for _ in range(3):
+        office.report(activity="e1", recipients=(BOB,))
+
+    (note,) = office.crm.notes("e1")
+    assert note.text == f"Not delivered to {BOB}: bounce: Permanent General 5.1.1 ({BOB})"
 
 
 def test_each_transition_tells_when_by_which_request_and_on_what_evidence() -> None:

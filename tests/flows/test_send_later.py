@@ -10,7 +10,9 @@ from email_router.core.sending import SendOutcome, SendResult
 from tests.flows.house import NOW, SALES
 from tests.flows.office import Office
 
-THROTTLED = SendResult(outcome=SendOutcome.DEFERRED, evidence="Daily message quota exceeded", after=3600, uncounted=True)
+THROTTLED = SendResult(
+    outcome=SendOutcome.DEFERRED, evidence="Daily message quota exceeded", after=3600, uncounted=True
+)
 
 
 def test_an_e_mail_for_later_leaves_when_it_is_due_and_not_before() -> None:

@@ -45,16 +45,15 @@ class Desk:
         self.service = MemoryService()
         self.stage = stage or Stage(ADDRESS, "secret")
         self.keys = iter(f"key{number}" for number in range(100))
+        self.configuration = box_of(profile)
         self.earlier: list[Configuration] = []
         self.opened: list[Profile] = []
-        self.use(profile)
 
     def use(self, profile: Profile) -> None:
         self.publish(box_of(profile))
 
     def publish(self, configuration: Configuration) -> None:
-        if hasattr(self, "configuration"):
-            self.earlier.insert(0, self.configuration)
+        self.earlier.insert(0, self.configuration)
         self.configuration = configuration
 
     @property
@@ -248,6 +247,58 @@ def test_another_address_secret_or_folder_replaces_the_subscription(
     assert desk.service.calls == ["make", "make", "remove"]
     assert list(desk.service.made) == ["s2"]
     assert desk.due() == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ONLINE, tenant_id="t2"),
+        replace(ONLINE, client_id="c2"),
+        replace(ONLINE, cloud="usgov"),
+        replace(ONLINE, endpoint="https://graph.contoso.example"),
+    ],
+)
+def test_another_tenant_application_or_cloud_replaces_the_subscription_though_the_old_one_cannot_be_ended(
+    desk: Desk, other: Profile
+) -> None:
+    desk.keep()
+    desk.use(other)
+    fail(desk.service, "remove", MailboxBlocked("not yours", kind="access_denied"))
+
+    assert desk.due() == [SALES]
+    assert desk.keep() == (Step.MAKE, None)
+
+    assert (desk.row.id, desk.due(), desk.alerts.all()) == ("s2", [], [])
+    assert desk.listed.pushed_until == desk.row.expires
+
+
+@pytest.mark.parametrize("kind", ["access_denied", "graph_refused", "login_refused"])
+def test_a_renewal_that_is_refused_leads_to_a_new_subscription(desk: Desk, kind: str) -> None:
+    desk.keep()
+    desk.clock.advance(2100 * 60)
+    fail(desk.service, "renew", MailboxBlocked("no", kind=kind))
+
+    assert desk.keep() == (Step.RENEW, None)
+
+    assert (desk.row.id, desk.alerts.all()) == ("s2", [])
+    assert desk.service.calls[-2:] == ["make", "remove"]
+    assert desk.listed.pushed_until == desk.row.expires
+
+
+def test_a_renewal_and_a_new_subscription_both_refused_are_told_and_the_old_one_relied_on_to_its_end(
+    desk: Desk,
+) -> None:
+    desk.keep()
+    end = desk.row.expires
+    desk.clock.advance(2100 * 60)
+    refusal = MailboxBlocked("no role", kind="access_denied", mend="give the role")
+    fail(desk.service, "renew", refusal)
+    fail(desk.service, "make", refusal)
+
+    assert desk.keep() == (Step.RENEW, refusal)
+
+    assert desk.listed.pushed_until == end
+    assert [alert.mend for alert in desk.alerts.all()] == ["give the role"]
 
 
 def test_push_switched_off_removes_the_subscription_and_nobody_relies_on_it(desk: Desk) -> None:

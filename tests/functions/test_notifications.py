@@ -6,18 +6,20 @@ import base64
 import html
 import json
 import logging
+import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from email_router.core.errors import ConfigurationError, TryLater
-from email_router.core.subscriptions import SubscriptionWork, Watched, client_state
+from email_router.core.subscriptions import SubscriptionWork, Watched, client_state, proves
 from email_router.core.work import MailboxWork
 from email_router.wiring import notifications
-from email_router.wiring.notifications import LONGEST_TOKEN, Receiver
+from email_router.wiring.notifications import LONGEST_TOKEN, MOST_LOOKED_AT, Receiver
 from tests.fakes import FixedClock, MemoryNudges, MemoryQueues, fail
 
 SALES = Watched("contoso", "sales@contoso.example", "key-of-the-subscription")
@@ -122,6 +124,31 @@ def test_what_proves_nothing_queues_nothing_and_is_answered_the_same(desk: Desk,
 
     assert (desk.queues.mailboxes, desk.queues.subscriptions) == ([], [])
     assert desk.nudges["contoso"].standing == {}
+
+
+def test_a_flood_in_one_post_is_proved_once_and_looked_at_up_to_a_bound(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Watched] = []
+    looked: list[object] = []
+
+    def counted_state(secret: str, watched: Watched) -> str:
+        made.append(watched)
+        return client_state(secret, watched)
+
+    def counted_proof(state: str, given: object) -> bool:
+        looked.append(given)
+        return proves(state, given)
+
+    monkeypatch.setattr(notifications, "client_state", counted_state)
+    monkeypatch.setattr(notifications, "proves", counted_proof)
+
+    desk.post([told()] * 20_000)
+
+    assert made == [SALES]
+    assert len(looked) == MOST_LOOKED_AT
+    assert desk.secret_reads == 1
+    assert len(desk.queues.mailboxes) == 1
 
 
 def test_among_foreign_notifications_ours_counts(desk: Desk) -> None:
@@ -253,6 +280,40 @@ def test_a_cold_start_loads_nothing_that_only_other_functions_need() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[] [] False"
+
+
+@pytest.mark.alone
+def test_a_cold_start_takes_no_more_than_a_few_clients_of_aws_do(tmp_path: Path) -> None:
+    """Graph gives three seconds, and the clients of AWS are all but a part of them on any machine: so what is ours beside them is small."""
+    handler = Path(__file__).parents[2] / "functions" / "receive_notification" / "handler.py"
+    request = {"requestContext": {"http": {"method": "POST"}}, "queryStringParameters": {"validationToken": "echo"}}
+    bare = "import boto3\nfor name in ('secretsmanager', 'dynamodb', 'sqs'): boto3.client(name)"
+    ours = (
+        "import runpy, types\n"
+        f"found = runpy.run_path({str(handler)!r})\n"
+        "context = types.SimpleNamespace(function_name='f', memory_limit_in_mb=256, invoked_function_arn='a', aws_request_id='r')\n"
+        f"assert found['handler']({request!r}, context)['body'] == 'echo'"
+    )
+
+    spent = [min(_cpu_seconds(script, tmp_path) for _ in range(5)) for script in (bare, ours)]
+
+    assert spent[1] < spent[0] * 1.6, spent
+
+
+def _cpu_seconds(script: str, home: Path) -> float:
+    """Return the CPU time that a fresh interpreter takes for a script, without that of its own start."""
+    timed = f"import time; began = time.process_time()\n{script}\nprint(time.process_time() - began)"
+    away = {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "HOME": str(home),
+    }
+    paths = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [sys.executable, "-c", timed], capture_output=True, text=True, check=True, env={**SETTINGS, **away, **paths}
+    )
+    return float(done.stdout.split()[-1])
 
 
 def test_the_clock_of_the_receiver_tells_utc() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record, Role
+from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Note, Record, Role
 from email_router.core.errors import ConfigurationError
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.mailbox_state import Lease
@@ -33,6 +33,7 @@ class MemoryCrm:
         self._inactive: set[Ident] = set()
         self._masters: dict[Ident, Ident] = {}
         self._due: dict[str, datetime] = {}
+        self._notes: dict[tuple[str, str], Note] = {}
 
     def add_record(self, address: str, record: Record) -> None:
         """Let the address resolve to this record too."""
@@ -110,6 +111,14 @@ class MemoryCrm:
             return False
         self.activities[activity] = replace(waiting, status=EmailStatus.CANCELLED)
         return True
+
+    def note(self, activity: str, key: str, note: Note) -> None:
+        """Keep a note on the e-mail."""
+        self._notes[activity, key] = note
+
+    def notes(self, activity: str) -> list[Note]:
+        """Return the notes of an e-mail, oldest first."""
+        return [note for (name, _), note in self._notes.items() if name == activity]
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield e-mails that are due to be sent."""

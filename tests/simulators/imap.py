@@ -31,6 +31,7 @@ class Script:
     before: dict[str, bytes] = field(default_factory=dict)
     cut_sent: int | None = None
     inject_after_starttls: bytes = b""
+    starttls_words: str = "begin"
     token: str = "good-token"
     size: int | None = None
     backwards: bool = False
@@ -190,7 +191,7 @@ class _Session:
     def do_starttls(self, tag: str, rest: str) -> bool:
         if self.server.context is None:
             return self.no(tag, "no TLS here")
-        self.send(f"{tag} OK begin\r\n".encode() + self.script.inject_after_starttls)
+        self.send(f"{tag} OK {self.script.starttls_words}\r\n".encode() + self.script.inject_after_starttls)
         self.reader.close()
         self.line = self.server.context.wrap_socket(self.line, server_side=True)
         self.reader = self.line.makefile("rb")

@@ -81,7 +81,9 @@ def test_two_workers_together_keep_the_rate_of_the_account(store: DynamoSendPace
         assert workers[number % 2].hold() == 0
         moments.append(time.at)
 
-    assert all(later - earlier >= timedelta(seconds=0.99) for earlier, later in zip(moments, moments[20:], strict=False))
+    assert all(
+        later - earlier >= timedelta(seconds=0.99) for earlier, later in zip(moments, moments[20:], strict=False)
+    )
     assert (moments[-1] - NOW).total_seconds() >= 4.9  # 60 at 10 a second, the last second's begun
     assert ses.asked == 1
 
@@ -110,6 +112,24 @@ def test_when_the_quota_of_the_day_is_used_up_everything_waits_and_is_asked_agai
     ses.quota["SentLast24Hours"] = 20
     time.at += timedelta(hours=1)
     assert worker.hold() == 0
+
+
+def test_each_recipient_counts_and_not_each_e_mail(store: DynamoSendPace) -> None:
+    ses, time = Ses(rate=10, daily=200), Time()
+    worker = pace(ses, store, time)
+
+    for _ in range(6):
+        assert worker.hold() == 0
+        worker.sent_to(10)
+
+    assert (time.at - NOW).total_seconds() == pytest.approx(
+        5, abs=0.2
+    )  # five e-mails to ten before the sixth, at ten a second
+    held = []
+    for _ in range(30):
+        worker.sent_to(10)
+        held.append(worker.hold())
+    assert held[-1] == QUOTA_SECONDS
 
 
 def test_without_the_right_to_ask_nothing_is_bounded_here(store: DynamoSendPace) -> None:

@@ -129,6 +129,19 @@ def test_a_draft_that_somebody_deleted_is_never_sent_again(
     assert left(server, envelope) == 0
 
 
+def test_one_that_waits_in_the_outbox_is_asked_after_again_and_not_sent_twice(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    draft = sender.draft(envelope, mail(envelope))
+    server.control("move", {"mailbox": envelope.sender, "id": draft, "folder": "outbox"})
+    kept = replace(envelope, draft=draft, attempt=2)
+
+    told = [opened(server, envelope.sender).send(kept, mail(envelope)), sender.withdraw(kept)]
+
+    assert [one and (one.outcome, one.after) for one in told] == [(SendOutcome.UNKNOWN, SETTLES_AFTER)] * 2
+    assert left(server, envelope) == 0
+
+
 def test_a_draft_whose_answer_was_lost_is_removed_by_the_next_attempt(
     server: EwsProcess, sender: EwsSender, envelope: Envelope
 ) -> None:

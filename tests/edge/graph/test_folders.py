@@ -162,16 +162,19 @@ def test_throttling_of_one_folder_in_the_poll_is_obeyed(graph: GraphProcess, box
     assert len(api(graph)) == 1
 
 
-def test_a_link_of_one_folder_that_leads_elsewhere_is_not_followed(graph: GraphProcess, box: str) -> None:
+def test_a_saved_link_of_one_folder_that_leads_elsewhere_is_not_followed_and_begins_anew(
+    graph: GraphProcess, box: str
+) -> None:
+    item = graph.put_message(box, mail(1))
     _, position = read(source(graph, box, folders=("inbox", "junkemail")), Position())
     planted = position.cursor.replace(graph.endpoint.encode(), b"https://evil.example", 1)
     graph.clear_requests()
 
-    with pytest.raises(MailboxBlocked) as caught:
-        source(graph, box, folders=("inbox", "junkemail")).has_news(Position(planted))
+    fetched, renewed = read(source(graph, box, folders=("inbox", "junkemail")), Position(planted))
 
-    assert caught.value.kind == "foreign_link"
-    assert api(graph) == []
+    assert [one.source_id for one in fetched] == [item]
+    assert b"evil.example" not in renewed.cursor
+    assert all("evil" not in json.dumps(one) for one in graph.requests())
 
 
 def test_a_message_that_lies_in_two_folders_is_fetched_from_each(graph: GraphProcess, box: str) -> None:

@@ -9,9 +9,11 @@ import pytest
 from email_router.core.compose import Outgoing, compose
 from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, TryLater
 from email_router.core.message import Address
+from email_router.core.ports import Reach
 from email_router.core.sending import Envelope, SendOutcome
+from email_router.edge.connect.graph import IMMUTABLE, GraphClient
 from tests.edge.graph.outgoing import NOW, OUTSIDE, SEND, arrived, envelope, mail, sender
-from tests.simulators.graph.process import GraphProcess
+from tests.simulators.graph.process import SECRET, GraphProcess
 
 
 def test_a_mail_leaves_once_with_its_thread_and_lies_in_sent_items(graph: GraphProcess, box: str) -> None:
@@ -146,6 +148,57 @@ def test_a_draft_whose_id_was_lost_is_removed_before_the_next_is_made(graph: Gra
 
     assert len(arrived(graph, box)) == 1
     assert {row["folder"] for row in graph.messages(box)} == {"sentitems", "deleteditems"}
+
+
+def test_of_an_e_mail_that_is_sent_again_what_was_sent_before_stays_in_sent_items(
+    graph: GraphProcess, box: str
+) -> None:
+    first = sender(graph, box)
+    first.send(envelope(box, draft=first.draft(envelope(box), mail(box))), mail(box))
+
+    again = sender(graph, box)
+    again.draft(envelope(box, attempt=2), mail(box))
+    again.draft(envelope(box, attempt=3), mail(box))  # the draft of the second was not kept
+
+    assert sorted(row["folder"] for row in graph.messages(box)) == ["deleteditems", "drafts", "sentitems"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_draft_that_graph_names_no_id_of_is_not_kept_and_is_removed_by_the_next_attempt(
+    graph: GraphProcess, box: str, *, kept: bool
+) -> None:
+    graph.settings(quirks=["no_draft_ids"])
+    opened = sender(graph, box)
+
+    with pytest.raises(TryLater) as nameless:
+        opened.draft(envelope(box), mail(box)) if kept else opened.send(envelope(box), mail(box))
+    graph.settings(quirks=[])
+    opened.send(envelope(box, attempt=2), mail(box))
+
+    assert nameless.value.kind == "graph_answer"
+    assert len(arrived(graph, box)) == 1
+    assert sorted(row["folder"] for row in graph.messages(box)) == ["deleteditems", "sentitems"]
+
+
+def test_a_draft_that_its_owner_edited_is_sent_as_it_lies_there(graph: GraphProcess, box: str) -> None:
+    draft = sender(graph, box).draft(envelope(box), mail(box))
+    client = GraphClient(graph.profile(), box, SECRET, Reach(loopback=True))
+    client.call("PATCH", f"{client.user}/messages/{draft}", content={"subject": "Edited"}, prefer=(IMMUTABLE,))
+
+    result = sender(graph, box).send(envelope(box, draft=draft, attempt=2), mail(box))
+
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert [str(one["Subject"]) for one in arrived(graph, box)] == ["Edited"]
+
+
+def test_a_draft_that_its_owner_moved_into_another_folder_is_sent_from_there(graph: GraphProcess, box: str) -> None:
+    draft = sender(graph, box).draft(envelope(box), mail(box))
+    graph.move_message(box, draft, "archive")
+
+    result = sender(graph, box).send(envelope(box, draft=draft, attempt=2), mail(box))
+
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert len(arrived(graph, box)) == 1
 
 
 def test_the_rate_of_thirty_a_minute_delays_and_nothing_is_lost(graph: GraphProcess, box: str) -> None:

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 _BIND = "@odata.bind"
 _PLACE = re.compile(r"(?:https://[^/]+)?(?:/api/data/v9\.\d)?/?(\w+)\(([0-9a-fA-F-]{36})\)")
+_SELF = Reference("systemuser", USER)
 _FULL_NAMES = {"contact", "lead", "systemuser"}
 
 
@@ -22,6 +23,8 @@ def create(world: World, table: Table, payload: Mapping[str, Any], key: str = ""
     """Make a row, with an id of the client's choice where it gives one, and its children (deep insert)."""
     world.need("Create", table)
     values, children = _read(world, table, payload)
+    if values.get("ownerid", _SELF) != _SELF:
+        world.need("Assign", table)
     key = (key or values.get(table.key) or new_id()).lower()
     if key in world.rows[table.name]:
         raise errors.exists_already()

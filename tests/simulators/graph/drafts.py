@@ -53,6 +53,8 @@ def make_draft(world: World, request: Request, user: str) -> Reply:
     if "own_ids" in world.quirks:
         _rename(item)
     shown = show_message(item, immutable=request.immutable, select=[], extended=[])
+    if "no_draft_ids" in world.quirks:
+        del shown["id"]
     return Reply(201, {"@odata.context": f"{request.base}/v1.0/$metadata#users/messages/$entity", **shown})
 
 

@@ -18,12 +18,17 @@ STATUS_FAULTS = {
 }
 
 
+class Planted(Reply):
+    """An answer that is meant to be none of Graph's: nobody holds it to Graph's description."""
+
+
 @dataclass
 class Fault:
     """What happens to requests whose "METHOD path" the pattern finds, `times` times, after `skip` of them have passed.
 
-    `kind` is one of STATUS_FAULTS, "status" (status, code, message, headers as given), "slow" (answers `seconds` later), "close" (no answer,
-    nothing done), "lose_answer" (done, then no answer), or "cut" (the answer breaks off after `after_bytes` of its body).
+    `kind` is one of STATUS_FAULTS, "status" (status, code, message, headers as given), "says" (`body` as it stands), "slow" (answers
+    `seconds` later), "close" (no answer, nothing done), "lose_answer" (done, then no answer), or "cut" (the answer breaks off after
+    `after_bytes` of its body).
     """
 
     match: str
@@ -37,6 +42,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     after_bytes: int = 0
+    body: str = ""
 
     def hits(self, request: Request) -> bool:
         """Tell whether this request is the one, and count it."""
@@ -50,6 +56,8 @@ class Fault:
 
     def reply(self) -> Reply | None:
         """Return the error answer, or None for a fault of the line."""
+        if self.kind == "says":
+            return Planted(self.status, self.body.encode(), {"Content-Type": "application/json", **self.headers})
         if self.kind == "status":
             status, code, message = self.status, self.code, self.message
         elif self.kind in STATUS_FAULTS:

@@ -10,6 +10,8 @@ from tests.simulators.graph.rendering import expanded, selected, show_message
 from tests.simulators.graph.world import Item, World
 
 _BY_MESSAGE_ID = re.compile(r"internetMessageId\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
+_CHANGEABLE_IN_DRAFTS = {"subject"}
+_SUBJECT = re.compile(rb"^Subject:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", re.MULTILINE | re.IGNORECASE)
 _CHANGEABLE = {"isRead", "categories", "flag", "importance", "inferenceClassification"}
 
 
@@ -54,10 +56,15 @@ def patch_message(world: World, request: Request, user: str, item_id: str) -> Re
     mailbox = world.mailbox(user)
     item = _item(world, request, user, item_id)
     changes = request.json()
-    unknown = {name for name in changes if not name.startswith("@odata.")} - _CHANGEABLE
+    changeable = _CHANGEABLE | _CHANGEABLE_IN_DRAFTS if item.is_draft else _CHANGEABLE
+    unknown = {name for name in changes if not name.startswith("@odata.")} - changeable
     if unknown:
         raise GraphFailure(400, "ErrorInvalidPropertySet", f"The property '{min(unknown)}' can not be set.")
     item.is_read = bool(changes.get("isRead", item.is_read))
+    if "subject" in changes:
+        header, separator, body = item.raw.partition(b"\r\n\r\n")
+        subject = b"Subject: " + str(changes["subject"]).encode("ascii")
+        item.rewrite(_SUBJECT.sub(subject, header, count=1) + separator + body)
     mailbox.touch(item)
     return Reply(200, _shown(request, item))
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tests.simulators.graph import delta, drafts, entra, messages, rules, subscriptions, uploads
-from tests.simulators.graph.faults import Fault, Faults
+from tests.simulators.graph.faults import Fault, Faults, Planted
 from tests.simulators.graph.flight import Flight
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route, answer, parse_target
 from tests.simulators.graph.rate import Rate
@@ -66,7 +66,10 @@ class Service:
         return answer(self.world, API_ROUTES, request)
 
     def _batch(self, request: Request) -> Reply:
-        """Run the requests of a batch; those whose dependency failed answer 424 (learn.microsoft.com/graph/json-batching)."""
+        """Run the requests of a batch; those whose dependency failed answer 424 (learn.microsoft.com/graph/json-batching).
+
+        The answers come in another order than the requests, as Graph's may.
+        """
         asked = request.json().get("requests")
         if not isinstance(asked, list) or len({str(one.get("id")) for one in asked}) != len(asked):
             raise GraphFailure(400, "BadRequest", "Invalid batch payload format.")
@@ -82,7 +85,9 @@ class Service:
             if isinstance(reply.content, bytes) and "text_batches" in self.world.quirks:
                 row["body"] = reply.content.decode("utf-8", "replace")
             responses.append(row)
-        return Reply(200, {"responses": responses})
+        if "unanswered" in self.world.quirks:
+            responses.pop()
+        return Reply(200, {"responses": responses[::-1]})
 
     def _batched(self, request: Request, one: Json, failed: set[str]) -> Reply:
         if failed.intersection(one.get("dependsOn") or []):
@@ -97,7 +102,8 @@ class Service:
         return reply
 
     def _note(self, request: Request, reply: Reply, *, batched: bool) -> None:
-        self.witness.note(request, reply, batched=batched)
+        if not isinstance(reply, Planted):
+            self.witness.note(request, reply, batched=batched)
         login = not request.path.lower().startswith("/v1.0")
         self.exchanges.append(
             {

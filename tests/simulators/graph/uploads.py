@@ -59,6 +59,7 @@ def open_session(world: World, request: Request, user: str, item_id: str) -> Rep
         "wanted": wanted,
         "come": 0,
         "content": _Digest() if digests else bytearray(),
+        "quirks": world.quirks,
     }
     base = "https://graph.invalid" if "foreign_upload" in world.quirks else request.base
     if "upload_at_localhost" in world.quirks:  # another host than Graph's, as the true one is
@@ -76,8 +77,14 @@ def put_piece(world: World, request: Request, key: str) -> Reply:
         raise GraphFailure(400, "ErrorInvalidRequest", "The Content-Range does not fit.")
     if len(request.body) > _LARGEST_PIECE or int(found[1]) != session["come"]:
         raise GraphFailure(416, "ErrorInvalidRange", "The piece is not the one that is expected.")
-    session["content"] += request.body
-    session["come"] += len(request.body)
+    taken = request.body
+    if "half_first_piece" in world.quirks and not session["come"]:
+        taken = taken[: len(taken) // 2]
+    session["content"] += taken
+    session["come"] += len(taken)
+    expiring = next((one for one in world.quirks if one.startswith("sessions_end_after=")), "")
+    if expiring and session["come"] >= int(expiring.partition("=")[2]):
+        del world.uploads[key]  # its time has run out
     if session["come"] < size:
         return _state(session)
     item = _draft(world, session["user"], session["item"])
@@ -93,8 +100,12 @@ def show_session(world: World, request: Request, key: str) -> Reply:
 
 
 def _state(session: Json) -> Reply:
-    """Tell the next byte that is expected, as a bare number (learn.microsoft.com/graph/api/attachment-createuploadsession)."""
-    expected = [str(session["come"])]
+    """Tell the next byte that is expected, as a bare number (learn.microsoft.com/graph/api/attachment-createuploadsession).
+
+    The quirk "expects=TEXT" tells another.
+    """
+    lie = next((one.partition("=")[2] for one in session["quirks"] if one.startswith("expects=")), None)
+    expected = [str(session["come"]) if lie is None else lie]
     return Reply(200, {"expirationDateTime": "2099-01-01T00:00:00Z", "nextExpectedRanges": expected})
 
 

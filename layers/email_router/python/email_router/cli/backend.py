@@ -15,6 +15,7 @@ from email_router.cli.embedded.stack import DeployedStack
 from email_router.cli.output import tell
 from email_router.cli.place import Place
 from email_router.core.errors import ConfigurationError
+from email_router.wiring import coexistence
 from email_router.wiring.configuration import Loaded
 from email_router.wiring.environment import Environment
 from email_router.wiring.publishing import PublishedVersion
@@ -62,11 +63,17 @@ class Backend:
     def publish(self, loaded: Loaded) -> PublishedVersion:
         """Put a loaded configuration into force."""
         organisation = loaded.configuration.organisation
+        self._refuse_mailboxes_served_twice(loaded)
         keeps_records = loaded.configuration.crm.kind == "builtin"
         crm = Place(self.services, loaded.configuration).crm if keeps_records else None
         return publish_loaded(
             loaded, self.services.configurations, self.services.secrets, self.services.states(organisation), crm
         )
+
+    def _refuse_mailboxes_served_twice(self, loaded: Loaded) -> None:
+        name = loaded.configuration.crm.options.get("secret", "")
+        secret = loaded.secrets.get(name) or (self.services.secrets.get(name) if name else "")
+        coexistence.refuse(loaded.configuration, secret, self.services.environment.reach)
 
     def counters(self, organisation: str = "") -> Mapping[str, int]:
         """Return what has been counted; of one organisation where a deployed stack tells them apart."""

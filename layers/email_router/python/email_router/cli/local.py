@@ -22,6 +22,7 @@ from email_router.cli.run.once import send_and_fetch, unserved
 from email_router.cli.run.progress import live
 from email_router.cli.run.report import Run, Told, report
 from email_router.cli.run.show import show
+from email_router.core.errors import ConfigurationError
 from email_router.core.mailbox import AfterDelivery
 from email_router.core.settings import Configuration
 from email_router.wiring.configuration import Loaded, load
@@ -43,6 +44,10 @@ def local(
 ) -> None:
     """Run the functions on this machine against your own mail servers; mailboxes stay as they are without --dispose."""
     loaded = load(config)
+    if loaded.configuration.crm.kind != "builtin":
+        raise ConfigurationError(
+            "`local` runs with the built-in CRM only; to try Dynamics 365 deploy a stack and publish there"
+        )
     warn(loaded.warnings)
     _tell_that_mail_stays(loaded, dispose=dispose)
     told: Told | None = None

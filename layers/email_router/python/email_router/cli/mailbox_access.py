@@ -13,6 +13,7 @@ from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError
 from email_router.core.flows import access
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.sending import SendOutcome
+from email_router.wiring import coexistence
 from email_router.wiring.build import CLOCK
 from email_router.wiring.registry import kind_of
 
@@ -101,6 +102,10 @@ def _tried(servers: MailServers, mailbox: Mailbox, direction: Direction, work: C
                 f"{mailbox.address}: its {direction.value} profile {name} is not configured",
                 kind="configuration",
                 mend="Mend the configuration and publish it.",
+            )
+        if direction in servers.served_twice.get(mailbox.key, ()):
+            raise MailboxBlocked(
+                f"{mailbox.address}: {coexistence.told(direction)}", kind="served_twice", mend=coexistence.MEND
             )
         return Road(direction, profile, work(profile))
     except RouterError as trouble:

@@ -20,6 +20,7 @@ from email_router.cli.emails import emails
 from email_router.cli.embedded.trouble import EmbeddedCloudError
 from email_router.cli.explain import explain
 from email_router.cli.inspect import inspect
+from email_router.cli.load_data import load_data
 from email_router.cli.local import local
 from email_router.cli.output import speak_utf8, tell
 from email_router.cli.publish import publish
@@ -42,6 +43,7 @@ for command in (demo, local, publish, show, status, emails, explain, send, inspe
     app.command()(command)
 app.command(name="what-if")(what_if)
 app.command()(reconcile)
+app.command(name="load-data")(load_data)
 app.command(name="test-access")(access)
 app.command(name="deploy-rules")(deploy_rules)
 app.add_typer(outgoing.commands, name="outgoing")

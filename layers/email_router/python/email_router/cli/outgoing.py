@@ -18,6 +18,7 @@ from email_router.cli.shapes import outgoing_shape
 from email_router.core.errors import ConfigurationError
 from email_router.core.flows.by_hand import ByHand, CancellingCrm
 from email_router.core.mailbox import Direction
+from email_router.core.ports import NotingCrm
 from email_router.wiring.build import CLOCK
 
 commands = typer.Typer(help="E-mails that are to be sent, and what became of them.", no_args_is_help=True)
@@ -54,6 +55,7 @@ def show(
     for title, name, columns in (
         ("Recipients", "recipients", ("address", "outcome", "reported", "evidence")),
         ("History", "history", ("at", "status", "evidence", "request")),
+        ("Notes", "notes", ("at", "owner", "text")),
     ):
         listed_ones = cast("list[dict[str, object]]", told[name])
         table(title, columns, ([one[column] for column in columns] for one in listed_ones))
@@ -134,4 +136,6 @@ def _whole(place: Place, activity: str) -> dict[str, object]:
     email = place.crm.email(activity)
     if email is None or email.direction is not Direction.OUTGOING:
         raise ConfigurationError(f"{activity}: no such e-mail; expected an activity of `email-router outgoing list`")
-    return whole_shape(email, place.outgoing.get(activity), sender_kind(email, place.configuration))
+    crm = place.services.crm(place.configuration)
+    notes = cast("NotingCrm", crm).notes(activity) if hasattr(crm, "notes") else ()
+    return whole_shape(email, place.outgoing.get(activity), sender_kind(email, place.configuration), notes)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from email_router.cli.shapes import Json, instant, outgoing_shape
-from email_router.core.activity import EmailActivity, EmailStatus
+from email_router.core.activity import EmailActivity, EmailStatus, Note
 from email_router.core.recipients import told
 from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome
 
 _WAITS = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED, EmailStatus.SENDING})
 
 
-def whole_shape(email: EmailActivity, state: OutgoingState | None, sender: str) -> Json:
-    """Return what `outgoing show --json` prints: the line of the list, each recipient, each transition."""
+def whole_shape(email: EmailActivity, state: OutgoingState | None, sender: str, notes: Iterable[Note]) -> Json:
+    """Return what `outgoing show --json` prints: the line of the list, each recipient, each transition, notes."""
     due = state.due if state and state.status in _WAITS else email.due
     return {
         **outgoing_shape(email, state, sender),
@@ -24,6 +24,7 @@ def whole_shape(email: EmailActivity, state: OutgoingState | None, sender: str) 
             {"at": instant(one.at), "status": one.status.value, "evidence": one.evidence, "request": one.request}
             for one in (state.history if state else ())
         ],
+        "notes": [{"at": instant(one.at), "owner": one.owner, "text": one.text} for one in notes],
     }
 
 

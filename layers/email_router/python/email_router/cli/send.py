@@ -43,7 +43,8 @@ def send(
     importance: Annotated[Importance, typer.Option("--importance")] = Importance.NORMAL,
     read_receipt: Annotated[bool, typer.Option("--read-receipt", help="Ask to be told when it is read.")] = False,
     delivery_receipt: Annotated[
-        bool, typer.Option("--delivery-receipt", help="Ask to be told when it is delivered (by SMTP, where the server can).")
+        bool,
+        typer.Option("--delivery-receipt", help="Ask to be told when it is delivered (by SMTP, where the server can)."),
     ] = False,
     json: Json = False,
     state: State = STATE,
@@ -94,12 +95,13 @@ def _instant(text: str) -> datetime | None:
     """Return the instant with its zone, or None for no text."""
     if not text:
         return None
+    wrong = ConfigurationError(f"--at {text}: expected an instant with its zone such as 2026-11-24T09:00:00Z")
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        found = datetime.min
+    except ValueError as not_one:
+        raise wrong from not_one
     if found.tzinfo is None:
-        raise ConfigurationError(f"--at {text}: expected an instant with its zone such as 2026-11-24T09:00:00Z")
+        raise wrong
     return found.astimezone(UTC)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from email_router.cli.backend import PARAMETERS, opened
 from email_router.cli.output import warn
 from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.core.inbox_rules import InboxRules
-from email_router.core.mailbox import Mailbox, MailboxKind, Profile
+from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
 from email_router.core.parse import parse
 from email_router.core.ports import MailSender, MailSource, Reach
 from email_router.core.settings import Configuration
-from email_router.wiring import registry
+from email_router.wiring import coexistence, registry
 from email_router.wiring.configuration import Loaded, load
 from email_router.wiring.services import Services
 
@@ -24,13 +25,20 @@ REACH = Reach(loopback=True, private=tuple(PARAMETERS["AllowedNetworks"].split("
 """On a person's own machine, its own networks may be reached."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MailServers:
     """The servers that a configuration names.  What cannot be opened blocks its mailbox and no other."""
 
     configuration: Configuration
     secret_of: Callable[[Profile], str]
     ses_configuration_set: str = ""
+    crm_secret: Callable[[], str] = lambda: ""
+    """The secret by which the CRM is asked whether it serves mailboxes itself."""
+
+    @cached_property
+    def served_twice(self) -> Mapping[str, tuple[Direction, ...]]:
+        """Which directions of which mailbox the CRM serves, too; asked once.  Raises what asking raises."""
+        return coexistence.served_twice(self.configuration, self.crm_secret(), REACH)
 
     def rules(self, profile: Profile, mailbox: Mailbox, *, replace_outlook_rules: bool) -> InboxRules:
         """Open the mailbox's inbox rules."""
@@ -74,13 +82,24 @@ def opened_servers(config: Path | None, state: Path, stack: str, organisation: s
             def secret_of(profile: Profile) -> str:
                 return _kept(services, profile, in_a_state=not stack)
 
-            yield MailServers(place.configuration, secret_of, services.environment.ses_configuration_set)
+            options, sets = place.configuration.crm.options, services.environment.ses_configuration_set
+            yield MailServers(
+                place.configuration,
+                secret_of,
+                sets,
+                lambda: services.secrets.get(options["secret"]) if "secret" in options else "",
+            )
         return
     if stack:
         raise ConfigurationError("--config and --stack: give one of them; a stack has its configuration published")
     loaded = load(config)
     warn(loaded.warnings)
-    yield MailServers(loaded.configuration, lambda profile: _given(loaded, profile))
+    name = loaded.configuration.crm.options.get("secret", "")
+    yield MailServers(
+        loaded.configuration,
+        lambda profile: _given(loaded, profile),
+        crm_secret=lambda: loaded.secrets.get(name, ""),
+    )
 
 
 def _kept(services: Services, profile: Profile, *, in_a_state: bool) -> str:

@@ -10,6 +10,7 @@ import typer
 from email_router.cli.backend import opened
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
+from email_router.cli.place import Place
 from email_router.cli.shapes import instant
 from email_router.core.flows.schedule import interval
 from email_router.core.flows.subscriptions import wants_push, watchable
@@ -30,13 +31,7 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
         place = backend.organisation(organisation)
         read = [box for box in place.configuration.mailboxes if box.incoming]
         rows = place.services.subscriptions(place.name).read_all(watchable(place.configuration))
-        told = [
-            {
-                **mailbox_status(box, state := place.states.read(box.key)),
-                "told": how_told(place.configuration, state, rows.get(box.key)),
-            }
-            for box in read
-        ]
+        told = [_standing(place, box, rows.get(box.key)) for box in read]
         waiting = len(place.quarantine.entries())
     if json:
         print_json({"mailboxes": told, "undeliverable": waiting})
@@ -45,6 +40,11 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
         table("Needs a person", ("undeliverable messages",), [(waiting,)] if waiting else [])
     if any(one["status"] == "error" for one in told):
         raise typer.Exit(1)
+
+
+def _standing(place: Place, mailbox: Mailbox, subscription: Subscription | None) -> dict[str, Any]:
+    found = place.states.read(mailbox.key)
+    return {**mailbox_status(mailbox, found), "told": how_told(place.configuration, found, subscription)}
 
 
 def mailbox_status(mailbox: Mailbox, state: MailboxState) -> dict[str, object]:

@@ -99,6 +99,15 @@ class StoredAttachment:
     blob: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the router tells the owner of an e-mail beside it."""
+
+    at: datetime
+    owner: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailActivity:
     """One e-mail activity.  Instants are UTC.  `raw` is the blob key of the original bytes where they are kept.

@@ -129,6 +129,11 @@ class Profile:
     sender_rate: int = 0
     profile_rate: int = 0
 
+    def sends_through(self, address: str) -> str:
+        """Return the mailbox whose drafts and rate a sender's e-mails take: by Graph `username` where access is not "own", else its own."""
+        another = self.protocol == "graph" and self.access != "own"
+        return self.username if another and self.username else address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record
+from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Note, Record
 from email_router.core.alerts import Alert
 from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
 from email_router.core.ledger import (
@@ -230,6 +230,16 @@ class Ledger(Protocol):
 
     def traces_since(self, at: datetime) -> Sequence[Trace]:
         """Return all traces written since then, oldest first.  Reads everything: for the embedded cloud and small stores only."""
+
+
+class NotingCrm(Protocol):
+    """A CRM that keeps notes on e-mails.  One that has none tells all in the e-mail's reason."""
+
+    def note(self, activity: str, key: str, note: Note) -> None:
+        """Keep the note on the e-mail; one of the same key is written over.  Repeatable."""
+
+    def notes(self, activity: str) -> Sequence[Note]:
+        """Return the notes of an e-mail, oldest first."""
 
 
 class Quarantine(Protocol):

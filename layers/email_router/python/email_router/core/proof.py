@@ -1,8 +1,8 @@
 """Prove that composed bytes say what was meant: they are read back and compared before anything is stored or sent.
 
 The header is read by the router's own parser, which reads what people send; the body by the standard library's, which shares no code with
-what composed it.  Composing guards every value by itself; this guards against what such guards forget.  A header field that nobody wrote, an address, subject
-or id that reads otherwise, an attachment that is another: the e-mail is refused, not sent.
+what composed it.  Composing guards every value by itself; this guards against what such guards forget.  A header field that nobody wrote,
+an address, subject or id that reads otherwise, an attachment that is another: the e-mail is refused, not sent.
 """
 
 from __future__ import annotations

@@ -70,11 +70,11 @@ def client_state(secret: str, watched: Watched) -> str:
     return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
-def proves(secret: str, watched: Watched, given: object) -> bool:
-    """Tell in constant time whether the clientState that came is that of the subscription."""
+def proves(state: str, given: object) -> bool:
+    """Tell in constant time whether the clientState that came is `state`, that of the subscription."""
     if not isinstance(given, str) or len(given) > LONGEST_STATE:
         return False
-    return hmac.compare_digest(client_state(secret, watched).encode(), given.encode("utf-8", "surrogatepass"))
+    return hmac.compare_digest(state.encode(), given.encode("utf-8", "surrogatepass"))
 
 
 def fingerprint(state: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import unicodedata
 from functools import lru_cache
 from struct import Struct
 from urllib.parse import quote
@@ -15,6 +16,8 @@ _PLAIN = re.compile("[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _LOCAL = re.compile(r'[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.-]+|"(?:[ !#-\[\]-~]|\\[ -~])*"')
 _DOMAIN = re.compile(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 3.1
+_DEVIATING = re.compile("[\u00df\u03c2\u200c\u200d]")
 _ID = re.compile(r"<[!-;=?-~]{1,900}>")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9!#$&()+,.;=@^_`{}~ -]{1,60}")
 
@@ -28,6 +31,7 @@ _LINES = Struct(f"{_LINE}s" * 32)  # cuts in C, twice as fast as slices
 _CONTINUES = 0x80  # of UTF-8 (RFC 3629 3): a byte inside a character
 _LONGEST_ADDRESS = 254  # RFC 3696 erratum 1690
 _LONGEST_WORD = 900
+_LONGEST_LABEL = 63  # RFC 1035 2.3.4
 _SEGMENT = 54
 
 
@@ -57,7 +61,7 @@ def mail_address(address: str) -> str:
     """
     local, at, domain = address.strip().rpartition("@")
     try:
-        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+        ascii_domain = domain if domain.isascii() else _a_labels(domain)
     except UnicodeError:
         ascii_domain = ""
     found = f"{local}@{ascii_domain}"
@@ -74,6 +78,31 @@ def mail_address(address: str) -> str:
             mend="Correct the address: local-part@domain, its local part in ASCII.",
         )
     return found
+
+
+def _a_labels(domain: str) -> str:
+    """Return a domain in ASCII.  Raises UnicodeError for what is none.
+
+    The standard library knows IDNA of 2003, which writes ß as ss, and alters the last sigma of a word: straße.de and strasse.de are two
+    domains (RFC 5894 7.2), so labels with those are written as IDNA of 2008 does.  Joiners, which 2003 drops, mean something in some places
+    only: they are refused.
+    """
+    if not _DEVIATING.search(domain):
+        return domain.encode("idna").decode("ascii")
+    return ".".join(map(_a_label, _DOTS.split(domain)))
+
+
+def _a_label(label: str) -> str:
+    if not label or "\u200c" in label or "\u200d" in label:
+        raise UnicodeError("an empty label, or a joiner")
+    if not _DEVIATING.search(label):
+        return label.encode("idna").decode("ascii")
+    small = unicodedata.normalize("NFC", label.lower())
+    _DEVIATING.sub("s", small).encode("idna")  # judges the other characters
+    written = f"xn--{small.encode('punycode').decode('ascii')}"
+    if len(written) > _LONGEST_LABEL:
+        raise UnicodeError("a label of more than 63 characters")
+    return written
 
 
 def message_ids(ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from email_router.core.errors import RouterError
+from email_router.core.errors import ConfigurationError, RouterError, StaleWorker
+from email_router.core.unforeseen import place_of
 from email_router.wiring.observe import log
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def each(
         except RouterError as trouble:
             log.warning("order goes back to the queue", kind=trouble.kind, error=type(trouble).__name__)
             raise
-        except Exception:
-            log.exception("order failed unexpectedly")
+        except Exception as problem:
+            ours = str(problem) if isinstance(problem, ConfigurationError | StaleWorker) else ""
+            log.error("order failed unexpectedly", error=type(problem).__name__, place=place_of(problem), text=ours)
             raise
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

@@ -7,23 +7,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from email_router.core import counters
+from email_router.core.errors import RouterError, TryLater
 from email_router.core.flows import schedule
 from email_router.core.flows.collect_outgoing import CollectOutgoing
 from email_router.core.flows.incoming import Incoming
 from email_router.core.flows.outgoing import Outgoing
-from email_router.core.flows.record_delivery import RecordDelivery
 from email_router.core.flows.route_mailbox import RouteMailbox
 from email_router.core.flows.send_email import SendEmail
 from email_router.core.parse import parse
 from email_router.core.settings import Configuration
-from email_router.core.work import DeliveryEvent
 from email_router.wiring import events
 from email_router.wiring.adapters import Adapters
 from email_router.wiring.environment import Environment
 from email_router.wiring.observe import log, mailbox_digest, meters
 from email_router.wiring.refreshes import Refreshes
 from email_router.wiring.services import Services
-from email_router.wiring.sns import SnsNotices
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -84,22 +82,36 @@ def route_mailbox(environment: Environment) -> Callable[[dict[str, Any], LambdaC
 
 
 def collect_outgoing(environment: Environment) -> Callable[[], int]:
-    """Return the function that queues the pending e-mails of every organisation."""
+    """Return the function that queues the pending e-mails of every organisation.
+
+    A CRM that cannot be asked keeps no other organisation's e-mails back: the next tick asks it again.
+    """
     services = Services(environment)
     refreshed = Refreshes(services, meters)
 
+    def collect(organisation: str) -> int:
+        configuration = refreshed.configuration(organisation)
+        return CollectOutgoing(
+            configuration=configuration,
+            clock=CLOCK,
+            meters=meters.of(organisation),
+            crm=services.crm(configuration),
+            queues=services.queues,
+            delays=environment.delays,
+        ).collect()
+
     def run() -> int:
         count = 0
+        blocked: list[RouterError] = []
         for organisation in services.configurations.organisations():
-            configuration = refreshed.configuration(organisation)
-            count += CollectOutgoing(
-                configuration=configuration,
-                clock=CLOCK,
-                meters=meters.of(organisation),
-                crm=services.crm(configuration),
-                queues=services.queues,
-                delays=environment.delays,
-            ).collect()
+            try:
+                count += collect(organisation)
+            except RouterError as trouble:
+                log.warning("e-mails not collected", organisation=organisation, kind=trouble.kind)
+                if not isinstance(trouble, TryLater):
+                    blocked.append(trouble)
+        if blocked:
+            raise blocked[0]  # somebody has to mend it: the alarm on failed ticks tells
         return count
 
     return run
@@ -117,40 +129,6 @@ def send_email(environment: Environment) -> Callable[[dict[str, Any], LambdaCont
         for sent in road.send(work, _stop_at(context, environment)):
             status = sent.status.value if sent.status else "not now"
             log.info("e-mail handled", activity=sent.activity, status=status)
-
-    return run
-
-
-def record_delivery(environment: Environment) -> Callable[[dict[str, Any], str], str | None]:
-    """Return the function that writes an event of SES to the e-mail it is about: its answer names the last of several."""
-    services = Services(environment)
-    notices = SnsNotices(environment.reach)
-
-    def run(event: dict[str, Any], request: str) -> str | None:
-        activity = None
-        for told in notices.opened(event):
-            activity = one(events.delivery_event(told), request)
-        return activity
-
-    def one(said: DeliveryEvent, request: str) -> str | None:
-        known = services.configurations.organisations()
-        for organisation in [said.organisation] if said.organisation in known else known:
-            configuration = services.configurations.current(organisation)
-            activity = RecordDelivery(
-                configuration=configuration,
-                clock=CLOCK,
-                meters=meters.of(organisation),
-                ledger=services.ledger(organisation),
-                crm=services.crm(configuration),
-                outgoing=services.outgoing(organisation),
-                alerts=services.alerts(organisation),
-                request=request,
-            ).record(said)
-            if activity:
-                log.info("delivery event recorded", activity=activity, kind=said.kind)
-                return activity
-        log.warning("delivery event of an unknown e-mail", kind=said.kind)
-        return None
 
     return run
 

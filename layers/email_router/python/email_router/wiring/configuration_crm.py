@@ -1,4 +1,4 @@
-"""Check what [organisation.crm] says of Dynamics 365, and what works otherwise than its publisher may think."""
+"""Check what [organisation.crm] says of Dynamics 365."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from email_router.wiring.configuration_problems import Problem
 
 _HERE = ("organisation", "crm")
 _APPLICATION = "a Dataverse CRM is reached as an app registration in Microsoft Entra"
-_TWICE = (
-    "organisation.crm: it is not checked whether server-side synchronization serves these mailboxes, too, and then mail is tracked and sent "
-    'twice: set "Incoming Email" and "Outgoing Email" of their mailbox records to None in Dynamics 365'
-)
 
 
 def crm_problems(file: ConfigurationFile) -> Iterator[Problem]:
@@ -26,12 +22,6 @@ def crm_problems(file: ConfigurationFile) -> Iterator[Problem]:
     elif table.kind == "dataverse":
         for name, text in _dataverse(table):
             yield Problem((*_HERE, name), text)
-
-
-def crm_warnings(file: ConfigurationFile) -> Iterator[str]:
-    """Yield what the publisher of a Dataverse CRM must see to himself."""
-    if file.organisation.crm.kind == "dataverse":
-        yield _TWICE
 
 
 def _dataverse(table: CrmTable) -> Iterator[tuple[str, str]]:

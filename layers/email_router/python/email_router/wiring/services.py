@@ -117,9 +117,17 @@ class Services:
         """Return the organisation's CRM.  Raises ConfigurationError when no adapter serves its kind."""
         make = registry.adapter(registry.CRMS, configuration.crm.kind)
         environment, organisation = self.environment, configuration.organisation
-        given = (self.clients.dynamodb, environment.crm_table, environment.router_table, organisation)
-        connected = (self._dataverse(configuration),) if configuration.crm.kind == "dataverse" else ()
-        crm: Crm = make(*connected, *given, self.blobs(organisation))
+        given: tuple[object, ...] = (
+            self.clients.dynamodb,
+            environment.crm_table,
+            environment.router_table,
+            organisation,
+        )
+        if configuration.crm.kind == "dataverse":
+            given = (self._dataverse(configuration), *given)
+            crm: Crm = make(*given, self.blobs(organisation), _senders(configuration))
+        else:
+            crm = make(*given, self.blobs(organisation))
         return crm
 
     def _dataverse(self, configuration: Configuration) -> object:
@@ -128,7 +136,9 @@ class Services:
         secret = self.secrets.get(options["secret"]) if options.get("secret") else ""
         connected = registry.load(registry.DATAVERSE)
         environment = self.environment
-        return connected(options, secret, environment.reach, organisation, self.clients.dynamodb, environment.crm_table)
+        return connected(
+            options, secret, environment.reach, organisation, (self.clients.dynamodb, environment.crm_table)
+        )
 
     def blobs(self, organisation: str) -> S3BlobStore:
         """Bytes too large for a row."""
@@ -162,3 +172,9 @@ class Services:
     def outgoing(self, organisation: str) -> DynamoOutgoingStates:
         """The state of each outgoing e-mail."""
         return DynamoOutgoingStates(self.clients.dynamodb, self.environment.router_table, organisation)
+
+
+def _senders(configuration: Configuration) -> frozenset[str]:
+    """Return the addresses whose e-mails the router sends; others' may be sent by Dynamics 365 itself."""
+    boxes = (box for box in configuration.mailboxes if box.outgoing)
+    return frozenset(address.casefold() for box in boxes for address in (box.address, *box.aliases))

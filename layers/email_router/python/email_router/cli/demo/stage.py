@@ -37,11 +37,12 @@ class Stage:
     secrets: dict[str, str]
 
     def put(self, sample: Sample) -> str:
-        """Put a mail into its mailbox; return the id that the server gives it."""
+        """Put a mail into its mailbox; return the id by which the router's source names it."""
         if sample.mailbox in ONLINE:
             return self.graph.put_message(sample.mailbox, sample.raw)
         if sample.mailbox == SUPPORT:
-            return self.exchange.put(sample.mailbox, sample.raw)
+            given = self.exchange.put(sample.mailbox, sample.raw)
+            return given.replace("+", "_").replace("/", "-")  # ids of Exchange are named as Graph names them
         return self.pop3.put(sample.mailbox, sample.raw, sample.name)
 
     def left(self, mailbox: str, address: str) -> list[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from email_router.core import counters
 from email_router.core.activity import EmailStatus
@@ -19,6 +19,12 @@ from email_router.core.flows.withdraw import Withdrawing, drafts
 from email_router.core.ports import MailSender
 from email_router.core.recipients import after_attempt, given_up, in_words, overall, still_to_get_it
 from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome, SendResult
+
+GIVE_UP_AFTER = timedelta(days=5)
+"""How long an e-mail waits for a server in trouble before its attempts count (RFC 5321 4.5.4.1: at least 4 to 5 days)."""
+
+_LONGEST_WAIT = 24 * 3600.0
+_SHORTEST_HOLD = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,15 @@ class Attempt:
     def _give_back(self, claimed: OutgoingState, trouble: RouterError) -> None:
         now = self.out.clock.now()
         evidence = f"nothing was sent: {told(trouble)}"
-        self.out.outgoing.settle(claimed, EmailStatus.DEFERRED, now, evidence=evidence, due=now, request=self.request)
+        self.out.outgoing.settle(
+            claimed,
+            EmailStatus.DEFERRED,
+            now,
+            evidence=evidence,
+            due=now,
+            attempts=claimed.attempts - 1,
+            request=self.request,
+        )
 
     def _try(self, claimed: OutgoingState, composed: bytes) -> Sent:
         try:
@@ -78,9 +92,24 @@ class Attempt:
             result = self.sender.send(self.withdrawing.envelope(claimed), composed)
         except MessageRefused as refusal:
             result = SendResult(outcome=SendOutcome.REFUSED, evidence=told(refusal))
-        except (RouterError, ConfigurationError) as trouble:  # by the port's promise nothing was handed over
+        except TryLater as trouble:  # by the port's promise nothing was handed over
+            return self._put_off(claimed, trouble)
+        except (RouterError, ConfigurationError) as trouble:
             result = SendResult(outcome=SendOutcome.DEFERRED, evidence=told(trouble))
         return self._settled(claimed, result)
+
+    def _put_off(self, claimed: OutgoingState, trouble: TryLater) -> Sent:
+        """Wait as long as the server asks.  Its own trouble is nobody's attempt, and nobody else's e-mail is tried against it meanwhile.
+
+        The one that met it waits longer than those behind it, which it may have kept waiting by itself.
+        """
+        asked = min(max(trouble.after, 0.0), _LONGEST_WAIT)
+        if not trouble.shared:
+            return self._settled(claimed, SendResult(outcome=SendOutcome.DEFERRED, evidence=told(trouble), after=asked))
+        wait = max(asked, self.out.delays.before(claimed.token, claimed.activity))
+        uncounted = self.out.clock.now() - _begun(claimed) < GIVE_UP_AFTER
+        result = SendResult(outcome=SendOutcome.DEFERRED, evidence=told(trouble), after=wait, uncounted=uncounted)
+        return replace(self._settled(claimed, result), held=max(asked, _SHORTEST_HOLD))
 
     def _drafted(self, claimed: OutgoingState, composed: bytes) -> OutgoingState:
         """Where mail is drafted first, keep the draft's id before anything can leave."""
@@ -116,3 +145,9 @@ class Attempt:
             evidence = in_words(results, result.evidence)
             return self.settling.settled(claimed, EmailStatus.UNKNOWN, evidence, known)
         return self.withdrawing.failed(claimed, in_words(results, result.evidence), known)
+
+
+def _begun(state: OutgoingState) -> datetime:
+    """Return when the e-mail was written, or was last let to wait anew by a person, as far as the history tells."""
+    waited = [one.at for one in state.history if one.status is EmailStatus.PENDING]
+    return max(waited, default=state.changed)

@@ -19,6 +19,8 @@ from email_router.core.recipients import reopened, told
 from email_router.core.sending import OutgoingState, SendOutcome
 
 _BEGUN = frozenset({EmailStatus.SENT, EmailStatus.UNKNOWN})
+_SETTLED = frozenset({EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.UNKNOWN})
+_TO_ALL_OR_NOBODY = frozenset({"exchange-online", "exchange"})  # they take the recipients from the mail's header
 _WAITS = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED})
 
 
@@ -100,20 +102,24 @@ class ByHand:
     def cancel(self, activity: str) -> None:
         """Cancel an e-mail that waits, of which nobody has anything yet.  Repeatable.
 
-        The CRM decides: a worker tells it before it sends, and sends nothing that is cancelled there.
+        The CRM decides: a worker tells it before it sends, and sends nothing that is cancelled there.  So one that has claimed the e-mail
+        and could still be cancelled in the CRM has sent nothing, and never will.
         """
-        state, email = self.outgoing.get(activity), self.crm.email(activity)
+        email = self.crm.email(activity)
         if email is None:
             raise ConfigurationError(
                 f"{activity}: no such e-mail; expected an activity of `email-router outgoing list`"
             )
-        if email.status is not EmailStatus.CANCELLED and not self.crm.cancel(activity):
+        before = self.outgoing.get(activity)  # the CRM may be behind it
+        status = before.status if before and before.status in _SETTLED else email.status
+        if status is not EmailStatus.CANCELLED and (status in _SETTLED or not self.crm.cancel(activity)):
             now = self.crm.email(activity)
-            status = now.status.value if now else "gone"
-            raise ConfigurationError(f"{activity} is {status} and cannot be cancelled any more: some may have it")
-        if state is not None and state.status in _WAITS:
-            now_is, evidence = self.clock.now(), "cancelled by a person"
-            self.outgoing.settle(state, EmailStatus.CANCELLED, now_is, evidence=evidence, request=self.who)
+            word = status.value if status in _SETTLED or now is None else now.status.value
+            raise ConfigurationError(f"{activity} is {word} and cannot be cancelled any more: some may have it")
+        state = self.outgoing.get(activity)
+        if state is not None and state.status in _WAITS | {EmailStatus.SENDING}:
+            evidence = "cancelled by a person"
+            self.outgoing.settle(state, EmailStatus.CANCELLED, self.clock.now(), evidence=evidence, request=self.who)
 
     def _known(self, activity: str) -> OutgoingState:
         state = self.outgoing.get(activity)
@@ -130,14 +136,17 @@ class ByHand:
             )
 
     def _reopen(self, state: OutgoingState, again: Sequence[str], evidence: str) -> None:
+        if state.kind in _TO_ALL_OR_NOBODY and {*again} != {*state.recipients}:
+            raise ConfigurationError(
+                f"{state.activity}: Exchange sends an e-mail to all whom it names, so not to {', '.join(again)} alone: write it anew"
+            )
         results = reopened(state, again)
         if not self.outgoing.reopen(state, self.clock.now(), evidence=evidence, results=results, request=self.who):
             raise self._moved_on(state.activity)
 
     def _at_once(self, state: OutgoingState) -> None:
         evidence = "tried at once by a person"
-        now = self.clock.now()
-        if not self.outgoing.settle(state, state.status, now, evidence=evidence, request=self.who):
+        if not self.outgoing.settle(state, state.status, self.clock.now(), evidence=evidence, request=self.who):
             raise self._moved_on(state.activity)
         self._tell(state.activity)
 

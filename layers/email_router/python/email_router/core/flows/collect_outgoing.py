@@ -21,6 +21,7 @@ from email_router.core.settings import Configuration
 from email_router.core.work import OutgoingWork
 
 _ORDER = 200
+_EXCHANGE_ONLINE = "exchange-online"
 _EXCHANGE_ONLINE_RATE = 30  # messages a minute that Exchange Online takes of one mailbox
 _COLLECTED = 2_000
 """E-mails that one tick queues."""
@@ -56,13 +57,18 @@ class CollectOutgoing:
             else:
                 self._explain(sender, activities[:_COLLECTED], again)
         chosen = self._chosen({sender: waiting[sender] for sender in able}, able)
+        beside = {name: len(senders) for senders in _sharing(able).values() for name in senders}
         for sender, profile in able.items():
-            self._space_out(waiting[sender][len(chosen[sender]) :], _rate(profile), now)
+            rate = _rate(profile)
+            fair = max(1, min(rate, _EXCHANGE_ONLINE_RATE // beside[sender])) if sender in beside else rate
+            self._space_out(waiting[sender][len(chosen[sender]) :], fair, now)
         return self._queue(chosen, able, again)
 
     def _chosen(self, waiting: BySender, able: Mapping[str, Profile]) -> dict[str, Sequence[str]]:
         """Return whose e-mails this tick queues: within the rates of senders and profiles, and shared fairly."""
         wanted = {name: min(len(activities), _rate(able[name]) or _LOOKED_AT) for name, activities in waiting.items()}
+        for senders in _sharing(able).values():
+            wanted |= shares(_EXCHANGE_ONLINE_RATE, {name: wanted[name] for name in senders})
         for profile in {one.name: one for one in able.values() if one.profile_rate}.values():
             of = {name: count for name, count in wanted.items() if able[name].name == profile.name}
             wanted |= shares(profile.profile_rate, of)
@@ -105,6 +111,15 @@ class CollectOutgoing:
 
 def _rate(profile: Profile) -> int:
     """Return how many e-mails of one sender leave in a minute, 0 where nobody bounds them."""
-    if profile.server != "exchange-online":
+    if profile.server != _EXCHANGE_ONLINE:
         return profile.sender_rate
     return min(profile.sender_rate or _EXCHANGE_ONLINE_RATE, _EXCHANGE_ONLINE_RATE)
+
+
+def _sharing(able: Mapping[str, Profile]) -> Mapping[str, Sequence[str]]:
+    """Return the senders whose e-mails leave through each mailbox of Exchange Online, which bounds the mailbox whatever their number."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for sender, profile in able.items():
+        if profile.server == _EXCHANGE_ONLINE:
+            found[profile.sends_through(sender).casefold()].append(sender)
+    return found

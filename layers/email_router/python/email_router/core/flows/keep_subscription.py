@@ -7,17 +7,19 @@ notifications coalesce with the others'.  A mailbox whose subscription fails is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from email_router.core.alerts import Alert
 from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError, TryLater
-from email_router.core.flows.subscriptions import Stage, Step, next_step, pushed, resource_of, wanted_row
+from email_router.core.flows.subscriptions import Stage, Step, next_step, pushed, resource_of, standing, wanted_row
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.ports import Alerts, Clock
 from email_router.core.settings import Configuration
 from email_router.core.subscriptions import (
     REMOVED,
+    Granted,
     Subscription,
     Subscriptions,
     SubscriptionService,
@@ -25,7 +27,6 @@ from email_router.core.subscriptions import (
     Terms,
     Watched,
     client_state,
-    fingerprint,
 )
 
 ALERT = "push"
@@ -91,7 +92,7 @@ class KeepSubscription:
             self._settle(row)
             return
         service = self.open_service(profile, box)
-        granted = service.renew(row.id, self.stage.lifetime, now) if step is Step.RENEW else None
+        granted = self._renewed(service, row, now) if step is Step.RENEW else None
         if granted is None:
             self._make(service, box, profile, row, now)
             return
@@ -99,10 +100,20 @@ class KeepSubscription:
         if self.rows.save(renewed):
             self._succeeded(row, renewed)
 
+    def _renewed(self, service: SubscriptionService, row: Subscription, now: datetime) -> Granted | None:
+        """Renew; None where a new one is to be made, for this one is gone or another's (where that is refused too, a person is told why)."""
+        try:
+            return service.renew(row.id, self.stage.lifetime, now)
+        except MailboxBlocked:
+            return None
+
     def _make(
         self, service: SubscriptionService, box: Mailbox, profile: Profile, row: Subscription, now: datetime
     ) -> None:
-        """Make a new subscription, then end the one that it replaces; one that another worker was faster with is ended again."""
+        """Make a new subscription, then end the one that it replaces; one that another worker was faster with is ended again.
+
+        One that is another application's by now cannot be ended: it runs out by itself, and leads to a poll too many at the most.
+        """
         watched = Watched(self.configuration.organisation, box.key, self.new_key())
         state = client_state(self.stage.secret, watched)
         resource = resource_of(profile, box)
@@ -114,7 +125,7 @@ class KeepSubscription:
             key=watched.key,
             resource=resource,
             address=self.stage.address,
-            state=fingerprint(state),
+            state=standing(state, profile),
             since=now,
             expires=granted.expires,
             version=row.version,
@@ -124,7 +135,8 @@ class KeepSubscription:
             return
         self._succeeded(row, made)
         if row.lives(now):
-            service.remove(row.id)
+            with suppress(MailboxBlocked):
+                service.remove(row.id)
 
     def _succeeded(self, before: Subscription, now_stands: Subscription) -> None:
         self.rows.rely_until(now_stands.mailbox, now_stands.expires)

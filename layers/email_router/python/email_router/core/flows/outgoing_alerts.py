@@ -1,4 +1,4 @@
-"""Tell a person of e-mails that did not leave, or of which nobody knows whether they have: as alerts, never by mail.
+"""Tell a person of e-mails that did not leave, or of which nobody knows whether they have: as alerts and notes, never by mail.
 
 A failure notice by mail could reach a stranger, or answer a notice; an alert is told once for each owner and names his e-mails.
 """
@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
-from email_router.core.activity import EmailStatus
+from email_router.core.activity import EmailStatus, Note
 from email_router.core.alerts import Alert
 from email_router.core.flows.outgoing import Outgoing
 from email_router.core.outgoing_states import OutgoingStates
-from email_router.core.sending import OutgoingState
+from email_router.core.ports import Crm, NotingCrm
+from email_router.core.recipients import told
+from email_router.core.sending import OutgoingState, SendOutcome
+from email_router.core.settings import Configuration
 
 UNKNOWN_RESULT, NOT_SENT, COMPLAINT = "unknown_result", "not_sent", "complaint"
 
@@ -26,7 +30,22 @@ def came_to_rest(out: Outgoing, state: OutgoingState) -> None:
     if any(one.status is EmailStatus.UNKNOWN for one in state.history):
         out.alerts.settle(unknown.id)
     if state.status is EmailStatus.FAILED:
-        out.alerts.raise_alert(not_sent(state.activity, owner_of(out, state.sender), out))
+        tell_the_owner(out, state)
+
+
+def tell_the_owner(out: Outgoing, state: OutgoingState) -> None:
+    """Raise the alert of an e-mail that did not reach everybody, and leave a note on it where the CRM has notes."""
+    owner = owner_of(out.configuration, state.sender)
+    out.alerts.raise_alert(not_sent(state.activity, owner, out))
+    leave_note(out.crm, state, owner)
+
+
+def leave_note(crm: Crm, state: OutgoingState, owner: str) -> None:
+    """Leave a note on the e-mail for its owner: one for each attempt that ended so, however often it is told."""
+    if _takes_notes(crm):
+        failed = ", ".join(one.address for one in told(state) if one.outcome is SendOutcome.REFUSED)
+        text = f"Not delivered to {failed}: {state.reason}" if failed else f"Not delivered: {state.reason}"
+        crm.note(state.activity, f"{state.status.value}-{state.token}", Note(state.changed, owner, text))
 
 
 def not_sent(activity: str, owner: str, out: Outgoing) -> Alert:
@@ -44,15 +63,19 @@ def not_sent(activity: str, owner: str, out: Outgoing) -> Alert:
 def still_open(alerts: Sequence[Alert], outgoing: OutgoingStates, now: datetime) -> list[Alert]:
     """Return the alerts without those of unknown results that a report may settle yet, or has settled."""
     unknown = [one.about for one in alerts if one.kind == UNKNOWN_RESULT and one.at <= now]
-    states = outgoing.several(unknown) if unknown else {}
-    stand = {name for name, state in states.items() if state.status is EmailStatus.UNKNOWN}
+    found = outgoing.several(unknown) if unknown else {}
+    stand = {name for name, state in found.items() if state.status is EmailStatus.UNKNOWN}
     return [one for one in alerts if one.kind != UNKNOWN_RESULT or one.about in stand]
 
 
-def owner_of(out: Outgoing, sender: str) -> str:
+def owner_of(configuration: Configuration, sender: str) -> str:
     """Return who is told of the sender's e-mails: its owner, else the sender itself."""
-    mailbox = out.configuration.mailbox(sender)
+    mailbox = configuration.mailbox(sender)
     return (mailbox.owner if mailbox else "") or sender
+
+
+def _takes_notes(crm: object) -> TypeGuard[NotingCrm]:
+    return hasattr(crm, "note")
 
 
 def _unknown(out: Outgoing, state: OutgoingState) -> Alert:

@@ -12,7 +12,7 @@ from email_router.core.activity import EmailStatus
 from email_router.core.alerts import Alert
 from email_router.core.errors import TryLater
 from email_router.core.flows.outgoing import provider_link
-from email_router.core.flows.outgoing_alerts import COMPLAINT, NOT_SENT
+from email_router.core.flows.outgoing_alerts import COMPLAINT, NOT_SENT, leave_note, owner_of
 from email_router.core.ledger import Wanted
 from email_router.core.ports import Alerts, Clock, Crm, Ledger, Meters, OutgoingStates
 from email_router.core.recipients import Results, reported
@@ -86,14 +86,15 @@ class RecordDelivery:
         kind = NOT_SENT if _fails(event) else COMPLAINT if event.kind == "complaint" else ""
         if not kind:
             return
-        mailbox = self.configuration.mailbox(state.sender)
-        owner = (mailbox.owner if mailbox else "") or state.sender
+        owner = owner_of(self.configuration, state.sender)
         text = "an e-mail was not delivered" if kind == NOT_SENT else "a recipient called an e-mail spam"
         mend = f"`email-router outgoing show {state.activity}` tells who and why."
         alert = Alert(
             kind=kind, about=owner, text=f"{owner}: {text}", mend=mend, at=self.clock.now(), messages=(state.activity,)
         )
         self.alerts.raise_alert(alert)
+        if kind == NOT_SENT:
+            leave_note(self.crm, state, owner)
 
     def _write_back(self, state: OutgoingState) -> None:
         self.crm.write_back(

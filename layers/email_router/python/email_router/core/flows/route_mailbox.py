@@ -28,6 +28,7 @@ from email_router.core.flows.serving import Progress, Serving
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.mailbox_state import Lease, MailboxState, PassRecord
 from email_router.core.ports import MailSource
+from email_router.core.unforeseen import unforeseen
 from email_router.core.work import CONTINUE_SHORT, RECONCILE_NOW, MailboxWork
 
 NOTIFICATION = "notification"
@@ -67,7 +68,10 @@ class RouteMailbox:
         self._in = incoming
 
     def route(self, work: MailboxWork, stop_at: datetime) -> PassSummary:
-        """Serve the mailbox once; no new batch is begun after `stop_at`.  Never raises a RouterError: it is written to the state."""
+        """Serve the mailbox once; no new batch is begun after `stop_at`.  Never raises a RouterError: it is written to the state.
+
+        So is what nobody foresaw, which is raised all the same.
+        """
         mailbox = self._in.configuration.mailbox(work.mailbox)
         profile = self._in.configuration.profile(mailbox.incoming, Direction.INCOMING) if mailbox else None
         if mailbox is None or profile is None:
@@ -120,6 +124,10 @@ class _Pass:
         ) as wrong:  # found late: a person finds it where every other trouble of the mailbox stands
             self._in.meters.count(counters.PROVIDERS_FAILED)
             return self._note(_misconfigured(self._mailbox, wrong))
+        except Exception as problem:
+            self._in.meters.count(counters.PROVIDERS_FAILED)
+            self._note_unforeseen(problem)
+            raise
         finally:
             self._close()
 
@@ -203,6 +211,16 @@ class _Pass:
         with suppress(RouterError, StaleWorker):  # the store is away too: the lease runs out by itself
             self._write_down(error, failures, until)
         return PassSummary(self._mailbox.key, PassOutcome.FAILED, self._progress.handled, error)
+
+    def _note_unforeseen(self, problem: Exception) -> None:
+        """Write it to the state; the next pass goes message by message, as after a death, with the marks that this one has set."""
+        with suppress(RouterError, StaleWorker):
+            if self._lease is not None:
+                now = self._in.states.read(self._mailbox.key)
+                self._lease = replace(
+                    self._lease, state=replace(self._lease.state, attempts=now.attempts), crashed=True
+                )
+            self._note(unforeseen(self._mailbox.address, problem))
 
     def _write_down(self, error: RouterError, failures: int, until: datetime | None) -> None:
         """Leave the record of a failed pass, under the lease it held or one of its own; whoever asked for another round gets it."""

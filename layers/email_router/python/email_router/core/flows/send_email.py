@@ -54,6 +54,9 @@ class SendEmail:
                 if self._out.clock.now() >= stop_at or self._held(sender, work.activities[number:]):
                     break
                 done.append(order.carry_out(activity))
+                if done[-1].held:
+                    self._postpone(work.activities[number + 1 :], done[-1].held)
+                    break
         finally:
             sender.close()
         return done
@@ -62,8 +65,12 @@ class SendEmail:
         """Tell whether the provider takes no more for now: the e-mails that are left come again when it does."""
         seconds = sender.hold() if _paces(sender) else 0.0
         if seconds:
-            self._out.crm.postpone(left, self._out.clock.now() + timedelta(seconds=seconds))
+            self._postpone(left, seconds)
         return seconds > 0
+
+    def _postpone(self, left: Sequence[str], seconds: float) -> None:
+        if left:
+            self._out.crm.postpone(left, self._out.clock.now() + timedelta(seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,8 @@ class _Order:
         if state is not None and state.status is EmailStatus.SENDING:
             return self._stuck(state)
         email = out.crm.email(activity)
+        if state is not None and email is not None and email.status in _SETTLED:
+            return Sent(activity, None, "a person has it sent again, and the CRM is still to be told")
         if email is None or email.status not in TO_SEND:
             if state is not None:
                 withdrawing.cancelled(state, "cancelled before it was sent")

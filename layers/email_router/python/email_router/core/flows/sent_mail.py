@@ -52,22 +52,22 @@ class SentMail:
         marks = [self._mark(one.message) for one in drafts]
         asked = dict.fromkeys(one.email.activity for several in clues for one in several)
         asked |= dict.fromkeys(filter(None, (*copies, *marks)))
-        states = self.incoming.outgoing.several(tuple(asked)) if asked else {}
+        sent = self.incoming.outgoing.several(tuple(asked)) if asked else {}
         named = zip(drafts, clues, copies, marks, strict=True)
-        return [self._sent(draft, lookup, states, about, (copy, mark)) for draft, about, copy, mark in named]
+        return [self._sent(draft, lookup, sent, about, (copy, mark)) for draft, about, copy, mark in named]
 
     def _sent(
         self,
         draft: Draft,
         lookup: PageLookup,
-        states: Mapping[str, OutgoingState],
+        sent: Mapping[str, OutgoingState],
         clues: Sequence[_Clue],
         names: tuple[str, str],
     ) -> Sent:
         if self._is_access_test(draft, names[1]):
             return Sent(own=Own(names[1], draft.mailbox.address))
-        copy, mark = (states.get(one) for one in names)
-        reported, how = _believed(clues, draft.message, states)
+        copy, mark = (sent.get(one) for one in names)
+        reported, how = _believed(clues, draft.message, sent)
         repeats = mark is not None and copy is None and self._repeats(draft.message, mark.activity, lookup)
         own = copy or (None if repeats else mark)
         return Sent(

@@ -14,22 +14,25 @@ from email_router.core import counters
 from email_router.core.activity import EmailActivity, EmailStatus, Role
 from email_router.core.errors import ConfigurationError, RouterError
 from email_router.core.flows.outgoing import Outgoing, provider_link
-from email_router.core.flows.outgoing_alerts import came_to_rest, not_sent, owner_of
+from email_router.core.flows.outgoing_alerts import came_to_rest, not_sent, tell_the_owner
 from email_router.core.recipients import in_words
 from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome, SendResult
 
 WAITING = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED})
 TO_SEND = WAITING | {EmailStatus.SENDING}
-_AT_REST = frozenset({EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of one e-mail of an order; None as status means that it was not to be sent now."""
+    """What became of one e-mail of an order; None as status means that it was not to be sent now.
+
+    `held`: seconds for which nobody's e-mail leaves this way, the trouble being the server's; 0 where the next may be tried.
+    """
 
     activity: str
     status: EmailStatus | None
     evidence: str = ""
+    held: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,6 @@ class Settling:
 
     def accepted(self, claimed: OutgoingState, result: SendResult, results: tuple[RecipientResult, ...] = ()) -> Sent:
         """Settle, and make the provider's own id lead to the e-mail too; `results` where the recipients do not share one fate."""
-        now = self.out.clock.now()
         evidence = in_words(results, result.evidence)
         known = results if results or claimed.results else None
         stands = self.settle(claimed, EmailStatus.SENT, evidence, provider_id=result.provider_id, results=known)
@@ -102,8 +104,8 @@ class Settling:
         if stands.status is not EmailStatus.SENT:
             return self.written(stands)
         if _some_refused(stands):
-            self.out.alerts.raise_alert(not_sent(stands.activity, owner_of(self.out, stands.sender), self.out))
-        self._write_back(stands, EmailStatus.SENT, _reason(stands), sent=now)
+            tell_the_owner(self.out, stands)
+        self._write_back(stands, EmailStatus.SENT, _reason(stands), sent=self.out.clock.now())
         return Sent(claimed.activity, EmailStatus.SENT, evidence)
 
     def deferred(
@@ -125,8 +127,7 @@ class Settling:
         One that is put off while its draft lies at the provider, or while some of its recipients have it, stays "sending" there: it may
         have left, so nobody is to cancel it.
         """
-        if state.status in _AT_REST:
-            came_to_rest(self.out, state)
+        came_to_rest(self.out, state)
         if state.status not in {EmailStatus.CANCELLED, EmailStatus.SENDING}:
             begun = state.status is EmailStatus.DEFERRED and bool(state.draft or state.results)
             shown = EmailStatus.SENDING if begun else state.status

@@ -60,6 +60,12 @@ def resource_of(profile: Profile, mailbox: Mailbox) -> str:
     return f"{user}/messages" if profile.folders else f"{user}/mailFolders('inbox')/messages"
 
 
+def standing(state: str, profile: Profile) -> str:
+    """Return what is kept of a clientState and of who subscribed: a subscription belongs to one application in one tenant and cloud."""
+    parts = [state, profile.tenant_id, profile.client_id, profile.cloud, profile.endpoint]
+    return fingerprint("\0".join(parts))
+
+
 def wants_push(profile: Profile | None) -> bool:
     """Tell whether the mailboxes of a profile are to be subscribed to: Exchange Online by Graph, unless push is switched off.
 
@@ -109,7 +115,7 @@ def wanted_row(configuration: Configuration, mailbox: str, row: Subscription, st
     if box is None or box.key != mailbox or profile is None or not stage.has_push:
         return None
     watched = Watched(configuration.organisation, box.key, row.key)
-    state = fingerprint(client_state(stage.secret, watched))
+    state = standing(client_state(stage.secret, watched), profile)
     return replace(row, resource=resource_of(profile, box), address=stage.address, state=state)
 
 

@@ -31,7 +31,7 @@ class Withdrawing:
         sender = self.sender
         if state.results:
             return self._stopped(state, evidence)
-        result = sender.withdraw(self.envelope(state)) if drafts(sender) and state.attempts else None
+        result = sender.withdraw(self.envelope(state)) if drafts(sender) and state.token else None
         if result is None:
             return self.settling.settled(state, EmailStatus.CANCELLED, evidence)
         if result.outcome is SendOutcome.ACCEPTED:
@@ -48,7 +48,7 @@ class Withdrawing:
 
     def failed(self, state: OutgoingState, evidence: str, results: Sequence[RecipientResult] | None = None) -> Sent:
         """End an e-mail that failed.  A draft that cannot be removed is told in its reason."""
-        if drafts(self.sender) and state.attempts:
+        if drafts(self.sender) and state.token:
             try:
                 result = self.sender.withdraw(self.envelope(state))
             except (RouterError, ConfigurationError) as trouble:
@@ -66,7 +66,7 @@ class Withdrawing:
             sender=state.sender,
             recipients=still_to_get_it(state),
             message_id=state.message_id,
-            attempt=state.attempts,
+            attempt=state.token,  # of all that began, those included that count as nobody's
             draft=state.draft,
             delivery_receipt=state.delivery_receipt,
         )

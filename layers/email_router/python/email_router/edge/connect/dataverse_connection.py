@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 
 def connected(
-    options: Mapping[str, str], secret: str, reach: Reach, organisation: str, dynamodb: DynamoDBClient, table: str
+    options: Mapping[str, str],
+    secret: str,
+    reach: Reach,
+    organisation: str,
+    store: tuple[DynamoDBClient, str] | None = None,
 ) -> DataverseClient:
-    """Return a client signed in as the application; nothing is asked yet.  Its back-off is shared through `table`.
+    """Return a client signed in as the application; nothing is asked yet.
+
+    Its back-off is shared with all functions through the table of `store`; without one it has none (a command on a person's machine).
 
     Raises ConfigurationError when the address or an id is missing or none, MailboxBlocked "credentials" without a secret.
     """
@@ -35,4 +41,5 @@ def connected(
         organisation=organisation,
         authority=options.get("authority", ""),
     )
-    return DataverseClient(address, way, organisation, SharedBackOff(Table(dynamodb, table), Keys(organisation)))
+    gate = SharedBackOff(Table(*store), Keys(organisation)) if store else None
+    return DataverseClient(address, way, organisation, gate)

@@ -14,6 +14,7 @@ import requests
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.core.mailbox import Authentication, password_for
+from email_router.edge.connect import waits
 from email_router.edge.connect.bearer import OUTLOOK
 from email_router.edge.connect.ews_errors import EwsError, failure, refused_status
 from email_router.edge.connect.ews_soap import SchemaUnknown, Soap
@@ -172,9 +173,8 @@ class EwsClient:
         if answer.status_code == _OK or (answer.status_code == _SERVER_ERROR and soap):
             return
         answer.close()
-        wait = answer.headers.get("Retry-After", "")
-        seconds = float(wait) if wait.isdigit() else 0.0
-        raise refused_status(answer.status_code, self.address, self._place.host, online=self.online, wait=seconds)
+        wait = waits.retry_after(answer.headers.get("Retry-After", ""), datetime.now(UTC)) or 0.0
+        raise refused_status(answer.status_code, self.address, self._place.host, online=self.online, wait=wait)
 
 
 def _endpoint(profile: Profile, *, online: bool) -> str:

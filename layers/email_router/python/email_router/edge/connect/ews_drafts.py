@@ -9,6 +9,7 @@ from exchangelib.util import TNS  # type: ignore[import-untyped]
 
 from email_router.edge.connect.ews_errors import GONE, EwsError
 from email_router.edge.connect.ews_items import get_item
+from email_router.edge.connect.ews_reading import reads
 from email_router.edge.connect.ews_wire import child_text, element, encoded
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def mark_of(envelope: Envelope) -> str:
     return f"{envelope.organisation}/{envelope.activity}"
 
 
+@reads
 def make_draft(client: EwsClient, envelope: Envelope, mail: bytes) -> Draft:
     """Make the draft.  Raises EwsError."""
     extended = element(
@@ -44,6 +46,7 @@ def make_draft(client: EwsClient, envelope: Envelope, mail: bytes) -> Draft:
     return _draft(answer, waiting=True)
 
 
+@reads
 def find(client: EwsClient, envelope: Envelope, folder: str, *, waiting: bool) -> list[Draft]:
     """Return the mails of this e-mail in a folder.  Raises EwsError."""
     constant = element("t:FieldURIOrConstant", element("t:Constant", Value=mark_of(envelope)))
@@ -58,6 +61,7 @@ def find(client: EwsClient, envelope: Envelope, folder: str, *, waiting: bool) -
     return [Draft(one.get("Id"), one.get("ChangeKey", ""), waiting) for one in answer.iter(f"{{{TNS}}}ItemId")]
 
 
+@reads
 def look_at(client: EwsClient, item_id: str) -> Draft | None:
     """Return what an id leads to now, or None when it is gone.  Raises EwsError."""
     (row,) = client.rows(get_item([item_id], element("t:FieldURI", FieldURI="item:IsDraft")))

@@ -79,12 +79,19 @@ def failure(error: EwsError, address: str) -> RouterError:
     """Return the error that a response code means, for `raise`; a code that is not known may pass later."""
     if error.code in BUSY:
         mend = "The server throttles or is busy; the next pass tries again.  See the throttling policy in docs/exchange.md."
-        return TryLater(f"{address}: {error}", kind="throttled", mend=mend, after=error.back_off or _BUSY_SECONDS)
+        after = error.back_off or _BUSY_SECONDS
+        return TryLater(f"{address}: {error}", kind="throttled", mend=mend, after=after, shared=True)
     if error.code in _BLOCKED:
         kind, mend = _BLOCKED[error.code]
         return MailboxBlocked(f"{address}: {error}", kind=kind, mend=mend)
     mend = "The next pass tries again; if it stays, ask the administrator of the Exchange server for this code."
     return TryLater(f"{address}: {error}", kind="ews_answer", mend=mend, after=error.back_off, shared=True)
+
+
+def unexpected(address: str, seen: str) -> TryLater:
+    """Return the error of an answer that is not what the schema of EWS says, for `raise`."""
+    mend = "The next pass tries again; if it stays, look at what answers at the profile's host, and at this mailbox."
+    return TryLater(f"{address}: an answer of Exchange has an unexpected shape ({seen})", kind="ews_answer", mend=mend)
 
 
 def refused_status(status: int, address: str, host: str, *, online: bool, wait: float = 0.0) -> RouterError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from exchangelib.util import TNS  # type: ignore[import-untyped]
 
 from email_router.edge.connect.ews_errors import EwsError
+from email_router.edge.connect.ews_reading import reads
 from email_router.edge.connect.ews_wire import element
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def made(client: EwsClient, name: str) -> Any:  # noqa: ANN401 - as above
     return need(client, name)
 
 
+@reads
 def _child(client: EwsClient, parent: Any, name: str) -> Any | None:  # noqa: ANN401 - as above
     field = element("t:FieldURI", FieldURI="folder:DisplayName")
     constant = element("t:FieldURIOrConstant", element("t:Constant", Value=name))

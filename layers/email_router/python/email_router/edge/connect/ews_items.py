@@ -8,6 +8,7 @@ from exchangelib.util import TNS  # type: ignore[import-untyped]
 
 from email_router.core.mailbox import AfterDelivery
 from email_router.edge.connect.ews_errors import GONE, EwsError
+from email_router.edge.connect.ews_reading import reads
 from email_router.edge.connect.ews_wire import element
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HEADERS = "0x007D"  # PidTagTransportMessageHeaders
 
 
+@reads
 def header_of(client: EwsClient, item_id: str) -> bytes:
     """Return the header block of a message as it came, without its body.  Raises EwsError."""
     field = element("t:ExtendedFieldURI", PropertyTag=_HEADERS, PropertyType="String")
@@ -33,6 +35,7 @@ def get_item(ids: Sequence[str], *fields: Any) -> Any:  # noqa: ANN401 - lxml ha
     return element("m:GetItem", shape, element("m:ItemIds", *(element("t:ItemId", Id=one) for one in ids)))
 
 
+@reads
 def change_keys(client: EwsClient, ids: Sequence[str]) -> dict[str, str]:
     """Return the version key of each item that is still there."""
     found = {}

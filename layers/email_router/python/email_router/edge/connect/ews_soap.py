@@ -10,6 +10,7 @@ from exchangelib.services.common import EWSService  # type: ignore[import-untype
 from exchangelib.version import EXCHANGE_2016, Version  # type: ignore[import-untyped]
 
 from email_router.core.errors import TryLater
+from email_router.edge.connect import waits
 from email_router.edge.connect.ews_errors import EwsError, failure
 from email_router.edge.connect.ews_wire import element, judged
 
@@ -48,17 +49,19 @@ class Soap:
         No document type and no UTF-16 is read, so no entity is ever expanded.
         """
         if b"\0" in content[:1024] or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-            raise TryLater(f"{self._host}: its answer declares a document type", kind="ews_answer", shared=True)
+            raise TryLater(
+                f"{self._address}: an answer of {self._host} declares a document type", kind="ews_answer", shared=True
+            )
         service = self._service(payload)
         try:
             _, body = service._get_soap_parts(SimpleNamespace(iter_content=lambda: iter([content])))  # noqa: SLF001
             messages = service._get_soap_messages(body)  # noqa: SLF001 - exchangelib's own seams between transport and reading
+            return [judged(message) for message in messages]
         except EWSError as problem:
             raise self._fault(problem) from problem
         except Exception as problem:  # whatever lxml makes of what is no XML
-            text = f"{self._host}: its answer is no SOAP ({type(problem).__name__})"
+            text = f"{self._address}: an answer of {self._host} is no SOAP ({type(problem).__name__})"
             raise TryLater(text, kind="ews_answer", shared=True) from problem
-        return [judged(message) for message in messages]
 
     def _fault(self, problem: EWSError) -> Exception:
         code = type(problem).__name__
@@ -66,10 +69,11 @@ class Soap:
             schemas[self._url] = SCHEMAS[SCHEMAS.index(self._schema()) + 1]
             return SchemaUnknown()
         if isinstance(problem, SOAPError):
-            return TryLater(f"{self._host}: its answer is no SOAP of EWS", kind="ews_answer", shared=True)
-        return failure(
-            EwsError(code, str(problem)[:200], float(getattr(problem, "back_off", None) or 0)), self._address
-        )
+            return TryLater(
+                f"{self._address}: an answer of {self._host} is no SOAP of EWS", kind="ews_answer", shared=True
+            )
+        back_off = waits.bounded(float(getattr(problem, "back_off", None) or 0))
+        return failure(EwsError(code, str(problem)[:200], back_off), self._address)
 
     def _schema(self) -> str:
         return schemas.get(self._url, SCHEMAS[0])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from exchangelib.util import MNS, TNS  # type: ignore[import-untyped]
 
 from email_router.core.fetched import Position
-from email_router.edge.connect.ews_errors import STALE_STATE, EwsError
+from email_router.edge.connect.ews_errors import STALE_STATE, EwsError, unexpected
+from email_router.edge.connect.ews_reading import instant, number, reads
 from email_router.edge.connect.ews_wire import child_text, element
 from email_router.edge.connect.passed import NOTHING_PASSED, Passed, carried_over
 
@@ -23,6 +24,7 @@ MOST_CHANGES = 512
 """MaxChangesReturned goes from 1 to this (SyncFolderItems operation)."""
 
 _LONGEST_MARK = 4000
+_URL_SAFE, _AS_EWS = str.maketrans("+/", "_-"), str.maketrans("_-", "+/")
 _FIELDS, _MESSAGE_ID = ("item:DateTimeReceived", "item:Size"), "message:InternetMessageId"
 _MAIL = frozenset(
     {"Item", "Message", "MeetingMessage", "MeetingRequest", "MeetingResponse", "MeetingCancellation", "PostItem"}
@@ -77,7 +79,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as a sync lists it: its id and the key of its version, both of which end when it is moved."""
+    """A message as a sync lists it: its id, as Graph has it, and the key of its version, both of which end when it is moved."""
 
     id: str
     key: str
@@ -95,6 +97,7 @@ class Changes:
     last: bool
 
 
+@reads
 def read_changes(
     client: EwsClient,
     folder: Any,  # noqa: ANN401 - lxml has no types
@@ -105,7 +108,7 @@ def read_changes(
 ) -> Changes:
     """Ask for at most `most` changes after the state (empty: from the first message on), with Message-IDs where they are wanted.
 
-    A state that the server has lost begins anew: what comes twice, the ledger absorbs.
+    A state that the server has lost begins anew: what comes twice, the ledger absorbs.  Raises TryLater for an answer that leads nowhere.
     """
     try:
         (answer,) = client.call(
@@ -115,10 +118,30 @@ def read_changes(
         if error.code == STALE_STATE and state:
             return read_changes(client, folder, "", most, message_ids=message_ids)
         raise client.failed(error) from error
+    changes = _changes(answer)
+    if not changes.state or (changes.state == state and not changes.last):
+        raise unexpected(client.address, "a sync without a state, or with one that does not come on")
+    return changes
+
+
+def _changes(answer: Any) -> Changes:  # noqa: ANN401 - lxml has no types
     rows = [_row(item) for create in answer.iter(f"{{{TNS}}}Create") for item in create if _kind(item) in _MAIL]
     rows.sort(key=lambda row: row.received or datetime.min.replace(tzinfo=UTC))
     last = answer.findtext(f"{{{MNS}}}IncludesLastItemInRange", "true").lower() in {"true", "1"}
     return Changes(tuple(rows), answer.findtext(f"{{{MNS}}}SyncState") or "", last)
+
+
+def as_graph_has_it(item_id: str) -> str:
+    """Return an item's id as Graph writes it, so that what is known of a message is known after a change of protocol, too.
+
+    Both are the same bytes in base64, Graph's fit for a URL (convertToRestId of office.js does this).
+    """
+    return item_id.translate(_URL_SAFE)
+
+
+def as_ews_has_it(source_id: str) -> str:
+    """Return the id of `as_graph_has_it` as EWS takes it."""
+    return source_id.translate(_AS_EWS)
 
 
 def _payload(folder: Any, state: str, most: int, names: Sequence[str]) -> Any:  # noqa: ANN401 - as above
@@ -140,10 +163,11 @@ def _kind(item: Any) -> str:  # noqa: ANN401 - as above
 
 def _row(item: Any) -> Row:  # noqa: ANN401 - as above
     found = item.find(f"{{{TNS}}}ItemId")
-    size, received = child_text(item, "Size"), child_text(item, "DateTimeReceived")
-    try:
-        instant = datetime.fromisoformat(received) if received else None
-    except ValueError:
-        instant = None
     message_id = child_text(item, "InternetMessageId") or None
-    return Row(found.get("Id"), found.get("ChangeKey", ""), int(size) if size.isdigit() else None, instant, message_id)
+    return Row(
+        as_graph_has_it(found.get("Id")),
+        found.get("ChangeKey", ""),
+        number(child_text(item, "Size")),
+        instant(child_text(item, "DateTimeReceived")),
+        message_id,
+    )

@@ -13,6 +13,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from email_router.core.mailbox import Authentication
 from email_router.edge.connect.network import connect
+from email_router.edge.connect.patience import PatientResponse
 from email_router.edge.connect.tls import secure
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class _Adapter(HTTPAdapter):
 
 class _Connection(HTTPSConnection):
     place: Place
+    response_class = PatientResponse
 
     def connect(self) -> None:
         """Connect to a judged address and put TLS on the line."""

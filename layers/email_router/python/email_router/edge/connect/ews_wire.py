@@ -14,12 +14,14 @@ from exchangelib import errors as exchange_errors  # type: ignore[import-untyped
 from exchangelib.util import MNS, TNS, create_element  # type: ignore[import-untyped]
 
 from email_router.core.errors import TryLater
+from email_router.edge.connect import waits
 from email_router.edge.connect.ews_errors import EwsError
 from email_router.edge.connect.https import AnswerLost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_MILLISECOND = 0.001
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _PIECE = 64 * 1024
 _LONGEST_HEAD = 1024 * 1024
@@ -48,7 +50,7 @@ def judged(message: Any) -> Any:  # noqa: ANN401 - lxml has no types
     wait = told.get("BackOffMilliseconds", "")
     inner = told.get("InnerErrorResponseCode", "")
     code = inner if inner in vars(exchange_errors) else code or "no code"
-    return EwsError(code, message.findtext(f"{{{MNS}}}MessageText") or "", int(wait) / 1000 if wait.isdigit() else 0.0)
+    return EwsError(code, message.findtext(f"{{{MNS}}}MessageText") or "", waits.seconds(wait, _MILLISECOND) or 0.0)
 
 
 def pieces(answer: requests.Response, host: str) -> Iterator[bytes]:

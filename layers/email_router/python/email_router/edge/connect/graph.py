@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
+from email_router.edge.connect.graph_batch_answers import batched, by_id
 from email_router.edge.connect.graph_errors import THROTTLED, GraphReply, JsonObject, failure, means_mailbox
 from email_router.edge.connect.https import Answer, Place, ask
-from email_router.edge.connect.long_texts import read_json
 from email_router.edge.connect.microsoft_login import access_token, account_of, cloud_of, forget_token
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from email_router.core.errors import RouterError
     from email_router.core.mailbox import Profile
@@ -31,7 +31,7 @@ IMMUTABLE = 'IdType="ImmutableId"'
 """Asks for ids that a move does not change (learn.microsoft.com/graph/outlook-immutable-id); goes with every request or with none."""
 
 _UNAUTHORIZED = 401
-_ERROR = 400
+_OK = 200
 _FIRST_WAIT = 60.0
 _LONGEST_WAIT = 900.0
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
@@ -110,14 +110,14 @@ class GraphClient:
     ) -> GraphReply:
         """Send one request with an optional JSON body and return the whole answer.
 
-        An error status is raised (graph_errors.failure), except those of `accept` where they are not about the mailbox as a whole.
+        What is not 2xx is raised (graph_errors.failure), except the statuses of `accept` where they are not about the mailbox as a whole.
         """
         body = json.dumps(content).encode() if content is not None else b""
         answer = self.open(
             method, target, body=body, content_type="application/json", prefer=prefer, repeatable=repeatable
         )
-        reply = GraphReply(answer.status, answer.headers, answer.read())
-        if reply.status >= _ERROR and (reply.status not in accept or means_mailbox(reply)):
+        reply = GraphReply(answer.status, answer.headers, answer.read(), address=self.address)
+        if not reply.done and (reply.status not in accept or means_mailbox(reply)):
             raise self.failure(reply)
         return reply
 
@@ -129,9 +129,9 @@ class GraphClient:
         rows = [self._row(number, request) for number, request in enumerate(requests)]
         body = json.dumps({"requests": rows}).encode()
         answer = self.open("POST", "/$batch", body=body, content_type="application/json")
-        if answer.status >= _ERROR:
+        if answer.status != _OK:
             raise self.failure(GraphReply(answer.status, answer.headers, answer.read()))
-        found = _by_id(answer)
+        found = by_id(answer, self.address)
         missing = [row["id"] for row in rows if row["id"] not in found]
         if missing:
             raise TryLater(
@@ -139,7 +139,7 @@ class GraphClient:
                 kind="graph_answer",
                 shared=True,
             )
-        return [_batched(found.pop(row["id"])) for row in rows]
+        return [batched(found.pop(row["id"]), self.address) for row in rows]
 
     def preferring(self, prefer: Sequence[str] = ()) -> dict[str, str]:
         """Return the header with these preferences and those of the client; nothing where there are none."""
@@ -149,6 +149,14 @@ class GraphClient:
     def relative(self, link: str) -> str:
         """Return a link of Graph's as it stands in a batch: below v1.0.  Raises MailboxBlocked "foreign_link" as every use of it does."""
         return self._target(link).removeprefix(self._base)
+
+    def leads_here(self, link: str) -> bool:
+        """Tell whether a link leads to the configured host: a saved one does not any more when the endpoint or the cloud was changed."""
+        try:
+            self._target(link)
+        except MailboxBlocked:
+            return False
+        return True
 
     def failure(self, reply: GraphReply) -> RouterError:
         """Return the error that an answer means, for `raise`."""
@@ -184,26 +192,3 @@ class GraphClient:
             target = f"{parts.path}?{parts.query}" if parts.query else parts.path
             return quote(target, safe=_SAFE)
         return quote(f"{self._base}{target}", safe=_SAFE)
-
-
-def _by_id(answer: Answer) -> dict[str, JsonObject]:
-    """Read a batch's answer while it comes: a page of messages is large, and its text a third larger than they are."""
-    try:
-        told = read_json(answer.limited())
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        return GraphReply(answer.status, answer.headers, b"").json()  # raises: what came is no JSON object
-    answers = told.get("responses")
-    rows = answers if isinstance(answers, list) else []
-    return {str(one.get("id")): one for one in rows if isinstance(one, dict)}
-
-
-def _batched(row: Mapping[str, object]) -> GraphReply:
-    status, headers, body = row.get("status"), row.get("headers"), row.get("body")
-    named = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-    number = status if isinstance(status, int) else 0
-    if isinstance(body, bytes):
-        return GraphReply(number, named, body, decoded=True)
-    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return GraphReply(number, named, content if body is not None else b"")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -13,7 +12,7 @@ from email_router.edge.connect.graph import MOST_IN_BATCH
 from email_router.edge.connect.graph_errors import GONE, NOT_FOUND
 from email_router.edge.connect.graph_listing import lying
 from email_router.edge.connect.graph_position import Cursor
-from email_router.edge.connect.graph_rows import SELECTED, SIZE, Row, age, as_graph_writes, is_taken_away, rows_of
+from email_router.edge.connect.graph_rows import SELECTED, SIZE, Row, age, as_graph_writes, digest, rows_of, taken_away
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,15 +32,15 @@ _FULL = "mailbox_full"
 class DeltaPage:
     """One page: messages oldest first, and where to go on; `last` ends the round.
 
-    `full` is set where the mailbox is over its quota and the page comes from a plain listing.  `taken_away` tells that a message left the
-    folder for another one.
+    `full` is set where the mailbox is over its quota and the page comes from a plain listing.  `taken_away` are the ids of messages that
+    left the folder for another one.
     """
 
     rows: tuple[Row, ...]
     following: Cursor
     last: bool
     full: MailboxBlocked | None = None
-    taken_away: bool = False
+    taken_away: frozenset[str] = frozenset()
 
 
 class DeltaRounds:
@@ -55,11 +54,13 @@ class DeltaRounds:
         self._client = client
         self._folders = folders
         self._since = since
+        self._lost = set[str]()
+        self._given = set[str]()
 
     def pages(self, wanted: Mapping[str, Cursor], size: int) -> dict[str, DeltaPage]:
         """Read one page of each folder: several folders that were read before in one request (20 of them), the others one by one."""
         found: dict[str, DeltaPage] = {}
-        linked = [name for name, cursor in wanted.items() if cursor.link]
+        linked = [name for name, cursor in wanted.items() if cursor.link and self._client.leads_here(cursor.link)]
         if len(linked) > 1:
             for start in range(0, len(linked), MOST_IN_BATCH):
                 found.update(self._at_once(wanted, linked[start : start + MOST_IN_BATCH], size))
@@ -68,6 +69,7 @@ class DeltaRounds:
     def page(self, name: str, cursor: Cursor, size: int) -> DeltaPage:
         """Read the page at the cursor.  A sync state that Graph has lost begins a new round; the ledger absorbs what comes twice.
 
+        So does a link that was saved when the profile led to another host.  A round that was begun anew and is lost, too, is tried later.
         Over quota Graph refuses delta queries, which write into the mailbox, and may still list: then the page comes so, with `full` set.
         """
         try:
@@ -84,7 +86,7 @@ class DeltaRounds:
         replies = self._client.batch([{"method": "GET", "url": link, "headers": prefer} for link in links])
         found = {}
         for name, reply in zip(names, replies, strict=True):
-            if reply.status < _BAD_REQUEST:
+            if reply.done:
                 found[name] = self._told(reply, wanted[name])
             elif reply.status not in {GONE, NOT_FOUND, _BAD_REQUEST}:
                 error = self._client.failure(reply)
@@ -95,14 +97,26 @@ class DeltaRounds:
     def _round(self, name: str, cursor: Cursor, size: int) -> DeltaPage:
         prefer = _page_of(size)
         if cursor.link:
-            reply = self._client.call("GET", cursor.link, prefer=prefer, accept=(GONE, NOT_FOUND, _BAD_REQUEST))
-            if reply.status < _BAD_REQUEST:
-                return self._told(reply, cursor)
+            if self._client.leads_here(cursor.link):
+                reply = self._client.call("GET", cursor.link, prefer=prefer, accept=(GONE, NOT_FOUND, _BAD_REQUEST))
+                if reply.done:
+                    return self._told(reply, cursor)
+                self._lose(name, cursor.link, reply)
             cursor = Cursor(passed=cursor.passed.anew())
         cursor = replace(cursor, lying="", told=())
         if not cursor.whole:
             cursor = replace(cursor, filtered=self._since is not None, seen=0)
         return self._told(self._begin(name, cursor, prefer), cursor)
+
+    def _lose(self, name: str, link: str, reply: GraphReply) -> None:
+        """Remember that a folder's sync state is lost; raise TryLater where that of the round begun for it is lost, too."""
+        if name in self._lost and link in self._given:
+            raise TryLater(
+                f"{self._client.address}: Graph lost the sync state of a round that was just begun (HTTP {reply.status} {reply.code})",
+                kind="graph_refused",
+                shared=True,
+            )
+        self._lost.add(name)
 
     def _begin(self, name: str, cursor: Cursor, prefer: tuple[str, ...]) -> GraphReply:
         """Ask for a round's first page; $expand is documented for delta, sizes are not promised, so where they are refused do without."""
@@ -132,15 +146,17 @@ class DeltaRounds:
                 kind="graph_answer",
                 shared=True,
             )
+        self._client.relative(link)  # raises where Graph's own answer leads elsewhere: nobody changed the profile since
         listed = rows_of(values, self._since)
         rows = tuple(sorted((row for row in listed if not _skipped(row, cursor)), key=lambda row: age(row)[0]))
-        away = any(is_taken_away(value) for value in values)
+        away = taken_away(values)
         seen = cursor.seen + len(values)
         over = ended and cursor.filtered and seen >= FILTER_LIMIT  # what the limit has cut off comes in a whole round
         last = ended and not over
         passed = cursor.passed.after((row.received for row in listed), ended=last)
         if over:
             return DeltaPage(rows, Cursor(whole=True, passed=passed), last=False, taken_away=away)
+        self._given.add(link)
         following = Cursor(link, cursor.filtered, 0 if last else seen, passed=passed)
         return DeltaPage(rows, following, last=last, taken_away=away)
 
@@ -150,10 +166,12 @@ class DeltaRounds:
         fresh, last = tuple[Row, ...](), True
         for rows, ended in lying(self._client, self._folders, name, begin, size + len(cursor.told)):
             last = ended
-            fresh = tuple(row for row in rows if _digest(row) not in cursor.told and not self._is_too_old(row, cursor))
+            fresh = tuple(
+                row for row in rows if digest(row.id) not in cursor.told and not self._is_too_old(row, cursor)
+            )
             newest = max((row.received for row in rows if row.received), default=None)
             if newest is not None:
-                told = tuple(_digest(row) for row in rows if row.received == newest)
+                told = tuple(digest(row.id) for row in rows if row.received == newest)
                 cursor = replace(cursor, lying=as_graph_writes(newest), told=told)
             if fresh:
                 break
@@ -177,7 +195,3 @@ def _contents(found: JsonObject) -> tuple[list[object] | None, str, bool]:
     values, next_link, delta_link = found.get("value"), found.get("@odata.nextLink"), found.get("@odata.deltaLink")
     link = next_link or delta_link
     return values if isinstance(values, list) else None, link if isinstance(link, str) else "", not next_link
-
-
-def _digest(row: Row) -> str:
-    return blake2b(row.id.encode(), digest_size=6).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from email_router.core.errors import MailboxBlocked
 from email_router.core.mailbox import AfterDelivery
 from email_router.edge.connect.graph import MOST_IN_BATCH
 from email_router.edge.connect.graph_batch import patient_batch
@@ -15,18 +16,19 @@ from email_router.edge.connect.graph_mime import message_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from email_router.core.errors import RouterError
     from email_router.edge.connect.graph import GraphClient
     from email_router.edge.connect.graph_errors import JsonObject
     from email_router.edge.connect.graph_folders import Folders
 
-_ERROR = 400
+_ASKS_TO_WAIT = frozenset({"throttled", "busy"})
 _WELL_KNOWN_ARCHIVE = "archive"
 
 
 class Disposal:
     """What becomes of messages in their mailbox.  Repeatable: one that is gone already is no error.
 
-    What one message meets is raised when the others of its batch are done.
+    What one message meets is raised when the others of its batch are done, those among them that have to be looked for included.
     """
 
     def __init__(self, client: GraphClient, folders: Folders) -> None:
@@ -54,14 +56,18 @@ class Disposal:
 
     def _each(self, source_ids: Sequence[str], order: JsonObject) -> list[str]:
         """Do it to each message; return those that are not there.  An id of the other form is translated once."""
-        missed = self._done(source_ids, order)
+        missed, error = self._done(source_ids, order)
+        if error is not None and (isinstance(error, MailboxBlocked) or error.kind in _ASKS_TO_WAIT):
+            raise error
         kept = [one for one in missed if one not in self._listed]
         other = translated(self._client, kept) if kept else {}
-        if other:
-            self._done(list(other.values()), order)
+        error = self._done(list(other.values()), order)[1] or error
+        if error is not None:
+            raise error
         return [one for one in missed if one not in other]
 
-    def _done(self, source_ids: Sequence[str], order: JsonObject) -> list[str]:
+    def _done(self, source_ids: Sequence[str], order: JsonObject) -> tuple[list[str], RouterError | None]:
+        """Do it batch by batch up to the first that met an error; return what is not there, and the error."""
         wanted, missed, error = list(dict.fromkeys(source_ids)), list[str](), None
         for start in range(0, len(wanted), MOST_IN_BATCH):
             some = wanted[start : start + MOST_IN_BATCH]
@@ -69,11 +75,11 @@ class Disposal:
             for one, reply in zip(some, patient_batch(self._client, orders), strict=True):
                 if reply.status == NOT_FOUND and not means_mailbox(reply):
                     missed.append(one)
-                elif reply.status >= _ERROR:
+                elif not reply.done:
                     error = error or self._client.failure(reply)
             if error is not None:
-                raise error
-        return missed
+                break
+        return missed, error
 
     def _archive_made(self) -> bool:
         """Find or make a folder "Archive" where the mailbox has no archive folder; True: "not found" had meant the folder."""

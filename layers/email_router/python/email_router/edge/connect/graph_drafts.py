@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from email_router.core.errors import MessageRefused, RouterError
+from email_router.core.errors import MessageRefused, RouterError, TryLater
 from email_router.core.wire import mail_address
 from email_router.edge.connect.graph_errors import NOT_FOUND, GraphReply, means_mailbox
 from email_router.edge.connect.graph_mime import message_path
@@ -142,4 +142,7 @@ def _folder(client: GraphClient, name: str) -> str:
 
 
 def _draft(row: JsonObject) -> Draft:
+    """Raises TryLater for a message without an id: nobody could send or remove it, and without an id it would be made again and again."""
+    if not row.get("id"):
+        raise TryLater("Graph named no id of a message", kind="graph_answer")
     return Draft(str(row.get("id", "")), str(row.get("internetMessageId") or ""), bool(row.get("isDraft")))

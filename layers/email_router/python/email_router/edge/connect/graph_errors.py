@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, TryLater
+from email_router.edge.connect import waits
+from email_router.edge.connect.graph_reading import rows_in, strange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 JsonObject = dict[str, Any]
 
+BAD_REQUEST = 400
 NOT_FOUND = 404
 CONFLICT = 409
 GONE = 410
@@ -22,31 +24,44 @@ THROTTLED = 429
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _SERVER_ERROR = 500
-_LONGEST_WAIT = 24 * 3600.0
 _WORDS = 160
 _CODE = 80
 
 
 @dataclass(frozen=True, slots=True)
 class GraphReply:
-    """An answer read whole; header names are in lower case.  `decoded` tells that the body stood in base64 and is what that meant."""
+    """An answer read whole; header names are in lower case.  `decoded` tells that the body stood in base64 and is what that meant.
+
+    `address` is the mailbox that asked, for the errors.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     decoded: bool = False
+    address: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Tell whether Graph did what it was asked: 2xx, and nothing else."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own border
 
     def json(self) -> JsonObject:
         """Return the body as a JSON object.  Raises TryLater when it is none."""
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise TryLater(
-                f"Graph answered {self.status} with something else than JSON", kind="graph_answer", shared=True
-            )
+            raise strange(self.address, f"HTTP {self.status} with something else than JSON")
         return found
+
+    def rows(self, name: str = "value") -> list[JsonObject]:
+        """Return the objects of a list in the body, without what is none; no list where there is none of that name.
+
+        Raises TryLater when the body is no JSON object, or has something else than a list under that name.
+        """
+        return rows_in(self.json(), self.address, name)
 
     @property
     def code(self) -> str:
@@ -61,7 +76,7 @@ class GraphReply:
     def _error(self) -> JsonObject:
         try:
             error = json.loads(self.body)["error"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {}
         return error if isinstance(error, dict) else {}
 
@@ -142,20 +157,11 @@ def failure(reply: GraphReply, address: str, client_id: str, patience: float) ->
         return TryLater(f"{address}: Graph has trouble ({seen})", kind="unavailable", after=after or 0, shared=True)
     if reply.status == NOT_FOUND:
         return MessageRefused(f"{address}: {seen}", kind="vanished")
-    return TryLater(f"{address}: Graph refused the request ({seen})", kind="graph_refused")
+    if reply.status < BAD_REQUEST:
+        return strange(address, f"HTTP {reply.status}, which is neither done nor refused")
+    return TryLater(f"{address}: Graph refused the request ({seen})", kind="graph_refused", shared=reply.status == GONE)
 
 
 def retry_after(reply: GraphReply, now: datetime) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110 10.2.3: seconds or a date), at most a day; None where there is none."""
-    text = reply.headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError):
-            return None
-        seconds = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_WAIT) if seconds == seconds else None  # noqa: PLR0124 - not a number
+    """Return the seconds of the Retry-After header, at most a day; None where there is none."""
+    return waits.retry_after(reply.headers.get("retry-after", ""), now)

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from email_router.core.errors import MailboxBlocked
 from email_router.edge.connect.graph_errors import CONFLICT, NOT_FOUND
+from email_router.edge.connect.graph_reading import strange
 
 if TYPE_CHECKING:
     from email_router.edge.connect.graph import GraphClient
@@ -75,15 +76,17 @@ class Folders:
         quoted = name.replace("'", "''")
         options = urlencode({"$filter": f"displayName eq '{quoted}'", "$select": "id,displayName"}, safe="$,'")
         reply = self._client.call("GET", f"{self._below(parent)}?{options}", accept=(NOT_FOUND,))
-        values = reply.json().get("value") if reply.status != NOT_FOUND else None
-        rows = [row for row in values or () if isinstance(row, dict) and row.get("id")]
+        rows = [row for row in reply.rows() if row.get("id")] if reply.status != NOT_FOUND else []
         return next((str(row["id"]) for row in rows if str(row.get("displayName")).casefold() == name.casefold()), None)
 
     def _make(self, name: str) -> str:
         content = {"displayName": name}
         reply = self._client.call("POST", self._below(""), content=content, accept=(CONFLICT,), repeatable=False)
         if reply.status != CONFLICT:
-            return str(reply.json()["id"])
+            made = str(reply.json().get("id") or "")
+            if not made:
+                raise strange(self._client.address, "a new folder without an id")
+            return made
         found = self._child("", name)
         if found is None:
             raise self.missing(name, reply.code)

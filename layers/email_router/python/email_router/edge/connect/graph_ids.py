@@ -37,10 +37,12 @@ def translated(client: GraphClient, ids: Sequence[str]) -> dict[str, str]:
     for start in range(0, len(ids), MOST_AT_ONCE):
         content = {"inputIds": list(ids[start : start + MOST_AT_ONCE]), "sourceIdType": source, "targetIdType": target}
         reply = client.call("POST", f"{client.user}/translateExchangeIds", content=content, accept=(_BAD_REQUEST,))
-        values = reply.json().get("value")
-        for one in values if isinstance(values, list) else ():
-            if one.get("targetId") and one["targetId"] != one.get("sourceId"):
-                found[str(one["sourceId"])] = str(one["targetId"])
+        if not reply.done:
+            continue  # none of these can be translated
+        for one in reply.rows():
+            before, now = str(one.get("sourceId") or ""), str(one.get("targetId") or "")
+            if before and now and before != now:
+                found[before] = now
     return found
 
 
@@ -50,5 +52,5 @@ def find_moved(client: GraphClient, internet_message_id: str) -> str | None:
         return None
     quoted = internet_message_id.replace("'", "''")
     options = urlencode({"$filter": f"internetMessageId eq '{quoted}'", "$select": "id", "$top": "2"}, safe="$")
-    values = client.call("GET", f"{client.user}/messages?{options}").json().get("value") or []
-    return str(values[0]["id"]) if len(values) == 1 else None
+    rows = client.call("GET", f"{client.user}/messages?{options}").rows()
+    return str(rows[0].get("id") or "") or None if len(rows) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ _UNAVAILABLE = frozenset({502, 503, 504})
 _LONGEST_HEADER = 1024 * 1024
 _TROUBLE = frozenset({"unavailable", "timeout", "connection_lost"})
 _DROPPED = GraphReply(0, {}, b"")
+_FIELD_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 3.6.8: printable, without a colon; so no line's end either
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,8 @@ def _header_from_properties(client: GraphClient, message_id: str) -> bytes | Non
     if reply.status != _OK:
         return None
     lines = [
-        f"{one.get('name')}: {' '.join(str(one.get('value') or '').split())}\r\n"
-        for one in reply.json().get("internetMessageHeaders") or ()
+        f"{one['name']}: {' '.join(str(one.get('value') or '').split())}\r\n"
+        for one in reply.rows("internetMessageHeaders")
+        if _FIELD_NAME.fullmatch(str(one.get("name") or ""))
     ]
     return ("".join(lines) + "\r\n").encode("utf-8", "replace")

@@ -30,7 +30,7 @@ class Cursor:
     `filtered` tells that the round asks only for messages received since a date; `seen` counts what it has listed.  `whole` asks for a first
     round without that filter.  `lying` is set while the mailbox is over its quota: up to which time of receipt (as Graph writes it) the
     folder was listed without a delta query, and `told` are digests of the messages of that second.  `passed` is for a change to EWS, and
-    from it.
+    from it.  `handled` are digests of the ids listed last, where the router itself takes messages out of the folder; the mark has them not.
     """
 
     link: str = ""
@@ -40,6 +40,7 @@ class Cursor:
     lying: str = ""
     told: tuple[str, ...] = ()
     passed: Passed = NOTHING_PASSED
+    handled: tuple[str, ...] = ()
 
     def mark(self) -> str:
         """Write it as text short enough to be read at every poll."""
@@ -83,6 +84,8 @@ class Cursor:
         plain: dict[str, Any] = {"link": self.link, "filtered": self.filtered, "seen": self.seen, "whole": self.whole}
         if passed := self.passed.text():
             plain["passed"] = passed
+        if self.handled:
+            plain["handled"] = list(self.handled)
         return {**plain, "lying": self.lying, "told": list(self.told)} if self.lying else plain
 
     @classmethod
@@ -91,7 +94,10 @@ class Cursor:
         told = tuple(str(one) for one in found.get("told", ()))
         link, lying = str(found["link"]), str(found.get("lying", ""))
         passed = Passed.of_text(str(found.get("passed", "")))
-        return cls(link, bool(found["filtered"]), int(found["seen"]), bool(found["whole"]), lying, told, passed)
+        handled = tuple(str(one) for one in found.get("handled", ()))
+        return cls(
+            link, bool(found["filtered"]), int(found["seen"]), bool(found["whole"]), lying, told, passed, handled
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,16 +34,25 @@ def rows_of(values: Iterable[object], since: datetime | None = None) -> list[Row
         if not isinstance(value, dict) or "@removed" in value or value.get("isDraft") or not value.get("id"):
             continue
         message_id, attachments = str(value.get("internetMessageId") or ""), value.get("hasAttachments") is not False
-        row = Row(str(value["id"]), _moment(value), message_id, _size(value), attachments)
+        row = Row(str(value["id"]), moment_of(value), message_id, _size(value), attachments)
         if since is None or row.received is None or row.received >= since:
             rows[row.id] = row
     return list(rows.values())
 
 
-def is_taken_away(value: object) -> bool:
-    """Tell whether a row of a delta query says that a message left the folder and still lies in the mailbox."""
-    removed = value.get("@removed") if isinstance(value, dict) else None
+def taken_away(values: Iterable[object]) -> frozenset[str]:
+    """Return the ids of which rows of a delta query say that they left the folder and still lie in the mailbox."""
+    return frozenset(str(value.get("id") or "") for value in values if isinstance(value, dict) and _is_away(value))
+
+
+def _is_away(value: JsonObject) -> bool:
+    removed = value.get("@removed")
     return isinstance(removed, dict) and removed.get("reason") == "changed"
+
+
+def digest(source_id: str) -> str:
+    """Return what is kept of an id in a position, to know it again."""
+    return blake2b(source_id.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
 def age(row: Row) -> tuple[datetime, str]:
@@ -55,18 +65,21 @@ def as_graph_writes(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _moment(value: JsonObject) -> datetime | None:
+def moment_of(value: JsonObject) -> datetime | None:
+    """Return the time of receipt in UTC, or None where none can be read."""
     try:
         moment = datetime.fromisoformat(str(value.get("receivedDateTime")))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _size(value: JsonObject) -> int | None:
-    for one in value.get("singleValueExtendedProperties") or ():
+    told = value.get("singleValueExtendedProperties")
+    for one in told if isinstance(told, list) else ():
         try:
-            return int(one["value"])
-        except (KeyError, TypeError, ValueError):
+            size = int(one["value"])
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
+        return size if size >= 0 else None
     return None

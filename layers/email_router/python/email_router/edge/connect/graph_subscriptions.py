@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from email_router.core.errors import MailboxBlocked, TryLater
+from email_router.core.errors import MailboxBlocked
 from email_router.core.subscriptions import MOST_MINUTES, Granted, Terms
 from email_router.edge.connect.graph import GraphClient
 from email_router.edge.connect.graph_drafts import IMMUTABLE
 from email_router.edge.connect.graph_errors import NOT_FOUND, GraphReply
+from email_router.edge.connect.graph_reading import strange
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _BAD_REQUEST = 400
 _FORBIDDEN = 403
-_ERROR = 400
 _PREFER = (IMMUTABLE,)
 """The same with each call, so that what was made with immutable ids stays so; nobody here reads the ids of notifications."""
 
@@ -52,7 +52,7 @@ class GraphSubscriptions:
             "latestSupportedTlsVersion": "v1_2",
         }
         reply = self._lasting("POST", "/subscriptions", content, terms.lifetime, now)
-        if reply.status >= _ERROR:
+        if not reply.done:
             raise self._refused(reply)
         return self._granted(reply)
 
@@ -61,14 +61,14 @@ class GraphSubscriptions:
         reply = self._lasting("PATCH", _path(subscription_id), {}, lifetime, now)
         if reply.status == NOT_FOUND:
             return None
-        if reply.status >= _ERROR:
+        if not reply.done:
             raise self._refused(reply)
         return self._granted(reply)
 
     def remove(self, subscription_id: str) -> None:
         """End it."""
         reply = self._ask("DELETE", _path(subscription_id))
-        if reply.status >= _ERROR and reply.status != NOT_FOUND:
+        if not reply.done and reply.status != NOT_FOUND:
             raise self._client.failure(reply)
 
     def _lasting(self, method: str, target: str, content: JsonObject, lifetime: timedelta, now: datetime) -> GraphReply:
@@ -89,16 +89,15 @@ class GraphSubscriptions:
             prefer=_PREFER,
             repeatable=method != "POST",
         )
-        return GraphReply(answer.status, answer.headers, answer.read())
+        return GraphReply(answer.status, answer.headers, answer.read(), address=self._client.address)
 
     def _granted(self, reply: GraphReply) -> Granted:
         answer = reply.json()
         try:
             ends = datetime.fromisoformat(str(answer["expirationDateTime"]))
             return Granted(str(answer["id"]), ends if ends.tzinfo else ends.replace(tzinfo=UTC))
-        except (KeyError, ValueError, TypeError) as strange:
-            text = f"{self._client.address}: Graph answered a subscription without id or end"
-            raise TryLater(text, kind="graph_answer", shared=True) from strange
+        except (KeyError, ValueError, TypeError) as problem:
+            raise strange(self._client.address, "a subscription without id or end") from problem
 
     def _refused(self, reply: GraphReply) -> Exception:
         seen = f"{self._client.address}: Graph makes no subscription (HTTP {reply.status} {reply.code}: {reply.words})"

@@ -6,6 +6,7 @@ Source: learn.microsoft.com/graph/outlook-large-attachments.
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -29,12 +30,21 @@ _HOSTS = frozenset({"outlook.office.com", "outlook.office365.com", "outlook.offi
 _IMMUTABLE = 'IdType="ImmutableId"'
 _ERROR = 400
 _CREATED = 201
+_GOES_ON = frozenset({200, 202})
 _GONE = frozenset({404, 410})
+_SESSION_ENDED = frozenset({401, 403}) | _GONE
+"""No token of ours goes with a piece: what is refused is the address, whose time has run out."""
+
+_FIRST = re.compile(r"[0-9]{1,12}(?![0-9])")
 _TRIES = 3
 
 
 def attach(client: GraphClient, draft_id: str, part: Part) -> None:
-    """Attach one file.  Raises MessageRefused "attachment_size" over 150 MB; TryLater when Graph or its upload host is away."""
+    """Attach one file.
+
+    Raises MessageRefused "attachment_size" over 150 MB; TryLater when Graph or its upload host is away, or the draft or the upload session
+    has gone meanwhile: the next attempt makes the draft again.
+    """
     size = part.content.size
     if size > LARGEST:
         raise MessageRefused(
@@ -42,18 +52,29 @@ def attach(client: GraphClient, draft_id: str, part: Part) -> None:
             kind="attachment_size",
             mend="Send a link in its place.",
         )
+    path = f"{message_path(client, draft_id)}/attachments"
     if size < LARGEST_AT_ONCE:
         content = {
             "@odata.type": "#microsoft.graph.fileAttachment",
             **_described(part),
             "contentBytes": base64.b64encode(part.content.whole()).decode(),
         }
-        client.call("POST", f"{message_path(client, draft_id)}/attachments", content=content, prefer=(_IMMUTABLE,))
+        _posted(client, path, content)
         return
-    path = f"{message_path(client, draft_id)}/attachments/createUploadSession"
     item = {"attachmentType": "file", "size": size, **_described(part)}
-    session = client.call("POST", path, content={"AttachmentItem": item}, prefer=(_IMMUTABLE,)).json()
+    session = _posted(client, f"{path}/createUploadSession", {"AttachmentItem": item}).json()
     _upload(client, str(session.get("uploadUrl", "")), part.content, size)
+
+
+def _posted(client: GraphClient, path: str, content: JsonObject) -> GraphReply:
+    reply = client.call("POST", path, content=content, prefer=(_IMMUTABLE,), accept=_GONE, repeatable=False)
+    if reply.status in _GONE:
+        raise _ended(client, "a draft was deleted while its files were attached")
+    return reply
+
+
+def _ended(client: GraphClient, what: str) -> TryLater:
+    return TryLater(f"{client.address}: {what}; it is made again", kind="graph_answer")
 
 
 def _described(part: Part) -> JsonObject:
@@ -62,39 +83,38 @@ def _described(part: Part) -> JsonObject:
 
 
 def _upload(client: GraphClient, url: str, content: Content, size: int) -> None:
-    """Send the pieces in order, without our token: the address is the permission, so it may lead to Microsoft's hosts alone."""
+    """Send the pieces in order, without our token: the address is the permission, so it may lead to Microsoft's hosts alone.
+
+    The file is whole when the server says so with 201, and not before.
+    """
     place, target = _place(client, url)
-    start, tries, pieces = 0, 0, content.pieces(PIECE)
-    while start < size:
+    start, setbacks, pieces = 0, 0, content.pieces(PIECE)
+    while True:
         piece = next(pieces)
+        sent = start + len(piece)
         try:
-            ends = _put(client, place, target, piece, start, size)
+            reply = _put(place, target, piece, start, size)
         except AnswerLost:
-            tries += 1
-            if tries >= _TRIES:
+            setbacks += 1
+            if setbacks >= _TRIES:
                 raise
-            ends = _expected(client, _standing(client, place, target), start)
-        if ends != start + len(piece):  # the server stands elsewhere: go on from there
+            ends = _stands(client, _asked(place, "GET", target, {}), start)
+        else:
+            if reply.status == _CREATED:
+                return
+            ends = _stands(client, reply, sent)
+            setbacks += ends != sent
+        if ends > sent or ends >= size or setbacks >= _TRIES:
+            raise _ended(client, f"an upload session of {size} bytes stands at {ends} after {sent}")
+        if ends != sent:  # the server stands elsewhere: go on from there
             pieces = content.pieces(PIECE, ends)
         start = ends
 
 
-def _put(client: GraphClient, place: Place, target: str, piece: bytes, start: int, size: int) -> int:
-    """Send one piece; return where the next one begins, which is `size` when nothing is missing any more."""
+def _put(place: Place, target: str, piece: bytes, start: int, size: int) -> GraphReply:
+    """Send one piece."""
     span = f"bytes {start}-{start + len(piece) - 1}/{size}"
-    headers = {"Content-Type": "application/octet-stream", "Content-Range": span}
-    reply = _asked(place, "PUT", target, headers, piece)
-    if reply.status >= _ERROR:
-        raise client.failure(reply)
-    return size if reply.status == _CREATED else _expected(client, reply, start + len(piece))
-
-
-def _standing(client: GraphClient, place: Place, target: str) -> GraphReply:
-    """Ask the session where it stands.  One that is gone took the last piece, or ran out: the draft is made again."""
-    reply = _asked(place, "GET", target, {})
-    if reply.status in _GONE:
-        raise TryLater(f"{client.address}: an upload session has ended unanswered", kind="graph_answer")
-    return reply
+    return _asked(place, "PUT", target, {"Content-Type": "application/octet-stream", "Content-Range": span}, piece)
 
 
 def _asked(place: Place, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> GraphReply:
@@ -102,13 +122,17 @@ def _asked(place: Place, method: str, target: str, headers: dict[str, str], body
     return GraphReply(answer.status, answer.headers, answer.read())
 
 
-def _expected(client: GraphClient, reply: GraphReply, otherwise: int) -> int:
-    """Return where the next piece begins, as the session says."""
+def _stands(client: GraphClient, reply: GraphReply, otherwise: int) -> int:
+    """Return where the next piece begins, as the session says.  Raises TryLater where it has ended: it took the last piece, or ran out."""
+    if reply.status in _SESSION_ENDED:
+        raise _ended(client, f"an upload session has ended (HTTP {reply.status})")
     if reply.status >= _ERROR:
         raise client.failure(reply)
+    if reply.status not in _GOES_ON:
+        raise _ended(client, f"an upload was answered with HTTP {reply.status}")
     ranges = reply.json().get("nextExpectedRanges") if reply.body else None
-    first = str(ranges[0]).partition("-")[0] if isinstance(ranges, list) and ranges else ""
-    return int(first) if first.isdecimal() else otherwise
+    first = _FIRST.match(str(ranges[0])) if isinstance(ranges, list) and ranges else None
+    return int(first[0]) if first else otherwise
 
 
 def _place(client: GraphClient, url: str) -> tuple[Place, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import selectors
 import threading
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from email_router.core.errors import ConfigurationError, TryLater
 from email_router.edge.connect.network import connect
+from email_router.edge.connect.patience import PatientResponse
 from email_router.edge.connect.tls import secure
 
 if TYPE_CHECKING:
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
     from email_router.core.ports import Reach
 
 READ_SECONDS = 60.0
-"""How long a server may be silent."""
+"""How long a server may be silent; PatientResponse bounds the whole answer."""
+
+FRESH_SECONDS = 2.0
+"""How long after its last answer a line is taken for a request that must not be repeated.
+
+A server that hangs up in this time leaves a result that nobody knows, as on any line; older lines are left to what is repeatable.
+"""
 
 _KEPT_SECONDS = 45.0
 _KEPT_LINES = 4
@@ -58,6 +66,7 @@ class _Line(http.client.HTTPConnection):
     """A line whose TLS is ours: http.client only speaks over it."""
 
     default_port = 443
+    response_class = PatientResponse
 
     def __init__(self, place: Place) -> None:
         super().__init__(place.host, place.port, timeout=READ_SECONDS)
@@ -69,6 +78,18 @@ class _Line(http.client.HTTPConnection):
         line = connect(self.place.host, self.place.port, self.place.reach)
         self.sock = secure(line, self.place.host, self.place.ca_pem)
         self.sock.settimeout(READ_SECONDS)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing has come since the last answer: what comes unasked is a farewell."""
+        if self.sock is None:
+            return False
+        try:
+            with selectors.DefaultSelector() as waiting:
+                waiting.register(self.sock, selectors.EVENT_READ)
+                return not waiting.select(0)
+        except (OSError, ValueError):
+            return False
 
 
 class Answer:
@@ -134,13 +155,16 @@ class _Lines:
         self._idle: dict[Place, list[_Line]] = {}
         self._lock = threading.Lock()
 
-    def take(self, place: Place) -> _Line | None:
-        """Return a line that was used lately, or None."""
+    def take(self, place: Place, seconds: float) -> _Line | None:
+        """Return the line that was used last, if within so many seconds, or None."""
         with self._lock:
             lines = self._idle.get(place, [])
             while lines:
+                idle = time.monotonic() - lines[-1].idle_since
+                if seconds <= idle < _KEPT_SECONDS:
+                    break  # it serves those who may ask twice
                 line = lines.pop()
-                if time.monotonic() - line.idle_since < _KEPT_SECONDS:
+                if idle < seconds and line.quiet:
                     return line
                 line.close()
         return None
@@ -176,16 +200,16 @@ def ask(
 ) -> Answer:
     """Send one request and return the answer, whatever its status; `target` is path and query.
 
-    A kept line that the server has hung up is replaced without a word where the request is `repeatable`; one that is not always goes over a
-    fresh line.  Raises AnswerLost when the request was begun and not answered, TryLater or MailboxBlocked (network.connect, tls.secure) when
-    certainly nothing was sent.
+    A kept line that the server has hung up is replaced without a word where the request is `repeatable`; one that is not takes a kept line
+    only within FRESH_SECONDS of its last answer, and is never sent twice.  Raises AnswerLost when the request was begun and not answered,
+    TryLater or MailboxBlocked (network.connect, tls.secure) when certainly nothing was sent.
     """
-    kept = _LINES.take(place) if repeatable else None
+    kept = _LINES.take(place, _KEPT_SECONDS if repeatable else FRESH_SECONDS)
     if kept is not None:
         try:
             return _asked(kept, method, target, headers, body)
         except AnswerLost as lost:
-            if lost.kind == "timeout":
+            if lost.kind == "timeout" or not repeatable:
                 raise
     fresh = _Line(place)
     fresh.connect()
@@ -194,6 +218,8 @@ def ask(
 
 def _asked(line: _Line, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
     try:
+        if line.sock is not None:  # the last answer may have used up its patience
+            line.sock.settimeout(READ_SECONDS)
         line.request(method, target, body=body or None, headers=dict(headers))
         return Answer(line, line.getresponse())
     except (OSError, http.client.HTTPException) as problem:

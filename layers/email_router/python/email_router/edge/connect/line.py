@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.core.mailbox import Security
 from email_router.edge.connect.network import connect, narrow
+from email_router.edge.connect.patience import Patience
 from email_router.edge.connect.tls import secure
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from email_router.core.ports import Reach
 
 READ_SECONDS = 60.0
-"""How long a server may take for one answer line, or be silent inside a block."""
+"""How long a server may take for one answer line, or be silent inside a block, which as a whole is bounded by patience.Patience."""
 
 _CHUNK = 256 * 1024
 _LONGEST_LINE = 64 * 1024
@@ -105,7 +106,8 @@ class Line:
         Lines may be of any length.  A block far over the limit is read to its end and thrown away, so that the next answer is in place.
         """
         self._compact()
-        start = seen = self._at
+        start, patience = self._at, Patience()
+        seen = start
         while True:
             if self._buffer.startswith(_END[2:], start):
                 self._at = start + 3
@@ -114,9 +116,9 @@ class Line:
             if end >= 0:
                 break
             if len(self._buffer) - start > limit + limit // 2 + _CHUNK:  # a block of dots alone is stuffed by a third
-                return self._header_only(), False
+                return self._header_only(patience), False
             seen = max(start, len(self._buffer) - len(_END) + 1)
-            self._fill(self.seconds)
+            self._buffer += self._more(patience)
         body = _unstuffed(self._slice(start, end + 2))
         self._at = end + len(_END)
         return (body, True) if len(body) <= limit else (_header_of(body), False)
@@ -137,23 +139,23 @@ class Line:
 
     def exactly(self, count: int) -> Iterator[bytes]:
         """Yield `count` bytes in pieces, holding only one of them at a time."""
-        left = count
+        left, patience = count, Patience()
         while left:
             if self._at < len(self._buffer):
                 data = self._slice(self._at, min(len(self._buffer), self._at + left))
                 self._at += len(data)
             elif left >= _CHUNK:  # what is long need not go through the buffer
-                data = self._receive(self.seconds, _CHUNK)
+                data = self._more(patience)
             else:
                 self._compact()
-                self._fill(self.seconds)
+                self._buffer += self._more(patience)
                 continue
             left -= len(data)
             yield data
 
     def pieces(self) -> Iterator[bytes]:
         """Yield a dot-terminated block unstuffed in pieces, holding only one of them at a time."""
-        at_start = True
+        at_start, patience = True, Patience()
         while True:
             data = self._slice(self._at, len(self._buffer))
             end = _end_of_block(data, at_start=at_start)
@@ -166,7 +168,7 @@ class Line:
                 self._at += 3
                 return
             self._compact()
-            self._fill(self.seconds)
+            self._buffer += self._more(patience)
 
     def close(self) -> None:
         """Close the line; never raises."""
@@ -180,7 +182,7 @@ class Line:
         while True:
             deadline = deadline or monotonic() + left
             seen = len(self._buffer)
-            self._fill(left)
+            self._buffer += self._receive(left, _CHUNK)
             end = self._buffer.find(b"\n", seen)
             if end >= 0:
                 return end
@@ -188,13 +190,13 @@ class Line:
                 raise self._lost(OSError("an answer line without end"))
             left = deadline - monotonic()
 
-    def _header_only(self) -> bytes:
+    def _header_only(self, patience: Patience) -> bytes:
         """Return the header part of the block being read, and read on to the block's end, keeping nothing."""
         header = _header_of(self._slice(self._at, min(len(self._buffer), self._at + _LONGEST_HEADER)))
         while (end := self._buffer.find(_END, self._at)) < 0:
             self._at = max(self._at, len(self._buffer) - len(_END) + 1)
             self._compact()
-            self._fill(self.seconds)
+            self._buffer += self._more(patience)
         self._at = end + len(_END)
         return _unstuffed(header)
 
@@ -210,8 +212,12 @@ class Line:
             del self._buffer[: self._at]
             self._at = 0
 
-    def _fill(self, seconds: float) -> None:
-        self._buffer += self._receive(seconds, _CHUNK)
+    def _more(self, patience: Patience) -> bytes:
+        """Return what comes next of a message, which may neither fall silent nor drip for ever."""
+        begun = monotonic()
+        data = self._receive(min(self.seconds, patience.left()), _CHUNK)
+        patience.note(monotonic() - begun, len(data))
+        return data
 
     def _receive(self, seconds: float, most: int) -> bytes:
         try:

@@ -247,6 +247,8 @@ class Pop3Session:
             raise self.trouble("a listing", b"more than 64 MB")
         for line in block.body.split(b"\r\n"):
             number, _, text = line.strip().partition(b" ")
+            if len(number) > _LONGEST_NUMBER and number.isdigit():
+                raise self.trouble("a listing", line)
             if number.isdigit() and text.strip():
                 yield int(number), text
 

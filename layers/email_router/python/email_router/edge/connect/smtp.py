@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError, TryLater
 from email_router.core.mailbox import Authentication, Security
 from email_router.edge.connect import smtp_login
-from email_router.edge.connect.line import Line, words
+from email_router.edge.connect.line import Line
+from email_router.edge.connect.smtp_answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ a function has)."""
 
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
 # Reply codes of RFC 5321 4.2.3 and 3207 by what they let the client do.
-_GOOD, _LATER = 2, 4
 _READY, _SEND_MAIL = 220, 354
 LEAVING = 421
 """The server closes the line (RFC 5321 3.8)."""
@@ -33,27 +33,6 @@ _MOST_DIGITS = 18
 _WINDOW = 100
 _ANSWER = re.compile(rb"[2-5][0-9]{2}(?:[ -]|$)")
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,255}")
-
-
-class Answer(NamedTuple):
-    """An SMTP answer: its code, and its lines as they came, without code."""
-
-    code: int
-    lines: tuple[bytes, ...]
-
-    @property
-    def good(self) -> bool:
-        """Tell whether it is a 2xx."""
-        return self.code // 100 == _GOOD
-
-    @property
-    def later(self) -> bool:
-        """Tell whether it is a 4xx."""
-        return self.code // 100 == _LATER
-
-    def __str__(self) -> str:
-        """Return code and words, fit for a log."""
-        return f"{self.code} {' '.join(map(words, self.lines))}"
 
 
 class Handover(NamedTuple):

@@ -13,7 +13,7 @@ from email_router.edge.connect.sasl import xoauth2
 
 if TYPE_CHECKING:
     from email_router.edge.connect.bearer import Bearer
-    from email_router.edge.connect.smtp import Answer
+    from email_router.edge.connect.smtp_answer import Answer
 
 _GO_ON = 334
 _FORBIDDEN = re.compile("[\r\n\0]")
@@ -54,7 +54,7 @@ def log_in(session: Speaking, user: str, password: str) -> Answer:
 
 
 def log_in_by_ntlm(session: Speaking, user: str, password: str) -> Answer:
-    """Log in as a Windows account, DOMAIN\\user or user@domain (MS-SMTPNTLM); the password never stands on the line."""
+    r"""Log in as a Windows account, DOMAIN\user or user@domain (MS-SMTPNTLM); the password never stands on the line."""
     _check(session, user, password)
     if "NTLM" not in _offered(session):
         raise _not_offered(session, "NTLM", 'Allow NTLM on the server, or set authentication = "clear-text".')
@@ -76,7 +76,9 @@ def log_in_by_ntlm(session: Speaking, user: str, password: str) -> Answer:
 def log_in_with_token(session: Speaking, user: str, bearer: Bearer) -> Answer:
     """Log in by XOAUTH2 (Exchange Online, Gmail); a token that is refused is replaced once."""
     if "XOAUTH2" not in _offered(session):
-        raise _not_offered(session, "XOAUTH2", 'Set authentication = "clear-text", or use the provider\'s host for clients.')
+        raise _not_offered(
+            session, "XOAUTH2", 'Set authentication = "clear-text", or use the provider\'s host for clients.'
+        )
     answer = _with_token(session, user, token := bearer.token())
     if not answer.good and not answer.later:
         bearer.forget(token)

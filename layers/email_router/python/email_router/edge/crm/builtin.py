@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record
+from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Note, Record
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.mailbox_state import Lease
 from email_router.core.ports import BlobStore
@@ -24,7 +24,7 @@ from email_router.edge.connect.keys import LISTING_SHARDS, Keys
 from email_router.edge.connect.ledger_rows import ABSENT
 from email_router.edge.connect.transactions import Cancelled
 from email_router.edge.connect.values import Item
-from email_router.edge.crm import builtin_changes, builtin_records, builtin_rows, builtin_states
+from email_router.edge.crm import builtin_changes, builtin_notes, builtin_records, builtin_rows, builtin_states
 from email_router.edge.crm.builtin_delivery import Order, Writer, settle
 from email_router.edge.crm.builtin_records import AddressedRecord
 
@@ -154,6 +154,14 @@ class BuiltinCrm:
             expression = expression.replace("#psk = :psk", "#psk = if_not_exists(#psk, :psk)")
         condition = "attribute_exists(#pk) AND #status <> :cancelled"
         return self._change(activity, expression, {**values, ":cancelled": EmailStatus.CANCELLED.value}, condition)
+
+    def note(self, activity: str, key: str, note: Note) -> None:
+        """Keep a note on the e-mail."""
+        builtin_notes.write(self._crm, self._keys, activity, key, note)
+
+    def notes(self, activity: str) -> Sequence[Note]:
+        """Return the notes of an e-mail, oldest first."""
+        return builtin_notes.read(self._crm, self._keys, activity)
 
     def import_records(self, rows: Iterable[AddressedRecord]) -> int:
         """Write records and let their addresses lead to them; return how many."""

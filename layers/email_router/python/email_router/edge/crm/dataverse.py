@@ -45,14 +45,16 @@ class DataverseCrm:
         router_table: str,
         organisation: str,
         blobs: BlobStore,
+        senders: frozenset[str] | None = None,
     ) -> None:
+        """Take what is needed; `senders` are the addresses (case folded) whose e-mails are ours to send, None: all."""
         self._client = dataverse
         self._crm = Table(client, crm_table)
         self._router = Table(client, router_table)
         self._keys = Keys(organisation)
         self._blobs = blobs
         self._organisation = Organisation(dataverse)
-        self._outgoing = OutgoingEmails(dataverse, self._crm, self._keys, blobs)
+        self._outgoing = OutgoingEmails(dataverse, self._crm, self._keys, blobs, senders)
 
     def resolve(self, addresses: Sequence[str]) -> Mapping[str, tuple[Record, ...]]:
         """Return the active records of each address, one batch for a page."""

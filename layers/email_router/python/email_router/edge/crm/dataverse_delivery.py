@@ -20,6 +20,7 @@ from email_router.edge.connect.dataverse_batch import ChangeSet, Item, Request
 from email_router.edge.connect.dataverse_errors import CHANGED, NOT_FOUND, DataverseReply, JsonObject
 from email_router.edge.crm import dataverse_rows as rows
 from email_router.edge.crm.dataverse_attachments import REFUSED, note
+from email_router.edge.crm.dataverse_lengths import fitting
 from email_router.edge.crm.dataverse_organisation import Organisation
 
 T = TypeVar("T")
@@ -220,7 +221,7 @@ def _closing(work: Work) -> Request:
     row = rows.closing(work.activity, after_attachments=True)
     if len(work.blocked) > work.noted:
         text = rows.body_of(work.activity) + note(work.activity.attachments, work.blocked)
-        row |= {"description": rows.fitting("email", "description", text), "notifications": rows.SAVED_WITHOUT}
+        row |= {"description": fitting("email", "description", text), "notifications": rows.SAVED_WITHOUT}
     return Request("PATCH", work.place, row, _CHANGE_ONLY)
 
 

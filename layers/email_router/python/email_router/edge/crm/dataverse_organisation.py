@@ -33,21 +33,13 @@ class Organisation:
         old = time.monotonic() - _SECONDS
         missing = sorted(one for one in wanted if self._users.get(one, ("", old - 1))[1] < old)
         if missing:
-            asked = [Request("GET", _users(group)) for group in groups(missing)]
-            self._users |= dict.fromkeys(missing, ("", time.monotonic()))
-            try:
-                for (reply,) in self.client.batch(asked):
-                    for row in self.client.checked(reply).rows():
-                        self.learn(str(row.get(_ADDRESS) or ""), str(row["systemuserid"]))
-            except Exception:
-                for address in missing:
-                    self._users.pop(address, None)
-                raise
+            found = dict.fromkeys(missing, "")
+            for (reply,) in self.client.batch([Request("GET", _users(group)) for group in groups(missing)]):
+                for row in self.client.checked(reply).rows():
+                    found[str(row.get(_ADDRESS) or "").strip().casefold()] = str(row["systemuserid"])
+            now = time.monotonic()
+            self._users |= {address: (user, now) for address, user in found.items()}
         return {address: user for address in wanted if (user := self._users[address][0])}
-
-    def learn(self, address: str, user: str) -> None:
-        """Remember whose address it is."""
-        self._users[address.strip().casefold()] = (user, time.monotonic())
 
     def blocking(self) -> Blocking:
         """Return which attachments are not taken."""

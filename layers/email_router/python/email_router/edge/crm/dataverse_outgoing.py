@@ -66,16 +66,25 @@ class Change:
 class OutgoingEmails:
     """The e-mails of one organisation that leave."""
 
-    def __init__(self, client: DataverseClient, table: Table, keys: Keys, blobs: BlobStore) -> None:
+    def __init__(
+        self,
+        client: DataverseClient,
+        table: Table,
+        keys: Keys,
+        blobs: BlobStore,
+        senders: frozenset[str] | None = None,
+    ) -> None:
+        """Take what is needed; `senders` are the addresses (case folded) whose e-mails are ours to send, None: all."""
         self._client = client
         self._table = table
         self._keys = keys
         self._blobs = blobs
+        self._senders = senders
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield (activity, sender) of e-mails that are due, longest due first; one request when none waits.
 
-        One that is being sent is ours only where our row says so: what others send there is left alone.
+        What others send is left alone: e-mails of senders that the router does not serve, and those under way of which our row knows nothing.
         """
         waiting = f"(statuscode eq 6 or statuscode eq {_SENDING}) and directioncode eq true"
         later = f"(delayedemailsendtime eq null or delayedemailsendtime le {rows.written(now)})"
@@ -94,11 +103,12 @@ class OutgoingEmails:
         places = {str(row["activityid"]): self._place(str(row["activityid"])) for row in page}
         ours = {item["pk"]: item for item in self._table.get_all(places.values(), _FIELDS)} if places else {}
         for row in page:
-            activity = str(row["activityid"])
+            activity, sender = str(row["activityid"]), _sender(row)
             item: Row | None = ours.get(places[activity][0])
             due = max(int(item.get("due", 0)) if item else 0, _later(row))
-            if due <= now and (item is not None or row.get("statuscode") != _SENDING):
-                yield due, activity, _sender(row)
+            others = self._senders is not None and sender.casefold() not in self._senders
+            if due <= now and not others and (item is not None or row.get("statuscode") != _SENDING):
+                yield due, activity, sender
 
     def postpone(self, activities: Sequence[str], until: datetime) -> None:
         """Keep these e-mails from being collected before then."""

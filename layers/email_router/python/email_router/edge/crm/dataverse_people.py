@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from email_router.core.activity import NewPerson, Record
 from email_router.core.errors import MessageRefused
 from email_router.edge.connect.dataverse_batch import Request
-from email_router.edge.connect.dataverse_errors import CHANGED, JsonObject
+from email_router.edge.connect.dataverse_errors import CHANGED, DataverseReply, JsonObject
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
 from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.ledger_rows import ABSENT
@@ -23,6 +23,7 @@ from email_router.edge.crm.dataverse_organisation import Organisation
 
 _PERSON = "PERSON"
 _ERROR = 400
+_FORBIDDEN = 403
 _CREATE_ONLY = {"If-None-Match": "*"}
 _PEOPLE = uuid.UUID("1c0f5d1e-2f61-5c0f-8a55-6c9d7b1f4e02")
 _SETS = {"contact": "contacts", "lead": "leads"}
@@ -62,25 +63,44 @@ def _decided(table: Table, keys: Keys, person: NewPerson) -> Record:
 def _made(
     organisation: Organisation, people: Sequence[NewPerson], records: Sequence[Record]
 ) -> dict[str, tuple[Record, ...]]:
+    """Make the records; those whose owner may not have them, or whom we may not assign, stay the router's."""
     owners = organisation.users(one.owner for one in people)
-    requests = [
-        _request(record, person, owners.get(person.owner.casefold(), ""))
-        for person, record in zip(people, records, strict=True)
-    ]
+    found, others, unowned = _batch(organisation, list(zip(people, records, strict=True)), owners)
+    if unowned:
+        more, late, _ = _batch(organisation, unowned, {})
+        found.update(more)
+        others += late
+    found.update(_now(organisation, others))
+    return found
+
+
+def _batch(
+    organisation: Organisation, wanted: Sequence[tuple[NewPerson, Record]], owners: Mapping[str, str]
+) -> tuple[dict[str, tuple[Record, ...]], list[str], list[tuple[NewPerson, Record]]]:
+    """Return what was made, the addresses whose record stands already, and what was refused for its owner."""
+    requests = [_request(record, person, owners.get(person.owner.casefold(), "")) for person, record in wanted]
     found: dict[str, tuple[Record, ...]] = {}
-    others = []
-    for person, record, (reply,) in zip(people, records, organisation.client.batch(requests), strict=True):
+    others: list[str] = []
+    unowned: list[tuple[NewPerson, Record]] = []
+    for (person, record), (reply,) in zip(wanted, organisation.client.batch(requests), strict=True):
+        owned = person.owner.casefold() in owners
         if reply.status == CHANGED:
             others.append(person.address)
-        elif reply.status >= _ERROR:
-            try:
-                organisation.client.checked(reply)
-            except MessageRefused:
-                continue
-        else:
-            owner = person.owner if person.owner.casefold() in owners else ""
+        elif reply.status == _FORBIDDEN and owned:
+            unowned.append((person, record))
+        elif reply.status < _ERROR or _taken(organisation, reply):
+            owner = person.owner if owned else ""
             found[person.address.casefold()] = (Record(record.kind, record.id, record.name, owner),)
-    return found | _now(organisation, others)
+    return found, others, unowned
+
+
+def _taken(organisation: Organisation, reply: DataverseReply) -> bool:
+    """Return False for a row that Dataverse refuses.  Raises what else its answer means."""
+    try:
+        organisation.client.checked(reply)
+    except MessageRefused:
+        return False
+    return True
 
 
 def _now(organisation: Organisation, addresses: Iterable[str]) -> Mapping[str, tuple[Record, ...]]:

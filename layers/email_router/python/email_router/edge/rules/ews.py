@@ -10,6 +10,7 @@ from email_router.core.errors import MailboxBlocked
 from email_router.core.inbox_rules import FIRST, OUTLOOK_MEND, InboxRule, MailboxRules
 from email_router.edge.connect.ews import EwsClient
 from email_router.edge.connect.ews_errors import EwsError
+from email_router.edge.connect.ews_reading import number
 from email_router.edge.connect.ews_wire import child_text, element
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _rule(found: Any) -> InboxRule:  # noqa: ANN401 - as above
     return InboxRule(
         id=child_text(found, "RuleId"),
         name=child_text(found, "DisplayName"),
-        order=int(child_text(found, "Priority") or FIRST),
+        order=number(child_text(found, "Priority")) or FIRST,
         enabled=child_text(found, "IsEnabled") == "true",
         forwards_to=tuple(child_text(one, "EmailAddress") for one in people),
         narrowed=any(len(found.findall(f"{{{TNS}}}{name}/*")) for name in ("Conditions", "Exceptions")),

@@ -45,8 +45,7 @@ class GraphSender:
 
     def __init__(self, profile: Profile, mailbox: Mailbox, secret: str, reach: Reach) -> None:
         """Take what is needed to log in; nothing is opened before it is asked for."""
-        through = profile.username if profile.access != "own" and profile.username else mailbox.address
-        self._client = GraphClient(profile, through, secret, reach)
+        self._client = GraphClient(profile, profile.sends_through(mailbox.address), secret, reach)
         self._made: dict[str, Draft] = {}
 
     def draft(self, envelope: Envelope, composed: bytes) -> str:

@@ -47,7 +47,10 @@ _REFUSED = {
     "BadRequestException": "Correct the e-mail's addresses or attachments.",
 }
 _NAMED = re.compile(r"[^\s,:;<>]+@[^\s,:;<>]+[A-Za-z0-9]")
-_MEND_UNVERIFIED = "Verify the address or its domain as an identity in SES, in the region of the stack; its e-mails are tried for some hours meanwhile."
+_MEND_UNVERIFIED = (
+    "Verify the address or its domain as an identity in SES, in the region of the stack; "
+    "its e-mails are tried for some hours meanwhile."
+)
 _MEND_SANDBOX = (
     "The account is in the SES sandbox, where every recipient must be verified as well: ask AWS for production access "
     "(SES console, Account dashboard), then `email-router outgoing retry`."
@@ -65,6 +68,9 @@ class Pace(Protocol):
 
     def hold(self) -> float:
         """Wait and return 0, or return the seconds after which to come again."""
+
+    def sent_to(self, recipients: int) -> None:
+        """Count the recipients of an e-mail that SES was given."""
 
 
 class SesSender:
@@ -120,6 +126,8 @@ class SesSender:
             ) from error
         except BotoCoreError as error:
             return SendResult(outcome=SendOutcome.UNKNOWN, evidence=f"Amazon SES gave no answer: {error}")
+        if self._pace:
+            self._pace.sent_to(len(envelope.recipients))
         # The service gives the bare id; one that comes with a domain (emulators) is the same id.
         own = answer["MessageId"].partition("@")[0]
         return SendResult(outcome=SendOutcome.ACCEPTED, evidence="taken by Amazon SES", provider_id=own)

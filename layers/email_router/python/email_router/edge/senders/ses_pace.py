@@ -1,4 +1,4 @@
-"""Keep within what Amazon SES allows the account: so many e-mails a second, so many in 24 hours, over all workers together."""
+"""Keep within what Amazon SES allows the account: so many recipients a second, so many in 24 hours, over all workers together."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from types_boto3_sesv2 import SESV2Client
 
 CHECK_SECONDS = 60.0
@@ -28,22 +26,36 @@ class Allowed(Protocol):
     """What SES allowed when it was asked."""
 
     @property
-    def rate(self) -> float: ...
+    def rate(self) -> float:
+        """E-mails a second."""
+
     @property
-    def daily(self) -> int | None: ...
+    def daily(self) -> int | None:
+        """E-mails in 24 hours, or None where nothing bounds them."""
+
     @property
-    def used(self) -> int: ...
+    def used(self) -> int:
+        """How many of those are used."""
+
     @property
-    def checked(self) -> datetime: ...
+    def checked(self) -> datetime:
+        """When SES was asked."""
 
 
 class Shared(Protocol):
     """What all workers share."""
 
-    def allowance(self) -> Allowed | None: ...
-    def learned(self, rate: float, daily: int | None, used: int, now: datetime) -> None: ...
-    def take(self, count: int, rate: float, now: datetime, horizon: timedelta) -> datetime | None: ...
-    def next_free(self, now: datetime) -> datetime: ...
+    def allowance(self) -> Allowed | None:
+        """Return what was learned last, or None."""
+
+    def learned(self, rate: float, daily: int | None, used: int, now: datetime) -> None:
+        """Keep what SES says now."""
+
+    def take(self, count: int, rate: float, now: datetime, horizon: timedelta) -> datetime | None:
+        """Take moments in a row and return the first; None when the next free one lies beyond the horizon."""
+
+    def next_free(self, now: datetime) -> datetime:
+        """Return the first moment that nobody has taken."""
 
 
 class SesPace:
@@ -60,19 +72,26 @@ class SesPace:
         self._shared = shared
         self._now = now
         self._sleep = sleep
-        self._moments: Sequence[datetime] = ()
+        self._moments: list[datetime] = []
+        self._owed = 0
         self._blind_until: datetime | None = None
 
     def hold(self) -> float:
         """Wait for the next moment that is this worker's and return 0, or the seconds after which to come again."""
-        now = self._now()
-        if not self._moments:
-            seconds = self._reserve(now)
-            if seconds or not self._moments:
-                return seconds
-        moment, *self._moments = self._moments
-        self._sleep(max(0.0, (moment - self._now()).total_seconds()))
-        return 0.0
+        while True:
+            if not self._moments:
+                seconds = self._reserve(self._now())
+                if seconds or not self._moments:
+                    return seconds
+            moment = self._moments.pop(0)
+            self._sleep(max(0.0, (moment - self._now()).total_seconds()))
+            if not self._owed:
+                return 0.0
+            self._owed -= 1
+
+    def sent_to(self, recipients: int) -> None:
+        """Count an e-mail's further recipients: rate and quota of SES are of recipients, not of e-mails (developer guide, "Quotas")."""
+        self._owed += max(0, recipients - 1)
 
     def _reserve(self, now: datetime) -> float:
         """Take the moments of the next second; return the seconds to wait where there are none for now."""

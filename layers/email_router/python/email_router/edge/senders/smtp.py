@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.sending import RecipientResult, SendOutcome, SendResult
 from email_router.core.wire import mail_address
-from email_router.edge.connect.smtp import LEAVING, Answer, Handover, SmtpSession
+from email_router.edge.connect.smtp import LEAVING, Handover, SmtpSession
 from email_router.edge.connect.smtp_account import opened
+from email_router.edge.connect.smtp_answer import Answer
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile

@@ -93,10 +93,10 @@ class ImapSource:
             yield piece
         if not empty:
             return
-        (size,) = [row.size for row in self._box.describe([place.uid]).values()] or [None]
-        if size is None:
+        row = self._box.describe([place.uid]).get(place.uid)  # a server may tell of others unasked
+        if row is None:
             raise _gone(source_id)
-        if size:
+        if row.size:
             raise MessageRefused(
                 f"{session.name}: message {source_id} is listed by the server and not given", kind="unreadable"
             )

@@ -95,7 +95,7 @@ class DynamoOutgoingStates:
         changes: dict[str, Value] = {
             "provider_id": provider_id or None,
             "attempts": attempts,
-            "due": due and micros(due),
+            "due": micros(due) if due else None,
         }
         if results is not None:
             changes["results"] = rows.written_results(results)

@@ -24,7 +24,7 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What SES allowed when it was asked (`checked`): e-mails a second; in 24 hours (None: no bound), and how many of those are used.
+    """What SES allowed when it was asked (`checked`): recipients a second; in 24 hours (None: no bound), and how many are used.
 
     `used` counts what was taken since, too.
     """
