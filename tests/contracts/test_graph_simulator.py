@@ -171,7 +171,7 @@ def test_a_batch_holds_twenty_and_a_failed_dependency_answers_424(box: Client) -
     answer = box.client.call("POST", "/$batch", content={"requests": rows}).json()["responses"]
     many = [{**rows[2], "id": str(number)} for number in range(21)]
 
-    assert [one["status"] for one in answer] == [404, 424, 200]
+    assert {one["id"]: one["status"] for one in answer} == {"1": 404, "2": 424, "3": 200}
     assert box.client.call("POST", "/$batch", content={"requests": many}, accept=[400]).status == 400
 
 

@@ -284,16 +284,35 @@ def test_an_answer_that_drips_is_given_up_wherever_it_drips(
     assert (caught.value.kind, caught.value.shared) == ("timeout", True)
 
 
-def test_only_the_waiting_for_an_answer_counts_and_a_kept_line_begins_anew(
+def test_who_takes_an_answer_slowly_does_not_use_up_the_patience_with_the_server(
     scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "ANSWER_SECONDS", 0.3)
-    server = scripted(answer_for_ever)
+    monkeypatch.setattr(patience, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(patience, "SLOWEST", 1e12)
 
-    for _ in range(4):
-        answer = ask(server.place, "GET", "/", {})
-        time.sleep(0.15)
-        assert answer.read() == b"ok"
+    def much(line: ssl.SSLSocket, number: int) -> None:
+        request_of(line)
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + b"x" * 400_000)
+
+    pieces = ask(scripted(much).place, "GET", "/", {}).limited()
+    first = len(next(pieces))
+    time.sleep(1.2)
+
+    assert first + sum(map(len, pieces)) == 400_000
+
+
+def test_a_kept_line_is_as_patient_as_a_fresh_one(scripted: Callable[[Script], Scripted]) -> None:
+    def slowly(line: ssl.SSLSocket, number: int) -> None:
+        while line.recv(65536):
+            time.sleep(0.2)
+            line.sendall(_OK)
+
+    server = scripted(slowly)
+    ask(server.place, "GET", "/", {}).read()
+    (kept,) = https._LINES._idle[server.place]
+    kept.sock.settimeout(0.01)  # as an answer leaves it whose patience was nearly used up
+
+    assert ask(server.place, "GET", "/", {}).read() == b"ok"
     assert server.connections == 1
 
 

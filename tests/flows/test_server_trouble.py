@@ -9,7 +9,7 @@ import pytest
 from email_router.core.activity import EmailStatus
 from email_router.core.errors import TryLater
 from email_router.core.flows.attempt import GIVE_UP_AFTER
-from email_router.core.sending import OutgoingState
+from email_router.core.sending import Envelope, OutgoingState, SendResult
 from tests.fakes import fail
 from tests.flows.house import NOW
 from tests.flows.office import Office
@@ -143,11 +143,16 @@ def state_or_none(at: Office) -> EmailStatus | None:
 def test_a_draft_whose_answer_was_lost_is_looked_for_by_the_next_attempt_though_none_was_counted() -> None:
     at = office()
     at.sender = sender = MemoryDraftingSender()
-    asked = []
+    asked: list[int] = []
     fail(sender, "draft", TryLater("the line broke", kind="connection_lost", shared=True))
     at.send()
     real = sender.draft
-    sender.draft = lambda envelope, composed: (asked.append(envelope.attempt), real(envelope, composed))[1]  # type: ignore[method-assign, func-returns-value]
+
+    def draft(envelope: Envelope, composed: bytes) -> str:
+        asked.append(envelope.attempt)
+        return real(envelope, composed)
+
+    sender.draft = draft  # type: ignore[method-assign]  # the fake of this test
     at.clock.advance(400)
 
     at.send()
@@ -161,8 +166,13 @@ def test_a_draft_whose_answer_was_lost_is_withdrawn_when_the_e_mail_is_cancelled
     at.sender = sender = MemoryDraftingSender()
     fail(sender, "draft", TryLater("the line broke", kind="connection_lost", shared=True))
     at.send()
-    withdrawn = []
-    sender.withdraw = lambda envelope: withdrawn.append(envelope.draft)  # type: ignore[method-assign, assignment, return-value]
+    withdrawn: list[str] = []
+
+    def withdraw(envelope: Envelope) -> SendResult | None:
+        withdrawn.append(envelope.draft)
+        return None
+
+    sender.withdraw = withdraw  # type: ignore[method-assign]  # the fake of this test
     assert at.crm.cancel("e1")
 
     at.send()

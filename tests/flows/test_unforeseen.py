@@ -32,7 +32,7 @@ def failing(house: House, method: str) -> None:
         setattr(source, method, wrong)
         return source
 
-    house._open = opened  # type: ignore[method-assign]
+    house._open = opened  # type: ignore[method-assign, assignment]
 
 
 @pytest.mark.parametrize("method", ["has_news", "pages", "fetch"])
@@ -79,10 +79,10 @@ def test_a_message_that_raises_it_each_time_is_set_aside_and_the_others_come() -
                     raise RecursionError(SECRET)
                 yield one
 
-        source.fetch = reading
+        source.fetch = reading  # type: ignore[method-assign]
         return source
 
-    house._open = opened  # type: ignore[method-assign]
+    house._open = opened  # type: ignore[method-assign, assignment]
     for _ in range(6):
         try:
             house.route()

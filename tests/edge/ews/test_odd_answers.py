@@ -380,9 +380,15 @@ def test_a_server_that_drips_is_given_up(
                 line.sendall(b"1")
 
     dripping = Scripted(authority, drip)
-    endpoint = {"port": dripping.place.port, "host": "localhost", "authentication": Authentication.CLEAR_TEXT}
     profile = Profile(
-        name="in", direction=Direction.INCOMING, server="exchange", username="u", ca_pem=authority.pem, **endpoint
+        name="in",
+        direction=Direction.INCOMING,
+        server="exchange",
+        host="localhost",
+        port=dripping.place.port,
+        username="u",
+        authentication=Authentication.CLEAR_TEXT,
+        ca_pem=authority.pem,
     )
 
     trouble = later(EwsSource(profile, Mailbox(address=address), PASSWORD, Reach(loopback=True)))

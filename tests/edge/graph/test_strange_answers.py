@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from email_router.core.errors import TryLater
-from email_router.core.fetched import Position
+from email_router.core.fetched import Listed, Position
 from email_router.core.flows.route_mailbox import PassOutcome
-from email_router.core.mailbox import AfterDelivery
+from email_router.core.mailbox import AfterDelivery, Mailbox
 from email_router.edge.connect.graph import GraphClient
 from email_router.edge.connect.graph_folders import Folders
 from email_router.edge.connect.graph_ids import find_moved, translated
 from email_router.edge.connect.graph_mime import read_mime, read_small
+from email_router.edge.rules.graph import GraphInboxRules
 from tests.edge.graph.mailboxes import HERE, LIMIT, mail, read, source
 from tests.flows.house import SALES, House
 from tests.simulators.graph.process import SECRET, GraphProcess
@@ -102,6 +103,25 @@ def test_folders_and_ids_that_cannot_be_read_are_tried_later(graph: GraphProcess
         with pytest.raises(TryLater) as caught:
             ask()
         is_told(caught, box)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *UNREADABLE,
+        '{"value": [{"sequence": "first"}]}',
+        '{"value": [{"actions": 5}]}',
+        '{"value": [{"conditions": [1]}]}',
+        '{"value": [], "@odata.nextLink": 5}',
+    ],
+)
+def test_rules_that_cannot_be_read_are_tried_later(graph: GraphProcess, box: str, body: str) -> None:
+    says(graph, "GET .*messageRules", body)
+    rules = GraphInboxRules(graph.profile(), Mailbox(address=box), SECRET, HERE)
+
+    with pytest.raises(TryLater) as caught:
+        rules.all()
+    is_told(caught, box)
 
 
 def test_rows_without_what_is_needed_find_nothing(graph: GraphProcess, box: str) -> None:
@@ -197,6 +217,53 @@ def test_a_request_that_a_batch_leaves_unanswered_is_tried_later(graph: GraphPro
     with pytest.raises(TryLater) as caught:
         read(source(graph, box), Position())
     is_told(caught, box)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ValueError("canary"),
+        TypeError("canary"),
+        KeyError("canary"),
+        IndexError("canary"),
+        AttributeError("canary"),
+        RecursionError("canary"),
+        OverflowError("canary"),
+    ],
+)
+def test_whatever_a_reader_stumbles_over_is_the_mailbox_s_trouble_and_its_text_is_not_told(
+    graph: GraphProcess, box: str, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def stumble(*_: Any, **__: Any) -> None:
+        raise problem
+
+    monkeypatch.setattr(GraphClient, "open", stumble)
+    opened = source(graph, box)
+
+    for ask in (
+        lambda: opened.has_news(Position()),
+        lambda: list(opened.pages(Position(), 10)),
+        lambda: list(opened.inventory(10)),
+        lambda: list(opened.fetch([Listed("a", 5), Listed("b", 5)], LIMIT)),
+        lambda: list(opened.stream("a")),
+        lambda: opened.dispose(["a"], AfterDelivery.MOVE),
+        lambda: opened.set_aside(["a"]),
+    ):
+        with pytest.raises(TryLater) as caught:
+            ask()
+        is_told(caught, box)
+        assert "canary" not in str(caught.value)
+
+
+def test_what_happens_to_whoever_reads_a_page_stays_his_own(graph: GraphProcess, box: str) -> None:
+    graph.put_message(box, mail(1))
+
+    def stumbling() -> None:
+        for _ in source(graph, box).pages(Position(), 10):
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        stumbling()
 
 
 @pytest.mark.parametrize("match", ["GET .*messages/delta", r"POST .*\$batch", "GET .*/messages/"])

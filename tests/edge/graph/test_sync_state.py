@@ -42,7 +42,8 @@ def test_a_sync_state_lost_at_once_again_is_no_endless_loop(graph: GraphProcess,
 
     with pytest.raises(TryLater) as caught:
         list(source(graph, box).pages(position, 10))
-    assert caught.value.kind == "graph_refused"
+    assert (caught.value.kind, caught.value.shared) == ("graph_refused", True)
+    assert box in str(caught.value)
     assert len(deltas(graph)) == 3
 
 

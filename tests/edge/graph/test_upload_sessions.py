@@ -144,6 +144,17 @@ def test_a_server_that_took_half_a_piece_gets_the_rest_from_there(graph: GraphPr
     assert next(got.iter_attachments()).get_payload(decode=True) == bytes(range(250)) * (SIZE // 250)
 
 
+@pytest.mark.usefixtures("in_small")
+def test_a_server_that_never_takes_a_piece_is_asked_three_times(graph: GraphProcess, box: str) -> None:
+    graph.settings(quirks=["takes_nothing"])
+
+    with pytest.raises(TryLater) as trouble:
+        sender(graph, box).draft(envelope(box), large(box))
+
+    assert pieces(graph) == 3
+    assert is_made_again(graph, box, trouble.value)
+
+
 @dataclass(frozen=True)
 class Weighed:
     """Content of which only the size is looked at."""
@@ -156,7 +167,7 @@ def test_a_file_of_more_than_150_mb_is_refused_before_anything_is_asked(graph: G
     heavy = cast("Content", Weighed(150 * 1024 * 1024 + 1))
 
     with pytest.raises(MessageRefused) as refused:
-        attach(client, "AAMk", Part("a.bin", "application/x", heavy, inline=False, content_id=None))
+        attach(client, "AAMk", Part("a.bin", "application/x", heavy))
 
     assert refused.value.kind == "attachment_size"
     assert graph.requests() == []

@@ -80,6 +80,8 @@ def put_piece(world: World, request: Request, key: str) -> Reply:
     taken = request.body
     if "half_first_piece" in world.quirks and not session["come"]:
         taken = taken[: len(taken) // 2]
+    if "takes_nothing" in world.quirks:
+        taken = b""
     session["content"] += taken
     session["come"] += len(taken)
     expiring = next((one for one in world.quirks if one.startswith("sessions_end_after=")), "")

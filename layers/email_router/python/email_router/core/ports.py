@@ -109,7 +109,10 @@ class MailSender(Protocol):
     kind: str
 
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
-        """Hand the mail over once.  Raises TryLater or MailboxBlocked only when it is certain that nothing was handed over."""
+        """Hand the mail over once.  Raises TryLater or MailboxBlocked only when it is certain that nothing was handed over.
+
+        A TryLater that is `shared` keeps this way's other e-mails back, too.
+        """
 
     def close(self) -> None:
         """End the session politely; never raises."""

@@ -13,7 +13,8 @@ from email_router.core.activity import EmailStatus
 class Envelope:
     """Who sends to whom: the addresses of RFC 5321 MAIL and RCPT, and the e-mail activity they belong to.
 
-    `message_id` is ours, `attempt` the number of the attempt (1 = first), `draft` what a sender that drafts made for the e-mail before.
+    `message_id` is ours, `draft` what a sender that drafts made for the e-mail before.  `attempt` is the number of the attempt (1 = first),
+    of all that began: those included that count as nobody's.
     `recipients` are those who are still to get it.  `delivery_receipt`: the servers are asked to tell of its delivery.
     """
 

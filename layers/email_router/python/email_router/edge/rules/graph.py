@@ -9,6 +9,7 @@ from email_router.core.errors import MailboxBlocked
 from email_router.core.inbox_rules import FIRST, InboxRule, MailboxRules
 from email_router.edge.connect.graph import GraphClient
 from email_router.edge.connect.graph_errors import NOT_FOUND
+from email_router.edge.connect.graph_reading import next_link, reading
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile
@@ -45,12 +46,13 @@ class GraphInboxRules:
         rows: list[JsonObject] = []
         target = self._path
         for _ in range(_MOST_PAGES):
-            answer = self._call("GET", target).json()
-            rows += answer.get("value", [])
-            target = str(answer.get("@odata.nextLink") or "")
+            reply = self._call("GET", target)
+            rows += reply.rows()
+            target = next_link(reply.json(), self._client.address)
             if not target:
                 break
-        return MailboxRules(tuple(_rule(row) for row in rows))
+        with reading(self._client.address):
+            return MailboxRules(tuple(_rule(row) for row in rows))
 
     def make(self, name: str, forward_to: str) -> None:
         """Make the rule, first in order."""
