@@ -285,7 +285,8 @@ def test_after_another_prefix_an_answer_with_the_old_token_still_matches(house: 
     file.write_text(
         before.replace('name = "contoso"\n', 'name = "contoso"\n\n[organisation.tracking]\nprefix = "NEW:"\n', 1)
     )
-    house.inbox.put(SALES, mail(8).replace(b"Subject: mail 8", b"Subject: Re: Your order CRM:0001001"))
+    subject = f"Subject: Re: Your order {sent['tracking_token']}"
+    house.inbox.put(SALES, mail(8).replace(b"Subject: mail 8", subject.encode()))
 
     try:
         told = house.local()

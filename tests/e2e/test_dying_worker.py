@@ -57,7 +57,8 @@ def deadly_checkout(root: Path) -> Checkout:
     for part in (".venv", ".build"):
         (root / part).mkdir()
     (root / ".venv" / "ministack").symlink_to(original.root / ".venv" / "ministack")
-    (root / ".build" / "runtime").symlink_to(original.root / ".build" / "runtime")
+    for layer in ("runtime", "exchange"):
+        (root / ".build" / layer).symlink_to(original.root / ".build" / layer)
     parser = root / "layers/email_router/python/email_router/core/parse.py"
     parser.write_text(parser.read_text() + PLANTED)
     return Checkout(root)

@@ -16,7 +16,6 @@ from tests.simulators.ews.process import EwsProcess
 from tests.simulators.graph.process import GraphProcess
 
 if TYPE_CHECKING:
-
     from tests.simulators.certificates import Authority
 
 _NUMBERS = itertools.count(1)

@@ -68,7 +68,9 @@ ANSWERS: dict[str, Any] = {
         and "<" not in answer["body"]
     ),
     "renew_subscriptions/order": lambda answer: answer == {"batchItemFailures": []},
-    "renew_subscriptions/tick": lambda answer: answer == {"queued": 0},  # no mailbox of this organisation is in the cloud
+    "renew_subscriptions/tick": lambda answer: (
+        answer == {"queued": 0}
+    ),  # no mailbox of this organisation is in the cloud
     "collect_outgoing/minute": lambda answer: set(answer) == {"queued"},
     "send_email/order": lambda answer: answer == {"batchItemFailures": []},
     "record_delivery/bounce_permanent": lambda answer: answer == {"activity": ACTIVITY},

@@ -2,7 +2,8 @@
 
 `python -m tests.mutation` mutates core/matching and core/screening with mutmut, runs their tests against every mutant, and prints how many
 were killed and which survived.  A survivor that was judged harmless stands in survivors.toml with the reason; any other makes the
-exit code 1, and 2 says that this environment lacks what the tests need.  It takes some minutes, works in a copy of the project, and needs a package index for mutmut itself.
+exit code 1, and 2 says that this environment lacks what the tests need.  It takes some minutes, works in a copy of the project, and needs a
+package index for mutmut itself.
 """
 
 from __future__ import annotations

@@ -43,10 +43,7 @@ class SqsWorkQueues:
         """Queue passes over mailboxes, grouped by organisation; return how many."""
         return self._put(
             self._mailboxes,
-            (
-                (one.organisation, _order(one))
-                for one in work
-            ),
+            ((one.organisation, _order(one)) for one in work),
         )
 
     def put_outgoing(self, work: Iterable[OutgoingWork]) -> int:
