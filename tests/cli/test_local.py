@@ -295,7 +295,7 @@ def test_after_another_prefix_an_answer_with_the_old_token_still_matches(house: 
 
     (answer,) = (one for one in told.json["messages"] if one["message_id"] == "<8@fabrikam.example>")
     emails = house.run("emails", "--json").json["emails"]
-    with_token = {one["id"] for one in emails if one["tracking_token"] == sent["tracking_token"]}
+    with_token = {one["activity"] for one in emails if one["tracking_token"] == sent["tracking_token"]}
     assert sent["activity"] in with_token
     assert answer["correlation_method"] == "tracking_token"
     assert answer["correlated"] in with_token
