@@ -301,4 +301,3 @@ def test_after_another_prefix_an_answer_with_the_old_token_still_matches(house: 
     assert answer["correlated"] in with_token
     assert "the prefix was CRM: and is NEW: now; tokens of CRM: are still found" in told.err
     assert house.run("show", "--json").json["tracking"]["earlier_prefixes"] == ["CRM:"]
-    assert [one["flags"] for one in emails if one["message_id"] == "<8@fabrikam.example>"] == [[]]
