@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from email_router.edge.connect.https import hang_up
-from tests.cloud import ministack, ministack_clients, ministack_place, moto_clients, moto_place, stores
+from tests.cloud import Place, ministack, ministack_clients, ministack_place, moto_clients, moto_place, stores
+from tests.contracts import dataverse_rig
+from tests.contracts.dataverse_crm import Office
+from tests.contracts.dataverse_rig import Rig
 from tests.simulators.ews.process import EwsProcess
 from tests.simulators.graph.process import GraphProcess
 
@@ -32,3 +35,21 @@ def graph_server(authority: Authority, tmp_path_factory: pytest.TempPathFactory)
     with GraphProcess(tmp_path_factory.mktemp("graph"), authority=authority) as server:
         yield server
     hang_up()
+
+
+@pytest.fixture(scope="module")
+def dataverse_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A simulated Dataverse for the tests of a module."""
+    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
+
+
+@pytest.fixture
+def dataverse(dataverse_running: Rig) -> Iterator[Rig]:
+    """The simulated Dataverse, empty; what was said against Microsoft's description fails the test."""
+    yield from dataverse_rig.afresh(dataverse_running)
+
+
+@pytest.fixture
+def office(moto_place: Place, dataverse: Rig) -> Office:
+    """The adapter of one organisation over the simulated Dataverse."""
+    return Office(moto_place, dataverse)

@@ -14,6 +14,8 @@ from email_router.edge.crm.dataverse import DataverseCrm
 from email_router.edge.crm.dataverse_rows import STATUSES, written
 from tests.cloud import Place, Stores, aws_stores
 from tests.contracts.dataverse_rig import Rig
+from tests.deliveries import ANN
+from tests.deliveries import outgoing as named_outgoing
 from tests.simulators.dataverse.world import USER
 
 _ADDRESSES = {
@@ -30,6 +32,21 @@ _ROLES = {Role.FROM: 1, Role.TO: 2, Role.CC: 3, Role.BCC: 4}
 def guid(name: str) -> str:
     """Return an id that every CRM takes, the same for the same name."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+CRMS = ("memory", "moto", "ministack", "dataverse")
+"""The fake, the built-in CRM on two emulators of AWS, and Dynamics 365: one body, and each keeps what every CRM promises."""
+
+OWN_RECORDS = ("memory", "moto", "ministack")
+"""Those whose records the router itself keeps and changes; those of Dynamics 365 are changed there."""
+
+CONTACT = Record("contact", guid("c-1"), "Erin Fabrikam", ANN)
+ACCOUNT = Record("account", guid("a-1"), "Fabrikam")
+
+
+def outgoing(name: str = "e1", **given: object) -> EmailActivity:
+    """Return an e-mail that waits to be sent; its id is one that every CRM takes."""
+    return named_outgoing(guid(name), **given)
 
 
 class DataverseHouse:

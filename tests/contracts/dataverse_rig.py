@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from email_router.core.errors import RouterError
 from email_router.core.ports import Reach
 from email_router.edge.connect.dataverse import DataverseClient
 from email_router.edge.connect.dataverse_address import Address, address_of
@@ -24,6 +28,7 @@ ANY = range(400, 600)
 
 EMAIL = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
+PEOPLE = "contacts?$select=fullname"
 
 
 class Rig:
@@ -34,17 +39,20 @@ class Rig:
         self.address: Address = address_of(process.url, HERE, process.authority.pem)
         self.client = self.signed_in()
 
-    def signed_in(self, secret: str = SECRET, client_id: str = CLIENT) -> DataverseClient:
-        """Return a client that signs in with this secret."""
+    def signed_in(
+        self, secret: str = SECRET, client_id: str = CLIENT, address: Address | None = None
+    ) -> DataverseClient:
+        """Return a client that signs in with this secret; at another address, where one is given."""
+        address = address or self.address
         way = application(
-            self.address,
+            address,
             tenant_id=TENANT,
             client_id=client_id,
             secret=secret,
             organisation="contoso",
             authority=self.process.url,
         )
-        return DataverseClient(self.address, way, "contoso")
+        return DataverseClient(address, way, "contoso")
 
     def ask(
         self,
@@ -102,3 +110,15 @@ def afresh(one: Rig) -> Iterator[Rig]:
     one.process.reset()
     yield one
     assert one.process.violations() == []
+
+
+def failing(client: DataverseClient, method: str = "GET", target: str = PEOPLE, content: object = None) -> RouterError:
+    with pytest.raises(RouterError) as caught:
+        client.call(method, target, content)  # type: ignore[arg-type] # tables of cases hold objects
+    return caught.value
+
+
+def attachment(email: str) -> dict[str, object]:
+    place = {"objectid_email@odata.bind": f"/emails({email})"}
+    body = base64.b64encode(b"hello").decode()
+    return {**place, "objecttypecode": "email", "filename": "a.txt", "mimetype": "text/plain", "body": body}

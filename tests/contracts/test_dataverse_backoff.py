@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,27 +13,10 @@ from email_router.edge.connect.dataverse_backoff import MOST_AT_ONCE, SharedBack
 from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.keys import Keys
 from tests.cloud import Place
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_crm import Office
-from tests.contracts.dataverse_rig import Rig
 from tests.deliveries import NOW, delivery
 from tests.fakes import FixedClock
 from tests.shared import PROJECT
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
-
-
-@pytest.fixture
-def office(moto_place: Place, dataverse: Rig) -> Office:
-    return Office(moto_place, dataverse)
 
 
 def test_what_one_function_is_told_keeps_all_others_of_the_organisation_back(office: Office) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,23 +14,12 @@ from email_router.core.mailbox import Direction
 from email_router.wiring.coexistence import served_twice
 from email_router.wiring.configuration import Loaded, load
 from tests.cloud import Place
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_published import FILE, services_of
 from tests.contracts.dataverse_rig import HERE, Rig
 from tests.simulators.dataverse.process import CLIENT, SECRET, TENANT
 
 OFFICE = "office@contoso.example"
 SERVER_SIDE = {"outgoingemaildeliverymethod": 2, "outgoingemailstatus": 1}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
 
 
 @pytest.fixture

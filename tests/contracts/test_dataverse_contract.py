@@ -11,8 +11,7 @@ from tests.shared import shared_path
 
 FOLDER = shared_path("contracts", "dataverse-cdm")
 
-from tests.contracts import dataverse_rig  # noqa: E402 - nothing of it works without the model
-from tests.contracts.dataverse_rig import EMAIL, Json, Rig  # noqa: E402
+from tests.contracts.dataverse_rig import EMAIL, Json, Rig  # noqa: E402 - nothing of it works without the model
 from tests.simulators.dataverse.cdm import columns_of, groups_of  # noqa: E402
 from tests.simulators.dataverse.inherited import GROUPS  # noqa: E402
 from tests.simulators.dataverse.shapes import problems_of_answer  # noqa: E402
@@ -24,16 +23,6 @@ FILES = {path.name.removesuffix(".cdm.json") for path in FOLDER.glob("*.cdm.json
     "QueueItem",
 }
 TABLE_OF = {"User": "systemuser", "Case": "incident"}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
 
 
 def raw(file: str) -> Iterator[Json]:
@@ -171,11 +160,11 @@ def test_an_answer_that_does_not_fit_is_noticed(wrong: Json) -> None:
     assert list(problems_of_answer(tables()["email"], {**context, "value": [{**row, **wrong}]})) != []
 
 
-def test_a_request_without_odatas_headers_is_noticed(running: Rig) -> None:
-    running.process.reset()
+def test_a_request_without_odatas_headers_is_noticed(dataverse_running: Rig) -> None:
+    dataverse_running.process.reset()
 
-    running.client._sign_in.ask(
-        running.address.place, "GET", f"{running.address.base}/WhoAmI", {}, b"", repeatable=True
+    dataverse_running.client._sign_in.ask(
+        dataverse_running.address.place, "GET", f"{dataverse_running.address.base}/WhoAmI", {}, b"", repeatable=True
     ).read()
 
-    assert len(running.process.violations()) == 3
+    assert len(dataverse_running.process.violations()) == 3

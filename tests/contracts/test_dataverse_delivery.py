@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,29 +14,11 @@ from email_router.core.mailbox import CreateSender
 from email_router.edge.crm.dataverse_lengths import LENGTHS, fitting
 from email_router.edge.crm.dataverse_organisation import Organisation
 from email_router.edge.crm.dataverse_rows import INCOMPLETE, attachment_id, file_name
-from tests.cloud import Place
-from tests.contracts import dataverse_rig
 from tests.contracts.crm_houses import guid
 from tests.contracts.dataverse_crm import Office
-from tests.contracts.dataverse_rig import Rig
 from tests.deliveries import ANN, SALES, delivery, later
 from tests.flows.house import House, mail
 from tests.simulators.dataverse.tables import tables
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
-
-
-@pytest.fixture
-def office(moto_place: Place, dataverse: Rig) -> Office:
-    return Office(moto_place, dataverse)
 
 
 def file(office: Office, name: str, content: bytes, media_type: str = "application/pdf") -> StoredAttachment:

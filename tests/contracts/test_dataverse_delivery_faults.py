@@ -8,23 +8,12 @@ import pytest
 from moto import mock_aws
 
 from tests.cloud import Clients
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_page import Run
 from tests.contracts.dataverse_rig import Rig
 from tests.faults.seam import Fault, faults_of
 
 _ODD = frozenset({Fault.CLOCK_FORWARD, Fault.CLOCK_BACK})
 """The adapter looks at no clock."""
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
 
 
 @pytest.fixture

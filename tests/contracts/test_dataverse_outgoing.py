@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,32 +11,15 @@ import pytest
 from email_router.core.activity import EmailStatus, Role
 from email_router.core.errors import MessageRefused, RouterError, TryLater
 from email_router.core.mailbox import Direction
-from tests.cloud import Place
-from tests.contracts import dataverse_rig
 from tests.contracts.crm_houses import guid
 from tests.contracts.dataverse_crm import Office
 from tests.contracts.dataverse_page import Calls
-from tests.contracts.dataverse_rig import EMAIL, OTHER, Rig
+from tests.contracts.dataverse_rig import EMAIL, OTHER
 from tests.deliveries import NOW, delivery, later
 from tests.fakes import FixedClock
 from tests.faults.seam import Fault, Killed, Seam
 
 FROM = "office@contoso.example"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
-
-
-@pytest.fixture
-def office(moto_place: Place, dataverse: Rig) -> Office:
-    return Office(moto_place, dataverse)
 
 
 def pressed(office: Office, key: str = EMAIL, **more: Any) -> None:

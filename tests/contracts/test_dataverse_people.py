@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from email_router.core.activity import NewPerson, Record
 from email_router.core.errors import MailboxBlocked, RouterError
-from tests.cloud import Place
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_crm import Office
 from tests.contracts.dataverse_page import Calls
-from tests.contracts.dataverse_rig import Rig
 from tests.deliveries import ANN, NOW
 from tests.fakes import FixedClock
 from tests.faults.seam import Fault, Killed, Seam, faults_of
 
 ZOE = NewPerson("Zoe@New.example", "contact", "Zoe van Dyk", ANN)
 YAN = NewPerson("yan@new.example", "lead", "yan@new.example")
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
-
-
-@pytest.fixture
-def office(moto_place: Place, dataverse: Rig) -> Office:
-    return Office(moto_place, dataverse)
 
 
 def made(office: Office) -> list[tuple[str, str, str, str]]:

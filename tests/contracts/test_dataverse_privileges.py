@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,10 +10,8 @@ import pytest
 from email_router.core.activity import CorrelationMethod, EmailStatus, NewPerson, Party, Record, Role, StoredAttachment
 from email_router.core.errors import MailboxBlocked
 from email_router.edge.crm.dataverse_coexistence import served_there
-from tests.cloud import Place
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_crm import Office
-from tests.contracts.dataverse_rig import EMAIL, Rig
+from tests.contracts.dataverse_rig import EMAIL
 from tests.deliveries import ANN, SALES, delivery, later
 from tests.shared import PROJECT
 from tests.simulators.dataverse.tables import tables
@@ -26,21 +23,6 @@ EVERY = {f"prv{verb}{table.privilege}" for verb in VERBS for table in tables().v
 def documented() -> set[str]:
     text = (PROJECT / "docs" / "dynamics.md").read_text("utf-8")
     return set(re.findall(r"`(prv\w+)`", text))
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
-
-
-@pytest.fixture
-def office(moto_place: Place, dataverse: Rig) -> Office:
-    return Office(moto_place, dataverse)
 
 
 def work(office: Office) -> None:

@@ -13,19 +13,8 @@ import pytest
 from PowerPlatform.Dataverse.client import DataverseClient
 from PowerPlatform.Dataverse.core.errors import HttpError
 
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_rig import EMAIL, Rig
 from tests.simulators.dataverse.process import CLIENT, SECRET, TENANT, DataverseProcess
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
 
 
 class Credential:

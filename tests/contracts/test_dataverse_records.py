@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
 from email_router.core.activity import About, Record
 from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.edge.crm.dataverse_records import about, resolve
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_rig import EMAIL, OTHER, Rig
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
 
 
 def user(dataverse: Rig, address: str, **more: object) -> str:

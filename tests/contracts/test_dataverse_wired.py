@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from email_router.wiring.publishing import publish
 from email_router.wiring.services import Services
 from tests.cli.running import run
 from tests.cloud import Place, aws_stores
-from tests.contracts import dataverse_rig
 from tests.contracts.dataverse_published import FILE, services_of
 from tests.contracts.dataverse_rig import EMAIL, OTHER, Rig
 from tests.deliveries import later, outgoing
@@ -47,16 +45,6 @@ address = "sales@contoso.example"
 kind = "queue"
 outgoing = "out"
 """
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    yield from dataverse_rig.rig(tmp_path_factory.mktemp("dataverse"))
-
-
-@pytest.fixture
-def dataverse(running: Rig) -> Iterator[Rig]:
-    yield from dataverse_rig.afresh(running)
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,40 +10,26 @@ from urllib.parse import urlencode
 import pytest
 
 from email_router.core.errors import MailboxBlocked
-from email_router.core.ports import Reach
-from email_router.edge.connect.graph import GraphClient
 from email_router.edge.connect.graph_errors import GraphReply
-from email_router.edge.connect.https import hang_up
-from tests.simulators.graph.process import SECRET, GraphProcess
+from tests.contracts.graph_box import DELTA, MAIL, GraphBox, graph
+from tests.simulators.graph.process import GraphProcess
 
-MAIL = b"From: a@example.com\r\nSubject: x\r\nMessage-ID: <%d@example.com>\r\n\r\nx\r\n"
+__all__ = ["graph"]
+
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 LIST = "/mailFolders/inbox/messages"
-DELTA = f"{LIST}/delta"
-_numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphProcess]:
-    with GraphProcess(tmp_path_factory.mktemp("graph")) as running:
-        yield running
-    hang_up()
-
-
-class Client:
+class Client(GraphBox):
     """A mailbox of its own; ids as `immutable` says."""
 
     def __init__(self, graph: GraphProcess) -> None:
-        self.address = f"list{next(_numbers)}@contoso.example"
-        self.graph = graph
-        graph.mailbox_state(self.address, "ok")
-        self.by_default = GraphClient(graph.profile(), self.address, SECRET, Reach(loopback=True))
-        self.by_immutable = GraphClient(graph.profile(), self.address, SECRET, Reach(loopback=True), immutable=True)
+        super().__init__(graph)
+        self.by_immutable = self.signed_in(immutable=True)
 
     def get(self, path: str, options: Mapping[str, str] | None = None, *, immutable: bool = False) -> GraphReply:
-        client = self.by_immutable if immutable else self.by_default
-        target = path if path.startswith("https") else f"{client.user}{path}"
-        return client.call("GET", f"{target}?{urlencode(options)}" if options else target, accept=range(400, 600))
+        asked = f"{path}?{urlencode(options)}" if options else path
+        return self.call("GET", asked, self.by_immutable if immutable else self.client)
 
     def round(self, link: str, *, immutable: bool) -> tuple[list[dict[str, Any]], str]:
         """Read a round of one page: its rows and its delta link."""
@@ -144,10 +129,10 @@ def test_a_full_mailbox_refuses_delta_queries_and_still_lists(box: Client) -> No
 
 
 def test_folders_lie_in_folders_and_have_one_name_each(box: Client) -> None:
-    below = f"{box.by_default.user}/mailFolders/inbox/childFolders"
-    made = box.by_default.call("POST", below, content={"displayName": "Support"})
-    again = box.by_default.call("POST", below, content={"displayName": "support"}, accept=(409,))
-    beside = box.by_default.call("POST", f"{box.by_default.user}/mailFolders", content={"displayName": "Support"})
+    below = f"{box.client.user}/mailFolders/inbox/childFolders"
+    made = box.client.call("POST", below, content={"displayName": "Support"})
+    again = box.client.call("POST", below, content={"displayName": "support"}, accept=(409,))
+    beside = box.client.call("POST", f"{box.client.user}/mailFolders", content={"displayName": "Support"})
 
     assert [one.status for one in (made, again, beside)] == [201, 409, 201]
     assert [row["id"] for row in box.get("/mailFolders/inbox/childFolders").json()["value"]] == [made.json()["id"]]

@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from email_router.core.ports import Reach
-from email_router.edge.connect.graph import GraphClient
-from email_router.edge.connect.graph_errors import GraphReply
-from email_router.edge.connect.https import hang_up
-from tests.simulators.graph.process import SECRET, GraphProcess
+from tests.contracts.graph_box import DELTA, MAIL, GraphBox, graph
+from tests.simulators.graph.process import GraphProcess
 
-MAIL = b"From: a@example.com\r\nSubject: x\r\nMessage-ID: <%d@example.com>\r\n\r\nx\r\n"
+__all__ = ["graph"]
+
 IMMUTABLE = ('IdType="ImmutableId"',)
-_numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphProcess]:
-    with GraphProcess(tmp_path_factory.mktemp("graph")) as running:
-        yield running
-    hang_up()
-
-
-class Client:
-    """A mailbox of its own, and Graph's answers whatever they are."""
-
-    def __init__(self, graph: GraphProcess) -> None:
-        self.address = f"box{next(_numbers)}@contoso.example"
-        self.graph = graph
-        graph.mailbox_state(self.address, "ok")
-        self.client = GraphClient(graph.profile(), self.address, SECRET, Reach(loopback=True))
+class Client(GraphBox):
+    """A mailbox of its own, and rounds of its changes."""
 
     def put(self, number: int = 1, **more: Any) -> str:
         return self.graph.put_message(self.address, MAIL % number, **more)
-
-    def call(self, method: str, path: str, **more: Any) -> GraphReply:
-        target = path if path.startswith("https") else f"{self.client.user}{path}"
-        return self.client.call(method, target, accept=range(400, 600), **more)
 
     def round(self, link: str, *prefer: str) -> tuple[list[dict[str, Any]], str, int]:
         """Follow a round to its end: rows, delta link, number of pages."""
@@ -58,9 +37,6 @@ class Client:
 @pytest.fixture
 def box(graph: GraphProcess) -> Client:
     return Client(graph)
-
-
-DELTA = "/mailFolders/inbox/messages/delta"
 
 
 def test_a_page_holds_ten_messages_unless_told_otherwise(box: Client) -> None:

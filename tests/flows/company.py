@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
-from email_router.core.flows.incoming import Incoming
-from email_router.core.flows.outgoing import Outgoing
 from email_router.core.flows.route_mailbox import RouteMailbox
 from email_router.core.flows.send_email import SendEmail, Sent
 from email_router.core.mailbox import Accept, AutomaticMail, Direction, Mailbox, MailboxKind, Profile
@@ -15,25 +13,14 @@ from email_router.core.message import Message
 from email_router.core.parse import parse
 from email_router.core.settings import Configuration, Tracking
 from email_router.core.work import MailboxWork, OutgoingWork
-from tests.fakes import (
-    CountingMeters,
-    FixedClock,
-    MemoryAlerts,
-    MemoryBlobs,
-    MemoryCrm,
-    MemoryLedger,
-    MemoryOutgoingStates,
-    MemoryQuarantine,
-    MemoryQueues,
-    MemoryStates,
-)
 from tests.flows.house import NOW
+from tests.flows.parts import Parts
 from tests.memory.sender import MemorySender
 from tests.memory.source import MemorySource
 
 
 @dataclass
-class Company:
+class Company(Parts):
     """An organisation with a queue at support@; its CRM answers each new e-mail, marked as automatic where `marks` says so."""
 
     name: str
@@ -45,13 +32,8 @@ class Company:
 
     def __post_init__(self) -> None:
         self.address = f"support@{self.name}.example"
-        self.clock = FixedClock(NOW)
-        self.states, self.blobs, self.meters = MemoryStates(), MemoryBlobs(), CountingMeters()
-        self.queues, self.outgoing, self.sender = MemoryQueues(), MemoryOutgoingStates(), MemorySender()
-        self.ledger = MemoryLedger(self.states)
-        self.crm = MemoryCrm(self.ledger, self.states)
-        self.quarantine = MemoryQuarantine(self.states)
-        self.inbox = MemorySource()
+        Parts.__init__(self, NOW)
+        self.sender, self.inbox = MemorySender(), MemorySource()
         self._answered: set[str] = set()
         self.refused: list[Sent] = []
         support = Mailbox(
@@ -88,7 +70,9 @@ class Company:
         self.crm.create_outgoing(email)
         before = len(self.sender.sent)
         work = OutgoingWork(self.configuration.organisation, "out", self.address, (email.id,))
-        done = SendEmail(self._road(), f"request-{email.id}").send(work, self.clock.now() + timedelta(seconds=240))
+        done = SendEmail(self.outgoing_by(self.sender), f"request-{email.id}").send(
+            work, self.clock.now() + timedelta(seconds=240)
+        )
         self.refused += [one for one in done if one.status is EmailStatus.FAILED]
         return [raw for _, raw in self.sender.sent[before:]]
 
@@ -98,7 +82,8 @@ class Company:
             self.inbox.put(raw)
         work = MailboxWork(self.configuration.organisation, self.address, "schedule")
         self.inbox.received = self.clock.now()
-        RouteMailbox(self._incoming()).route(work, self.clock.now() + timedelta(seconds=240))
+        road = self.incoming_from(lambda _profile, _mailbox: self.inbox)
+        RouteMailbox(road).route(work, self.clock.now() + timedelta(seconds=240))
 
     def answers(self) -> list[bytes]:
         """Let the CRM answer each e-mail that came in, once, automatically; return what has left."""
@@ -118,37 +103,6 @@ class Company:
     def read(self) -> list[Message]:
         """Return the mails that have left, as their readers see them."""
         return [parse(raw) for _, raw in self.sender.sent]
-
-    def _incoming(self) -> Incoming:
-        return Incoming(
-            configuration=self.configuration,
-            clock=self.clock,
-            meters=self.meters,
-            states=self.states,
-            ledger=self.ledger,
-            quarantine=self.quarantine,
-            crm=self.crm,
-            outgoing=self.outgoing,
-            alerts=MemoryAlerts(),
-            blobs=self.blobs,
-            queues=self.queues,
-            open_source=lambda _profile, _mailbox: self.inbox,
-            parse=parse,
-        )
-
-    def _road(self) -> Outgoing:
-        return Outgoing(
-            alerts=MemoryAlerts(),
-            configuration=self.configuration,
-            clock=self.clock,
-            meters=self.meters,
-            ledger=self.ledger,
-            crm=self.crm,
-            outgoing=self.outgoing,
-            blobs=self.blobs,
-            queues=self.queues,
-            open_sender=lambda _profile, _mailbox: self.sender,
-        )
 
 
 def correspond(one: Company, other: Company, *, pause: timedelta, rounds: int = 100) -> int:

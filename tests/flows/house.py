@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from email_router.core.flows.incoming import Incoming, Timing
+from email_router.core.flows.incoming import Incoming
 from email_router.core.flows.route_mailbox import PassSummary, RouteMailbox
 from email_router.core.mailbox import Accept, Direction, Mailbox, MailboxKind, Profile
-from email_router.core.message import Message
-from email_router.core.parse import parse
 from email_router.core.settings import Configuration, Tracking
 from email_router.core.work import MailboxWork
-from tests.fakes import (
-    CountingMeters,
-    FixedClock,
-    MemoryBlobs,
-    MemoryCrm,
-    MemoryLedger,
-    MemoryOutgoingStates,
-    MemoryQuarantine,
-    MemoryQueues,
-    MemoryStates,
-)
-from tests.memory.alerts import MemoryAlerts
+from tests.flows.parts import Parts
 from tests.memory.source import MemorySource
-from tests.memory.subscriptions import MemoryNudges
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SALES = "sales@contoso.example"
@@ -52,28 +37,16 @@ def mail(
     ).encode()
 
 
-class House:
+class House(Parts):
     """The road with its parts in reach of a test."""
 
     def __init__(self, *messages: bytes, accept: Accept = Accept.ALL, **mailbox: object) -> None:
-        self.clock = FixedClock(NOW)
-        self.meters = CountingMeters()
-        self.blobs = MemoryBlobs()
-        self.states = MemoryStates()
-        self.ledger = MemoryLedger(self.states)
-        self.crm = MemoryCrm(self.ledger, self.states)
-        self.quarantine = MemoryQuarantine(self.states)
-        self.outgoing = MemoryOutgoingStates()
-        self.alerts = MemoryAlerts()
-        self.queues = MemoryQueues()
-        self.nudges = MemoryNudges()
+        super().__init__(NOW)
         self.sources = {SALES: MemorySource(*messages), ANN: MemorySource()}
         self.profile = Profile(name="in", direction=Direction.INCOMING, server="memory")
         sales = Mailbox(address=SALES, kind=MailboxKind.QUEUE, incoming="in", accept=accept, **mailbox)  # type: ignore[arg-type]  # fields by name
         ann = Mailbox(address=ANN, incoming="in", accept=Accept.REPLIES)
         self.configuration = Configuration(organisation="contoso", profiles=(self.profile,), mailboxes=(sales, ann))
-        self.timing = Timing()
-        self.parse: Callable[[bytes], Message] = parse
 
     @property
     def source(self) -> MemorySource:
@@ -107,23 +80,7 @@ class House:
 
     def incoming(self) -> Incoming:
         """The ports as a pass gets them."""
-        return Incoming(
-            configuration=self.configuration,
-            clock=self.clock,
-            meters=self.meters,
-            states=self.states,
-            ledger=self.ledger,
-            quarantine=self.quarantine,
-            crm=self.crm,
-            outgoing=self.outgoing,
-            alerts=self.alerts,
-            blobs=self.blobs,
-            queues=self.queues,
-            open_source=self._open,
-            parse=self.parse,
-            timing=self.timing,
-            nudges=self.nudges,
-        )
+        return self.incoming_from(self._open)
 
     def _open(self, profile: Profile, mailbox: Mailbox) -> MemorySource:
         source = self.sources[mailbox.address]

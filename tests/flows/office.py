@@ -13,35 +13,18 @@ from email_router.core.flows.send_email import SendEmail, Sent
 from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
 from email_router.core.settings import Configuration, Tracking
 from email_router.core.work import DeliveryEvent, OutgoingWork
-from tests.fakes import (
-    CountingMeters,
-    FixedClock,
-    MemoryAlerts,
-    MemoryBlobs,
-    MemoryCrm,
-    MemoryLedger,
-    MemoryOutgoingStates,
-    MemoryQueues,
-    MemoryStates,
-)
 from tests.flows.house import NOW, SALES
+from tests.flows.parts import Parts
 from tests.memory.sender import MemorySender
 
 ERIN = "erin@fabrikam.example"
 
 
-class Office:
+class Office(Parts):
     """The road with its parts in reach of a test."""
 
     def __init__(self, server: str = "smtp", tracking: Tracking | None = None) -> None:
-        self.clock = FixedClock(NOW)
-        self.meters = CountingMeters()
-        self.blobs = MemoryBlobs()
-        self.alerts = MemoryAlerts()
-        self.ledger = MemoryLedger(MemoryStates())
-        self.crm = MemoryCrm(self.ledger)
-        self.outgoing = MemoryOutgoingStates()
-        self.queues = MemoryQueues()
+        super().__init__(NOW)
         self.sender = MemorySender()
         self.requests = 0
         profile = Profile(name="out", direction=Direction.OUTGOING, server=server)
@@ -73,18 +56,7 @@ class Office:
 
     def road(self) -> Outgoing:
         """The ports as an order gets them."""
-        return Outgoing(
-            configuration=self.configuration,
-            clock=self.clock,
-            meters=self.meters,
-            ledger=self.ledger,
-            alerts=self.alerts,
-            crm=self.crm,
-            outgoing=self.outgoing,
-            blobs=self.blobs,
-            queues=self.queues,
-            open_sender=lambda _profile, _mailbox: self.sender,
-        )
+        return self.outgoing_by(self.sender)
 
     def send(self, *activities: str) -> list[Sent]:
         """Carry out an order."""

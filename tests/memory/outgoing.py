@@ -104,11 +104,8 @@ class MemoryOutgoingStates:
         request: str = "",
     ) -> bool:
         """Write what was reported, unless the state has changed."""
-        if self._states.get(state.activity) != state:
-            return False
         noted = replace(state, status=status, changed=now, reason=evidence, results=tuple(results))
-        self._note(noted, HistoryEntry(now, status, evidence, request))
-        return True
+        return self._turn(state, noted, request)
 
     def reopen(
         self,
@@ -120,21 +117,9 @@ class MemoryOutgoingStates:
         request: str = "",
     ) -> bool:
         """Let an e-mail wait again, unless the state has changed."""
-        if self._states.get(state.activity) != state:
-            return False
-        again = replace(
-            state,
-            status=EmailStatus.PENDING,
-            changed=now,
-            reason=evidence,
-            results=tuple(results),
-            attempts=1,
-            token=state.token + 1,
-            due=None,
-            draft="",
-        )
-        self._note(again, HistoryEntry(now, EmailStatus.PENDING, evidence, request))
-        return True
+        again = replace(state, status=EmailStatus.PENDING, changed=now, reason=evidence, results=tuple(results))
+        again = replace(again, attempts=1, token=state.token + 1, due=None, draft="")
+        return self._turn(state, again, request)
 
     def all(self) -> Sequence[OutgoingState]:
         """Return all, newest first."""
@@ -143,3 +128,10 @@ class MemoryOutgoingStates:
     def _note(self, state: OutgoingState, entry: HistoryEntry) -> OutgoingState:
         self._states[state.activity] = replace(state, history=(*state.history, entry))
         return self._states[state.activity]
+
+    def _turn(self, read: OutgoingState, turned: OutgoingState, request: str) -> bool:
+        """Write what a state that was read turns into, if it still stands."""
+        if self._states.get(read.activity) != read:
+            return False
+        self._note(turned, HistoryEntry(turned.changed, turned.status, turned.reason or "", request))
+        return True

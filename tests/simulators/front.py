@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import http.client
-import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.simulators.tls import server_side
 
 
 class Front:
@@ -23,9 +24,7 @@ class Front:
         self.behind = ""
         self.answer = answer
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._server.socket = server_side(*certificate).wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property

@@ -6,11 +6,13 @@ import base64
 import contextlib
 import re
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.simulators.listener import Listener
+from tests.simulators.tls import server_side
 
 PASSWORD = "imap-password"
 CAPABILITIES = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 UIDPLUS MOVE SPECIAL-USE NAMESPACE"
@@ -79,13 +81,9 @@ class ImapServer:
         self.sessions = 0
         self.sent = 0
         self.tls = tls
-        self.context: ssl.SSLContext | None = None
-        if certificate:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(*certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._open = True
+        self.context = server_side(*certificate) if certificate else None
+        self._listener = Listener()
+        self.port = self._listener.port
         threading.Thread(target=self._serve, daemon=True).start()
 
     @property
@@ -93,20 +91,11 @@ class ImapServer:
         return self.folders["INBOX"]
 
     def stop(self) -> None:
-        self._open = False
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        self._listener.stop()
         self._listener.close()
 
     def _serve(self) -> None:
-        while True:
-            try:
-                line, _ = self._listener.accept()
-            except OSError:
-                return
-            if not self._open:
-                line.close()
-                return
+        while line := self._listener.accept():
             self.sessions += 1
             threading.Thread(target=self._session, args=(line,), daemon=True).start()
 

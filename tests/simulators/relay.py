@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.simulators.listener import Listener
+from tests.simulators.tls import server_side
 
 
 @dataclass
@@ -43,30 +45,20 @@ class Relay:
         self.sessions = 0
         self.received = 0
         self.sent = 0
-        self.context: ssl.SSLContext | None = None
-        if certificate:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(*certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._open = True
+        self.context = server_side(*certificate) if certificate else None
+        self._listener = Listener()
+        self.port = self._listener.port
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop listening."""
-        self._open = False
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        self._listener.stop()
         self._thread.join(10)
         self._listener.close()
 
     def _serve(self) -> None:
-        while True:
-            line, _ = self._listener.accept()
-            if not self._open:
-                line.close()
-                return
+        while line := self._listener.accept():
             self.sessions += 1
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line.settimeout(10)

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.simulators.process import start_process, stop_process
+from tests.simulators.tls import server_side
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -169,10 +169,7 @@ def main() -> None:
         )
         return AuthResult(success=right, handled=False)
 
-    context = None
-    if given.certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(given.certificate, given.key)
+    context = server_side(given.certificate, given.key) if given.certificate else None
     with socket.create_server(("127.0.0.1", 0)) as free:  # aiosmtpd takes no port 0
         port = free.getsockname()[1]
     controller = Controller(

@@ -19,7 +19,7 @@ from email_router.core.sending import OutgoingState
 from email_router.core.settings import Configuration
 from email_router.edge.connect.keys import Keys
 from tests.cloud import Place, Stores, aws_stores
-from tests.contracts.test_stores import entry, retry
+from tests.contracts.stores.contents import entry, retry
 from tests.deliveries import ANN, NOW, SALES, later, linked, outgoing
 
 _NAMES = st.from_regex(r"[^#\s]{1,60}", fullmatch=True)

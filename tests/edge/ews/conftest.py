@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from exchangelib import DELEGATE, UTC, Account, Build, Configuration, Credentials, FailFast, Version  # type: ignore[import-untyped]
+from exchangelib.protocol import BaseProtocol, close_connections  # type: ignore[import-untyped]
 from lxml import etree  # type: ignore[import-untyped]
+from requests.adapters import HTTPAdapter
 
 from email_router.edge.connect import ews_soap
+from tests.edge.ews.reading import RAW
 from tests.shared import SHARED
-from tests.simulators.ews.process import EwsProcess
+from tests.simulators.ews.process import PASSWORD, EwsProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.simulators.certificates import Authority
 
+_NUMBERS = itertools.count(1)
 BODY = "{http://schemas.xmlsoap.org/soap/envelope/}Body"
 
 
@@ -44,6 +50,36 @@ def server(ews_process: EwsProcess, ews_schema: etree.XMLSchema | None) -> Itera
         for row in ews_process.requests():
             for side in ("request", "answer"):
                 validate(ews_schema, row[side])
+
+
+@pytest.fixture
+def address(server: EwsProcess) -> str:
+    """A new, empty mailbox."""
+    found = f"case{next(_NUMBERS)}@contoso.example"
+    server.control("mailbox", {"address": found})
+    return found
+
+
+@pytest.fixture
+def account(server: EwsProcess, address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """A mailbox with one message, as exchangelib opens it."""
+    server.put(address, RAW)
+
+    class Trusting(HTTPAdapter):
+        def cert_verify(self, connection: object, url: str, verify: object, cert: object) -> None:
+            super().cert_verify(connection, url, str(server.authority.ca), cert)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(BaseProtocol, "HTTP_ADAPTER_CLS", Trusting)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.authority.ca))
+    configuration = Configuration(
+        service_endpoint=f"{server.root}/EWS/Exchange.asmx",
+        credentials=Credentials(address, PASSWORD),
+        auth_type="basic",
+        version=Version(Build(15, 1)),
+        retry_policy=FailFast(),
+    )
+    yield Account(address, config=configuration, access_type=DELEGATE, default_timezone=UTC)
+    close_connections()
 
 
 def validate(schema: etree.XMLSchema, text: str) -> None:

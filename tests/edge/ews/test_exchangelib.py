@@ -2,60 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from email import message_from_bytes
-from typing import TYPE_CHECKING
 
 import pytest
-from exchangelib import (  # type: ignore[import-untyped]
-    DELEGATE,
-    UTC,
-    Account,
-    Build,
-    Configuration,
-    Credentials,
-    FailFast,
-    FileAttachment,
-    Message,
-    Version,
-)
+from exchangelib import Account, FileAttachment, Message  # type: ignore[import-untyped]
 from exchangelib import Mailbox as Recipient
 from exchangelib.errors import ErrorInvalidSyncStateData, ErrorItemNotFound  # type: ignore[import-untyped]
 from exchangelib.folders import Folder  # type: ignore[import-untyped]
 from exchangelib.properties import Actions, Address, Conditions, Rule  # type: ignore[import-untyped]
-from exchangelib.protocol import BaseProtocol, close_connections  # type: ignore[import-untyped]
-from requests.adapters import HTTPAdapter
 
-from tests.simulators.ews.process import PASSWORD, EwsProcess
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_NUMBERS = itertools.count(1)
-RAW = b"From: ann@example.org\r\nSubject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n"
-
-
-@pytest.fixture
-def account(server: EwsProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """A mailbox with one message, as exchangelib opens it."""
-    address = f"client{next(_NUMBERS)}@contoso.example"
-    server.put(address, RAW)
-
-    class Trusting(HTTPAdapter):
-        def cert_verify(self, connection: object, url: str, verify: object, cert: object) -> None:
-            super().cert_verify(connection, url, str(server.authority.ca), cert)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(BaseProtocol, "HTTP_ADAPTER_CLS", Trusting)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.authority.ca))
-    configuration = Configuration(
-        service_endpoint=f"{server.root}/EWS/Exchange.asmx",
-        credentials=Credentials(address, PASSWORD),
-        auth_type="basic",
-        version=Version(Build(15, 1)),
-        retry_policy=FailFast(),
-    )
-    yield Account(address, config=configuration, access_type=DELEGATE, default_timezone=UTC)
-    close_connections()
+from tests.edge.ews.reading import RAW
+from tests.simulators.ews.process import EwsProcess
 
 
 def test_exchangelib_finds_by_subject_and_reads_one_by_its_id(account: Account) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from email_router.edge.connect import ews, ews_wire, patience
 from email_router.edge.connect.ews_transport import open_session
 from email_router.edge.connect.https import Place
 from email_router.edge.sources.ews import EwsSource
+from tests.edge.ews.reading import RAW, source
 from tests.edge.test_https import Scripted
 from tests.simulators.ews.process import PASSWORD, TOKEN, EwsProcess
 from tests.simulators.ews.server import ENVELOPE
@@ -31,22 +31,7 @@ if TYPE_CHECKING:
 
     from tests.simulators.certificates import Authority
 
-_NUMBERS = itertools.count(1)
-RAW = b"From: ann@example.org\r\nSubject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n"
 DAY = 24 * 3600
-
-
-@pytest.fixture
-def address(server: EwsProcess) -> str:
-    """A new, empty mailbox."""
-    found = f"odd{next(_NUMBERS)}@contoso.example"
-    server.control("mailbox", {"address": found})
-    return found
-
-
-def source(server: EwsProcess, address: str, secret: str = PASSWORD, /, **changes: Any) -> EwsSource:
-    """Open the mailbox."""
-    return EwsSource(server.profile(**changes), Mailbox(address=address), secret, Reach(loopback=True))
 
 
 def read(opened: EwsSource, position: Position | None = None, size: int = 10, limit: int = 10**6) -> list[bytes]:

@@ -13,8 +13,9 @@ from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.core.mailbox import Direction, Mailbox
 from email_router.core.ports import DraftingSender, Reach
 from email_router.core.sending import Envelope, SendOutcome
+from email_router.edge.connect.drafting import SETTLES_AFTER
 from email_router.edge.connect.https import AnswerLost
-from email_router.edge.senders.ews import SETTLES_AFTER, EwsSender
+from email_router.edge.senders.ews import EwsSender
 from tests.simulators.ews.process import PASSWORD, EwsProcess
 
 if TYPE_CHECKING:

@@ -2,48 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING
-
-import pytest
-from exchangelib import DELEGATE, UTC, Account, Build, Configuration, Credentials, FailFast, Message, Version  # type: ignore[import-untyped]
+from exchangelib import Account, Message  # type: ignore[import-untyped]
 from exchangelib import Mailbox as Recipient
-from exchangelib.protocol import BaseProtocol, close_connections  # type: ignore[import-untyped]
-from requests.adapters import HTTPAdapter
 
 from email_router.core.mailbox import Mailbox
 from email_router.core.ports import Reach
 from email_router.edge.rules.ews import EwsInboxRules
+from tests.edge.ews.reading import RAW
 from tests.simulators.ews.process import PASSWORD, EwsProcess
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_NUMBERS = itertools.count(1)
-RAW = b"From: ann@example.org\r\nSubject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n"
-
-
-@pytest.fixture
-def account(server: EwsProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """A mailbox with one message, as exchangelib opens it."""
-    address = f"peer{next(_NUMBERS)}@contoso.example"
-    server.put(address, RAW)
-
-    class Trusting(HTTPAdapter):
-        def cert_verify(self, connection: object, url: str, verify: object, cert: object) -> None:
-            super().cert_verify(connection, url, str(server.authority.ca), cert)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(BaseProtocol, "HTTP_ADAPTER_CLS", Trusting)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.authority.ca))
-    configuration = Configuration(
-        service_endpoint=f"{server.root}/EWS/Exchange.asmx",
-        credentials=Credentials(address, PASSWORD),
-        auth_type="basic",
-        version=Version(Build(15, 1)),
-        retry_policy=FailFast(),
-    )
-    yield Account(address, config=configuration, access_type=DELEGATE, default_timezone=UTC)
-    close_connections()
 
 
 def test_exchangelib_reads_and_disposes_of_messages(account: Account) -> None:

@@ -1,60 +1,24 @@
-"""The EWS source beside what every source promises: states, folders, logins, throttling, hostile answers."""
+"""The EWS source beside what every source promises: positions, ids, folders, disposal, its library."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
+from email_router.core.errors import MailboxBlocked, MessageRefused
 from email_router.core.fetched import Position
-from email_router.core.mailbox import AfterDelivery, Authentication, Mailbox
-from email_router.core.ports import Reach
-from email_router.edge.connect import ews
+from email_router.core.mailbox import AfterDelivery
 from email_router.edge.connect.graph_position import Cursor as GraphCursor
 from email_router.edge.connect.graph_position import Cursors as GraphCursors
-from email_router.edge.sources.ews import EwsSource
+from tests.edge.ews.reading import RAW, read, source
 from tests.shared import PROJECT
-from tests.simulators.certificates import self_signed
-from tests.simulators.ews.process import PASSWORD, TOKEN, EwsProcess
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.simulators.certificates import Authority
-
-_NUMBERS = itertools.count(1)
-RAW = b"From: ann@example.org\r\nSubject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n"
-
-
-@pytest.fixture
-def address(server: EwsProcess) -> str:
-    """A new, empty mailbox."""
-    found = f"case{next(_NUMBERS)}@contoso.example"
-    server.control("mailbox", {"address": found})
-    return found
-
-
-def source(server: EwsProcess, address: str, secret: str = PASSWORD, /, **changes: Any) -> EwsSource:
-    """Open the mailbox."""
-    return EwsSource(server.profile(**changes), Mailbox(address=address), secret, Reach(loopback=True))
-
-
-def read(opened: EwsSource, position: Position) -> tuple[list[bytes], Position]:
-    """Read everything beyond the position."""
-    raws = []
-    with closing(opened):
-        for page in opened.pages(position, 10):
-            raws += [one.raw for one in opened.fetch(page.listed, 1_000_000)]
-            position = page.position
-    return raws, position
+from tests.simulators.ews.process import EwsProcess
 
 
 def test_an_idle_check_is_one_request_that_reads_no_message(server: EwsProcess, address: str) -> None:
@@ -199,84 +163,6 @@ def test_our_own_disposal_is_no_news(server: EwsProcess, address: str) -> None:
         assert later.position() not in {None, page.position}
 
 
-@pytest.mark.parametrize("kind", ["code", "fault"])
-def test_a_busy_server_says_how_long_to_wait(server: EwsProcess, address: str, kind: str) -> None:
-    server.fault("SyncFolderItems", kind, code="ErrorServerBusy", values={"BackOffMilliseconds": "297749"})
-
-    with pytest.raises(TryLater) as later:
-        read(source(server, address), Position())
-
-    assert (later.value.kind, later.value.after) == ("throttled", 297.749)
-    assert len(server.requests("SyncFolderItems")) == 1
-
-
-def test_the_inner_code_of_an_internal_error_counts(server: EwsProcess, address: str) -> None:
-    inner = {"InnerErrorResponseCode": "ErrorServerBusy"}
-    server.fault("SyncFolderItems", "code", code="ErrorInternalServerError", values=inner)
-
-    with pytest.raises(TryLater) as later:
-        read(source(server, address), Position())
-
-    assert later.value.kind == "throttled"
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        ("ErrorNonExistentMailbox", "mailbox_missing"),
-        ("ErrorImpersonateUserDenied", "access_denied"),
-        ("ErrorAccessDenied", "access_denied"),
-        ("ErrorQuotaExceeded", "mailbox_full"),
-        ("ErrorPasswordExpired", "login_refused"),
-    ],
-)
-def test_a_mailbox_that_cannot_be_served_is_blocked(server: EwsProcess, address: str, code: str, kind: str) -> None:
-    server.fault("SyncFolderItems", "code", code=code)
-
-    with pytest.raises(MailboxBlocked) as blocked:
-        read(source(server, address), Position())
-
-    assert blocked.value.kind == kind
-    assert address in str(blocked.value)
-    assert blocked.value.mend
-
-
-@pytest.mark.parametrize("code", ["ErrorMailboxStoreUnavailable", "ErrorInternalServerError", "ErrorNobodyKnows"])
-def test_other_trouble_may_pass(server: EwsProcess, address: str, code: str) -> None:
-    server.fault("SyncFolderItems", "code" if code != "ErrorNobodyKnows" else "fault", code=code)
-
-    with pytest.raises(TryLater):
-        read(source(server, address), Position())
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "kind"),
-    [(403, MailboxBlocked, "access_denied"), (302, MailboxBlocked, "foreign_link"), (503, TryLater, "ews_answer")],
-)
-def test_a_status_without_soap_is_understood(
-    server: EwsProcess, address: str, status: int, error: type[MailboxBlocked | TryLater], kind: str
-) -> None:
-    headers = {"Location": "https://169.254.169.254/", "Retry-After": "30"}
-    server.fault("SyncFolderItems", "status", status=status, headers=headers)
-
-    with pytest.raises(error) as raised:
-        read(source(server, address), Position())
-
-    assert raised.value.kind == kind
-    assert getattr(raised.value, "after", 30) == 30
-
-
-@pytest.mark.parametrize("authentication", [Authentication.WINDOWS, Authentication.CLEAR_TEXT])
-def test_a_wrong_password_blocks_and_is_not_told(
-    server: EwsProcess, address: str, authentication: Authentication
-) -> None:
-    with pytest.raises(MailboxBlocked) as blocked:
-        read(source(server, address, "wrong-secret", authentication=authentication), Position())
-
-    assert blocked.value.kind == "login_refused"
-    assert "wrong-secret" not in f"{blocked.value}{blocked.value.mend}"
-
-
 @pytest.mark.parametrize("schema", ["Exchange2013", "Exchange2013_SP1"])
 def test_an_older_server_is_asked_in_its_own_schema(server: EwsProcess, address: str, schema: str) -> None:
     server.control("settings", {"schema": schema})
@@ -284,38 +170,6 @@ def test_an_older_server_is_asked_in_its_own_schema(server: EwsProcess, address:
 
     assert read(source(server, address), Position())[0] == [RAW]
     assert f'Version="{schema}"' in server.requests()[-1]["request"]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>',
-        '<?xml version="1.0"?><!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>',
-        "no xml at all",
-        "<html><body>hello</body></html>",
-        "",
-    ],
-)
-def test_an_answer_that_is_no_soap_is_not_believed(server: EwsProcess, address: str, body: str) -> None:
-    server.fault("SyncFolderItems", "raw", body=body)
-
-    with pytest.raises(TryLater) as later:
-        read(source(server, address), Position())
-
-    assert later.value.kind == "ews_answer"
-
-
-@pytest.mark.parametrize("kind", ["cut", "lose_answer"])
-def test_a_line_that_breaks_in_a_message_is_told_and_loses_nothing(server: EwsProcess, address: str, kind: str) -> None:
-    server.put(address, RAW + b"x" * 300_000)
-    server.fault("IncludeMimeContent", kind, times=2)
-
-    with pytest.raises(TryLater) as later:
-        read(source(server, address), Position())
-    server.control("clear", {})
-
-    assert later.value.kind == "connection_lost"
-    assert len(read(source(server, address), Position())[0]) == 1
 
 
 def test_a_message_that_exchange_cannot_render_is_never_taken_for_an_empty_one(
@@ -332,70 +186,6 @@ def test_a_message_that_exchange_cannot_render_is_never_taken_for_an_empty_one(
 
     assert (fetched.raw.rstrip(), fetched.complete) == (RAW.partition(b"\r\n\r\n")[0], False)
     assert refused.value.kind == "unreadable"
-
-
-def test_a_self_signed_certificate_is_refused(authority: Authority, tmp_path: Path) -> None:
-    certificate = self_signed(tmp_path / "own")
-
-    with EwsProcess(tmp_path / "server", authority, authority.issue()) as good:
-        other = replace(good.profile(), ca_pem=certificate[0].read_text())
-        opened = EwsSource(other, Mailbox(address="a@contoso.example"), PASSWORD, Reach(loopback=True))
-        with pytest.raises(MailboxBlocked) as blocked:
-            opened.has_news(Position(mark='{"ews": {"inbox": "x"}}'))
-
-    assert blocked.value.kind == "certificate"
-
-
-@pytest.mark.parametrize("host", ["169.254.169.254", "10.1.2.3", "127.0.0.1"])
-def test_an_address_that_the_router_may_not_reach_is_never_connected_to(server: EwsProcess, host: str) -> None:
-    opened = EwsSource(server.profile(host=host), Mailbox(address="a@contoso.example"), PASSWORD, Reach())
-
-    with pytest.raises(MailboxBlocked) as blocked:
-        opened.has_news(Position(mark='{"ews": {"inbox": "x"}}'))
-
-    assert blocked.value.kind == "network_denied"
-
-
-def online(server: EwsProcess) -> dict[str, Any]:
-    """What makes the profile one of Exchange Online by EWS."""
-    endpoint = f"{server.root}/EWS/Exchange.asmx"
-    return {"server": "exchange-online", "protocol": "ews", "endpoint": endpoint, "tenant_id": "t", "client_id": "c"}
-
-
-def test_exchange_online_is_read_with_a_token_and_impersonation(
-    server: EwsProcess, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ews, "access_token", lambda account: TOKEN)
-    server.put(address, RAW)
-
-    raws, _ = read(source(server, address, "a secret", **online(server)), Position())
-
-    assert raws == [RAW]
-    assert all(f"SmtpAddress>{address}<" in row["request"] for row in server.requests())
-
-
-def test_exchange_online_explains_a_403_with_its_dates(
-    server: EwsProcess, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ews, "access_token", lambda account: TOKEN)
-    server.fault("SyncFolderItems", "status", status=403)
-
-    with pytest.raises(MailboxBlocked) as blocked:
-        read(source(server, address, "a secret", **online(server)), Position())
-
-    for word in ("2026-10-01", "2027-04-01", "EWSAllowedAppIDs", "graph"):
-        assert word in blocked.value.mend
-
-
-def test_exchange_online_by_ews_is_refused_from_its_last_day_on(
-    server: EwsProcess, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ews, "today", lambda: date(2027, 4, 1))
-
-    with pytest.raises(MailboxBlocked) as blocked:
-        source(server, address, "a secret", **online(server))
-
-    assert "graph" in blocked.value.mend
 
 
 def test_exchangelib_is_loaded_for_ews_mailboxes_only() -> None:

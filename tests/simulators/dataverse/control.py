@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from tests.simulators.controls import COMMON, register
 from tests.simulators.dataverse import errors, writing
 from tests.simulators.dataverse.service import Service
 from tests.simulators.dataverse.tables import tables
 from tests.simulators.dataverse.world import Reference, Row, World
 from tests.simulators.graph.http import Json, Reply, Request
-from tests.simulators.graph.world import Application
 
 
 def control(service: Service, request: Request) -> Reply:
@@ -89,35 +91,8 @@ def _settings(service: Service, request: Request) -> Json:
     return {"most_at_once": world.limits.most_at_once}
 
 
-def _application(service: Service, request: Request) -> Json:
-    wanted = request.json()
-    application = Application(
-        wanted["client_id"],
-        set(wanted.get("secrets", [])),
-        set(wanted.get("expired", [])),
-        list(wanted.get("certificates", [])),
-        bool(wanted.get("enabled", True)),
-    )
-    service.world.login.applications[wanted["client_id"]] = application
-    return {}
-
-
-def _plant(service: Service, request: Request) -> Json:
-    service.faults.plant(request.json())
-    return {}
-
-
-def _clear_faults(service: Service, request: Request) -> Json:
-    service.faults.clear()
-    return {}
-
-
-def _requests(service: Service, request: Request) -> Json:
-    return {"requests": list(service.exchanges)}
-
-
-def _clear_requests(service: Service, request: Request) -> Json:
-    service.exchanges.clear()
+def _register(service: Service, request: Request) -> Json:
+    register(service.world.login, request.json())
     return {}
 
 
@@ -127,15 +102,12 @@ def _violations(service: Service, request: Request) -> Json:
     return {"violations": found}
 
 
-CALLS = {
+CALLS: dict[str, Callable[[Service, Request], Json]] = {
+    **COMMON,
     "POST rows": _put,
     "GET rows": _rows,
     "POST reset": _reset,
     "POST settings": _settings,
-    "POST applications": _application,
-    "POST faults": _plant,
-    "DELETE faults": _clear_faults,
-    "GET requests": _requests,
-    "DELETE requests": _clear_requests,
+    "POST applications": _register,
     "GET violations": _violations,
 }

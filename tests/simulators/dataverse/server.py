@@ -1,125 +1,61 @@
-"""Serve the simulated Dataverse and its login host by HTTPS, one thread a connection."""
+"""Serve the simulated Dataverse and its login host by HTTPS."""
 
 from __future__ import annotations
 
-import socket
-import ssl
-import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
+from tests.simulators.answering import ApiHandler, ApiServer
 from tests.simulators.dataverse.control import control
 from tests.simulators.dataverse.errors import DataverseFailure
 from tests.simulators.dataverse.service import Service
 from tests.simulators.graph.faults import Fault
-from tests.simulators.graph.http import Reply, Request, parse_target
+from tests.simulators.graph.http import Reply, Request
 
 _JSON = "application/json; odata.metadata=minimal"
 
 
-class DataverseServer(ThreadingHTTPServer):
-    """The listening server."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, port: int, certificate: Path, key: Path, service: Service) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.service = service
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that hang up; tell everything else."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(ApiHandler):
     server: DataverseServer
 
-    def setup(self) -> None:
-        self.request.settimeout(60)
-        self.request.do_handshake()
-        super().setup()
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 - the names that http.server looks for
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in http.server
-        """Say nothing: what was said is asked for by /_control/requests."""
-
-    def _serve(self) -> None:
-        request = self._read()
+    def serve(self, request: Request) -> None:
+        service = self.server.service
         if request.path.startswith("/_control/"):
-            self._write(control(self.server.service, request), None)
+            self.write(request, control(service, request), None)
         elif not request.path.startswith("/api/data/"):
-            self._answer(request)
+            self.answer(request, service.answer)
         else:
             self._limited(request)
 
     def _limited(self, request: Request) -> None:
         """Answer within the service protection limits."""
-        limits = self.server.service.world.limits
+        service = self.server.service
+        limits = service.world.limits
         started = time.monotonic()
         try:
             limits.enter()
-            self._answer(request)
+            self.answer(request, service.answer)
         except DataverseFailure as refusal:
-            self._write(refusal.reply, None)
+            self.write(request, refusal.reply, None)
         finally:
             limits.leave(time.monotonic() - started)
 
-    def _answer(self, request: Request) -> None:
-        service = self.server.service
-        fault = service.meet(request)
-        if fault and fault.kind == "slow":
-            time.sleep(fault.seconds)
-        if fault and fault.kind == "close":
-            self._hang_up()
-            return
-        reply = service.answer(request, fault)
-        if fault and fault.kind == "lose_answer":
-            self._hang_up()
-            return
-        self._write(reply, fault)
-
-    def _read(self) -> Request:
-        length = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(length) if length else b""
-        path, query = parse_target(self.path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        return Request(self.command, path, query, headers, body, f"https://{headers.get('host', 'localhost')}")
-
-    def _write(self, reply: Reply, fault: Fault | None) -> None:
+    def write(self, request: Request, reply: Reply, fault: Fault | None) -> None:
         payload = reply.payload
-        self.send_response(reply.status)
-        for name, value in {
-            **reply.headers,
-            **self.server.service.world.limits.remaining(),
-            "OData-Version": "4.0",
-        }.items():
-            if name != "Content-Type":
-                self.send_header(name, value)
-        if payload:
-            self.send_header("Content-Type", reply.media_type if isinstance(reply.content, bytes) else _JSON)
+        headers = {**reply.headers, **self.server.service.world.limits.remaining(), "OData-Version": "4.0"}
+        media_type = reply.media_type if isinstance(reply.content, bytes) else _JSON
+        self.write_head(reply.status, headers, media_type if payload else "")
         if reply.status not in {204, 304}:
             self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         cut = fault is not None and fault.kind == "cut"
         self.wfile.write(payload[: fault.after_bytes] if fault and cut else payload)
         if cut:
-            self._hang_up()
+            self.hang_up()
 
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
+
+class DataverseServer(ApiServer):
+    """The listening server."""
+
+    request_queue_size = 128
+    handler = _Handler
+    service: Service

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections import deque
 from urllib.parse import parse_qsl
 
 from tests.simulators.dataverse import api, batch, errors
@@ -14,11 +12,10 @@ from tests.simulators.dataverse.tables import by_set
 from tests.simulators.dataverse.world import World
 from tests.simulators.graph import entra
 from tests.simulators.graph.faults import Fault
-from tests.simulators.graph.http import Json, Reply, Request, answer
+from tests.simulators.graph.http import Reply, Request, answer
+from tests.simulators.noting import exchanges, noted
 
-_KEPT = 5000
 _LONGEST_URL = 32 * 1024
-_LONGEST_BODY = 256 * 1024
 
 
 class Service:
@@ -27,7 +24,7 @@ class Service:
     def __init__(self, world: World) -> None:
         self.world = world
         self.faults = DataverseFaults()
-        self.exchanges: deque[Json] = deque(maxlen=_KEPT)
+        self.exchanges = exchanges()
 
     def meet(self, request: Request) -> Fault | None:
         """Return the fault that a request meets."""
@@ -101,25 +98,5 @@ class Service:
 
     def _note(self, request: Request, reply: Reply, *, batched: bool) -> None:
         login = not request.path.startswith("/api/data/")
-        self.exchanges.append(
-            {
-                "method": request.method,
-                "path": request.path,
-                "query": dict(request.query),
-                "headers": {name: value for name, value in request.headers.items() if name != "authorization"},
-                "body": None if login else _json_of(request.body),
-                "status": reply.status,
-                "answer": reply.content if isinstance(reply.content, dict) and not login else None,
-                "batched": batched,
-            }
-        )
-
-
-def _json_of(body: bytes) -> Json | None:
-    if not body or len(body) > _LONGEST_BODY:
-        return None
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+        headers = {name: value for name, value in request.headers.items() if name != "authorization"}
+        self.exchanges.append({**noted(request, reply, login=login, batched=batched), "headers": headers})

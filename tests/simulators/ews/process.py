@@ -3,64 +3,28 @@
 from __future__ import annotations
 
 import base64
-import json
-import ssl
-import sys
-import urllib.request
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 from email_router.core.mailbox import Authentication, Direction, Profile
-from tests.simulators.certificates import Authority
 from tests.simulators.ews.world import PASSWORD, SERVICE, TOKEN
-from tests.simulators.process import start_process, stop_process
-from tests.simulators.witnessed import watch
+from tests.simulators.running import WatchedProcess
 
 __all__ = ["PASSWORD", "SERVICE", "TOKEN", "EwsProcess"]
 
 
-class EwsProcess:
-    """A simulator on a free loopback port.  Use it as a context manager, or call start() and stop()."""
+class EwsProcess(WatchedProcess):
+    """A simulated Exchange server."""
 
+    package = "ews"
     speaks = "ews"
-
-    def __init__(self, folder: Path, authority: Authority, certificate: tuple[Path, Path] | None = None) -> None:
-        self.folder = folder
-        self.authority = authority
-        self.certificate = certificate
-        self.port = 0
+    host = "localhost"
 
     @property
     def root(self) -> str:
         """The server's address."""
-        return f"https://localhost:{self.port}"
-
-    def start(self) -> EwsProcess:
-        """Start it and wait until it listens."""
-        certificate, key = self.certificate or self.authority.issue()
-        command = [sys.executable, "-m", "tests.simulators.ews", "--cert", str(certificate), "--key", str(key)]
-        self._process, ready = start_process([*command, "--ready", str(self.folder / "ready")], self.folder)
-        self.port = ready["port"]
-        self._trust = ssl.create_default_context(cafile=str(self.authority.ca))
-        watch.began(self)
-        return self
-
-    def stop(self) -> None:
-        """End it."""
-        watch.ends(self)
-        stop_process(self._process)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        return self.address
 
     def profile(self, **changes: Any) -> Profile:
         """Return an incoming profile that leads here by NTLM and impersonation; its secret's text is PASSWORD."""
@@ -111,7 +75,4 @@ class EwsProcess:
 
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Make one control call."""
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"{self.root}/_control/{path}", data=data)
-        with urllib.request.urlopen(request, context=self._trust, timeout=30) as response:
-            return json.load(response)
+        return self.call("GET" if body is None else "POST", path, body)

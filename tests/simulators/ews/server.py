@@ -5,11 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
-import ssl
-import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,8 +14,10 @@ import spnego
 from lxml import etree  # type: ignore[import-untyped]
 
 from tests.simulators.ews import rules
+from tests.simulators.ews.control import control
 from tests.simulators.ews.operations import EMPTY, M, T, answer, error
 from tests.simulators.ews.world import PASSWORD, Box, EwsFailure, World
+from tests.simulators.serving import HttpsHandler, HttpsServer
 
 S = "{http://schemas.xmlsoap.org/soap/envelope/}"
 ENVELOPE = (
@@ -37,51 +35,32 @@ FAULT = (
 SCHEMAS = ("Exchange2013", "Exchange2013_SP1", "Exchange2016")
 
 
-class EwsServer(ThreadingHTTPServer):
+class EwsServer(HttpsServer):
     """The listening server."""
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
     def __init__(self, port: int, certificate: Path, key: Path, users: Path) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(port, certificate, key, _Handler)
         self.world = World()
         os.environ["NTLM_USER_FILE"] = str(users)
         users.write_text(f"CONTOSO:router:{PASSWORD}\n")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that hang up; tell everything else."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(HttpsHandler):
     server: EwsServer
 
     def setup(self) -> None:
-        self.request.settimeout(60)
-        self.request.do_handshake()
         self._context: Any = None
         self._user = ""
         super().setup()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in http.server
-        """Say nothing: what was said is asked for by /_control/requests."""
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
         self._control()
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server looks for
         if self.path.startswith("/_control/"):
             self._control()
             return
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.read_body()
         user = self._login()
         if not user:
             return
@@ -92,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _act(self, user: str, body: bytes, fault: dict[str, Any]) -> None:
         kind = fault.get("kind", "")
         if kind == "close":
-            self._hang_up()
+            self.hang_up()
             return
         if kind == "status":
             self._write(fault["status"], fault.get("body", "").encode(), fault.get("headers", {}))
@@ -116,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.world.witnessed is not None:
             self.server.world.witnessed.append(self.server.world.exchanges[-1])
         if kind == "lose_answer":
-            self._hang_up()
+            self.hang_up()
             return
         self._write(status, payload, {"Content-Type": "text/xml; charset=utf-8"}, cut=kind == "cut")
 
@@ -228,64 +207,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload[: len(payload) // 2] if cut else payload)
         if cut:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
+            self.hang_up()
 
     def _control(self) -> None:
-        """Steer the simulator: put, messages, outside, mailbox, settings, fault, requests, clear."""
         parts = urlsplit(self.path)
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        length = int(self.headers.get("Content-Length", 0))
-        wanted = json.loads(self.rfile.read(length)) if length else {}
-        with self.server.world.lock:
-            found = self._steer(parts.path.removeprefix("/_control/"), wanted, asked)
+        body = self.read_body()
+        wanted = json.loads(body) if body else {}
+        found = control(self.server.world, parts.path.removeprefix("/_control/"), wanted, asked)
         self._write(200, json.dumps(found).encode(), {"Content-Type": "application/json"})
-
-    def _steer(self, name: str, wanted: dict[str, Any], asked: dict[str, str]) -> Any:  # noqa: C901 - one line for each
-        world = self.server.world
-        if name == "put":
-            raw = base64.b64decode(wanted["raw"])
-            return {"id": world.put(wanted["mailbox"], raw, wanted["folder"], wanted["received"]).id}
-        if name == "messages":
-            box = world.boxes.get(asked["mailbox"].lower(), Box(""))
-            return [
-                {
-                    "id": item.id,
-                    "folder": folder.known or folder.name,
-                    "is_read": item.is_read,
-                    "is_draft": item.is_draft,
-                    "properties": item.properties,
-                    "raw": base64.b64encode(item.raw).decode(),
-                }
-                for folder in box.folders
-                for item in folder.items
-            ]
-        if name == "move":
-            box = world.box(wanted["mailbox"], make=True)
-            return {"id": box.move(wanted["id"], box.folder(wanted["folder"])).id}
-        if name == "mailbox":
-            box = world.box(wanted["address"], make=True)
-            box.state = wanted.get("state", "")
-            box.outlook_rules = wanted.get("outlook_rules", box.outlook_rules)
-        elif name == "outside":
-            return [{"to": to, "raw": base64.b64encode(raw).decode()} for to, raw in world.outside]
-        elif name == "settings":
-            world.schema = wanted.get("schema", world.schema)
-            world.unique_priorities = wanted.get("unique_priorities", world.unique_priorities)
-            world.epoch += int(bool(wanted.get("expire_sync")))
-            world.tokens = set(wanted.get("tokens", world.tokens))
-        elif name == "fault":
-            world.faults.append({"times": 1, **wanted})
-        elif name == "requests":
-            return world.exchanges
-        elif name == "witness":
-            seen, world.witnessed = world.witnessed, []
-            return seen or []
-        elif name == "clear":
-            world.exchanges.clear()
-            world.faults.clear()
-        return {}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from tests.simulators.controls import COMMON, register
 from tests.simulators.graph import rules, subscriptions
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request
 from tests.simulators.graph.service import Service
-from tests.simulators.graph.world import Application, Item, World
+from tests.simulators.graph.world import Item, World
 
 
 def control(service: Service, request: Request) -> Reply:
@@ -48,21 +50,11 @@ def seed(world: World, wanted: Json) -> None:
     world.tenant = wanted.get("tenant", world.tenant)
     world.token_seconds = wanted.get("token_seconds", world.token_seconds)
     for one in wanted.get("applications", []):
-        _application(world, one)
+        register(world, one)
     for one in wanted.get("mailboxes", []):
         world.open(one["address"]).state = one.get("state", "ok")
         for message in one.get("messages", []):
             put_message(world, {"mailbox": one["address"], **message})
-
-
-def _application(world: World, wanted: Json) -> None:
-    world.applications[wanted["client_id"]] = Application(
-        wanted["client_id"],
-        set(wanted.get("secrets", [])),
-        set(wanted.get("expired", [])),
-        list(wanted.get("certificates", [])),
-        bool(wanted.get("enabled", True)),
-    )
 
 
 def _row(service: Service, mailbox: str, item: Item) -> Json:
@@ -121,7 +113,7 @@ def _folder(service: Service, request: Request) -> Json:
 
 
 def _register(service: Service, request: Request) -> Json:
-    _application(service.world, request.json())
+    register(service.world, request.json())
     return {}
 
 
@@ -144,25 +136,6 @@ def _settings(service: Service, request: Request) -> Json:
 
 def _outside(service: Service, request: Request) -> Json:
     return {"mails": service.world.outside}
-
-
-def _plant(service: Service, request: Request) -> Json:
-    service.faults.plant(request.json())
-    return {}
-
-
-def _clear_faults(service: Service, request: Request) -> Json:
-    service.faults.clear()
-    return {}
-
-
-def _requests(service: Service, request: Request) -> Json:
-    return {"requests": list(service.exchanges)}
-
-
-def _clear_requests(service: Service, request: Request) -> Json:
-    service.exchanges.clear()
-    return {}
 
 
 def _notifications(service: Service, request: Request) -> Json:
@@ -196,7 +169,8 @@ def _rules(service: Service, request: Request) -> Json:
     return {"rules": service.world.open(request.query["mailbox"]).rules}
 
 
-CALLS = {
+CALLS: dict[str, Callable[[Service, Request], Json]] = {
+    **COMMON,
     "GET ready": _ready,
     "GET rules": _rules,
     "POST rules": _spoil_rule,
@@ -212,8 +186,4 @@ CALLS = {
     "POST applications": _register,
     "POST settings": _settings,
     "GET outside": _outside,
-    "POST faults": _plant,
-    "DELETE faults": _clear_faults,
-    "GET requests": _requests,
-    "DELETE requests": _clear_requests,
 }

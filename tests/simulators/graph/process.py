@@ -3,82 +3,29 @@
 from __future__ import annotations
 
 import base64
-import json
-import ssl
-import sys
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 
 from email_router.core.mailbox import Direction, Profile
-from tests.simulators.certificates import Authority, make_authority
 from tests.simulators.graph.world import CLIENT, SECRET, TENANT
-from tests.simulators.process import start_process, stop_process
-from tests.simulators.witnessed import watch
+from tests.simulators.running import WatchedProcess
+from tests.simulators.steering import ApiProcess, Json
 
 __all__ = ["CLIENT", "SECRET", "TENANT", "GraphProcess"]
 
-Json = dict[str, Any]
 
+class GraphProcess(WatchedProcess, ApiProcess):
+    """A simulated Exchange Online with its login host."""
 
-class GraphProcess:
-    """A simulator on a free loopback port.  Use it as a context manager, or call start() and stop().
-
-    `certificate` replaces the good one that `authority` issues, to show what a client does with another.
-    """
-
+    package = "graph"
     speaks = "graph"
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        authority: Authority | None = None,
-        seed: Mapping[str, Any] | None = None,
-        certificate: tuple[Path, Path] | None = None,
-    ) -> None:
-        self.folder = folder
-        self.authority = authority or make_authority(folder / "authority")
-        self.seed = dict(seed or {})
-        self.certificate = certificate
-        self.port = 0
 
     @property
     def endpoint(self) -> str:
         """The Graph root, for a profile's `endpoint`."""
-        return f"https://127.0.0.1:{self.port}"
-
-    def start(self) -> GraphProcess:
-        """Start it and wait until it listens."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        certificate, key = self.certificate or self.authority.issue()
-        seed = self.folder / "seed.json"
-        seed.write_text(json.dumps(self.seed))
-        command = [sys.executable, "-m", "tests.simulators.graph", "--port", str(self.port), "--cert", str(certificate)]
-        command += ["--key", str(key), "--seed", str(seed), "--ready", str(self.folder / "ready")]
-        self._process, ready = start_process(command, self.folder)
-        self.port = ready["port"]
-        self._trust = ssl.create_default_context(cafile=str(self.authority.ca))
-        watch.began(self)
-        return self
-
-    def stop(self) -> None:
-        """End it."""
-        watch.ends(self)
-        stop_process(self._process)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        return self.address
 
     def profile(self, **changes: Any) -> Profile:
         """Return an incoming profile that leads here; its secret's text is SECRET."""
@@ -170,28 +117,3 @@ class GraphProcess:
     def spoil_rule(self, mailbox: str, name: str, **changes: Any) -> None:
         """Change a rule as its owner would, or as Exchange marks it: isEnabled, conditions, hasError, isReadOnly."""
         self.control("POST", "rules", {"mailbox": mailbox, "name": name, "changes": changes})
-
-    def fault(self, match: str, kind: str, **more: Any) -> None:
-        """Plant a fault (see faults.Fault) for requests whose "METHOD path" the pattern finds."""
-        self.control("POST", "faults", {"match": match, "kind": kind, **more})
-
-    def clear_faults(self) -> None:
-        """Forget all faults."""
-        self.control("DELETE", "faults")
-
-    def requests(self, match: str = "") -> list[Json]:
-        """Return what was said since the last clear_requests(), in order: method, path, query, prefer, body, status, answer, batched."""
-        rows: list[Json] = self.control("GET", "requests")["requests"]
-        return [row for row in rows if match in f"{row['method']} {row['path']}"]
-
-    def clear_requests(self) -> None:
-        """Forget what was said."""
-        self.control("DELETE", "requests")
-
-    def control(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Make one control call."""
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"{self.endpoint}/_control/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, context=self._trust, timeout=30) as response:
-            found: Json = json.load(response)
-            return found

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import deque
-from collections.abc import Callable
 
 from tests.simulators.graph import delta, drafts, entra, messages, rules, subscriptions, uploads
 from tests.simulators.graph.faults import Fault, Faults, Planted
@@ -14,10 +12,9 @@ from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Rout
 from tests.simulators.graph.rate import Rate
 from tests.simulators.graph.witness import Witness
 from tests.simulators.graph.world import World
+from tests.simulators.noting import exchanges, noted
 
 _MOST_IN_BATCH = 20
-_KEPT = 5000
-_LONGEST_BODY = 256 * 1024
 
 API_ROUTES: list[Route] = [
     *rules.ROUTES,
@@ -36,7 +33,7 @@ class Service:
     def __init__(self, world: World) -> None:
         self.world = world
         self.faults = Faults()
-        self.exchanges: deque[Json] = deque(maxlen=_KEPT)
+        self.exchanges = exchanges()
         self.flight = Flight()
         self.witness = Witness()
         self.rate = Rate()
@@ -105,19 +102,9 @@ class Service:
         if not isinstance(reply, Planted):
             self.witness.note(request, reply, batched=batched)
         login = not request.path.lower().startswith("/v1.0")
-        self.exchanges.append(
-            {
-                "method": request.method,
-                "path": request.path,
-                "query": dict(request.query),
-                "prefer": request.headers.get("prefer", ""),
-                "content_type": request.headers.get("content-type", ""),
-                "body": None if login else _json_of(request.body),
-                "status": reply.status,
-                "answer": reply.content if isinstance(reply.content, dict) and not login else None,
-                "batched": batched,
-            }
-        )
+        headers = request.headers
+        asked = {"prefer": headers.get("prefer", ""), "content_type": headers.get("content-type", "")}
+        self.exchanges.append({**noted(request, reply, login=login, batched=batched), **asked})
 
 
 def _batch_row(request_id: str, reply: Reply) -> Json:
@@ -131,16 +118,3 @@ def _batch_row(request_id: str, reply: Reply) -> Json:
     elif reply.content is not None:
         row["body"] = reply.content
     return row
-
-
-def _json_of(body: bytes) -> Json | None:
-    if not body or len(body) > _LONGEST_BODY:
-        return None
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-Control = Callable[[Service, Request], Reply]

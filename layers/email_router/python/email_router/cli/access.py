@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from email_router.cli.choosing import addresses
 from email_router.cli.mailbox_access import Tested, tested
-from email_router.cli.options import STATE, Json, Organisation, Stack, State
+from email_router.cli.options import STATE, Config, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
 from email_router.cli.run.each import for_each
 from email_router.cli.servers import opened_servers
@@ -22,9 +21,7 @@ def access(
     ] = None,
     *,
     send: Annotated[bool, typer.Option("--send", help="Send a mail from each mailbox to itself.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A configuration file instead of a published one.")
-    ] = None,
+    config: Config = None,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from email_router.cli.backend import opened_for_change
 from email_router.cli.crm_rows import read_rows
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import console, print_json, tell
+from email_router.cli.place import BuiltinRecords
 from email_router.cli.shapes import named_record
 from email_router.core.activity import Record
 from email_router.core.errors import ConfigurationError
@@ -73,10 +75,7 @@ def deactivate(
     record: Named, *, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = ""
 ) -> None:
     """Let a record answer for no address any more; its conversations go on, and their e-mails say that it is inactive."""
-    with opened_for_change(state, stack) as backend:
-        changed = backend.organisation(organisation).crm.deactivate(record)
-        backend.save()
-    _tell(changed, "inactive", json=json)
+    _change(lambda crm: crm.deactivate(record), "inactive", (state, stack, organisation), json=json)
 
 
 @commands.command()
@@ -84,13 +83,14 @@ def activate(
     record: Named, *, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = ""
 ) -> None:
     """Let a record answer for its addresses again."""
+    _change(lambda crm: crm.activate(record), "active", (state, stack, organisation), json=json)
+
+
+def _change(act: Callable[[BuiltinRecords], Record], now: str, where: tuple[Path, str, str], *, json: bool) -> None:
+    state, stack, organisation = where
     with opened_for_change(state, stack) as backend:
-        changed = backend.organisation(organisation).crm.activate(record)
+        record = act(backend.organisation(organisation).crm)
         backend.save()
-    _tell(changed, "active", json=json)
-
-
-def _tell(record: Record, now: str, *, json: bool) -> None:
     if json:
         print_json({"record": named_record(record), "state": now})
     else:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from email_router.cli.choosing import wanted as chosen
 from email_router.cli.mailbox_rule import Row, row_of, warnings_of
-from email_router.cli.options import STATE, Json, Organisation, Stack, State
+from email_router.cli.options import STATE, Config, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table, tell, warn
 from email_router.cli.run.each import for_each
 from email_router.cli.servers import opened_servers
@@ -22,9 +21,6 @@ from email_router.core.wire import mail_address
 
 Mailboxes = Annotated[
     list[str] | None, typer.Argument(metavar="MAILBOX…", help="Addresses; @FILE names a file with one a line.")
-]
-Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="A configuration file instead of a published one.")
 ]
 
 

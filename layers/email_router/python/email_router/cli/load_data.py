@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from email_router.cli.options import STATE, Json, Organisation, Stack, State
+from email_router.cli.options import STATE, Config, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
 from email_router.cli.servers import REACH, opened_servers
 from email_router.core.errors import ConfigurationError
@@ -24,9 +21,7 @@ _COLUMNS = ("kind", "address", "name", "incoming there", "outgoing there", "appr
 
 def load_data(
     *,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A configuration file instead of a published one.")
-    ] = None,
+    config: Config = None,
     json: Json = False,
     state: State = STATE,
     stack: Stack = "",

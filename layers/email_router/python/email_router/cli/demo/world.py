@@ -90,31 +90,7 @@ ca_bundle = "ca.pem"
 authentication = "clear-text"
 credentials = {{ env = "DEMO_POP3_PASSWORD" }}
 authserv_id = "{AUTHSERV}"
-
-[[profiles]]
-name = "online"
-direction = "incoming"
-server = "exchange-online"
-protocol = "graph"
-tenant_id = "{servers.tenant}"
-client_id = "{servers.client}"
-ca_bundle = "ca.pem"
-credentials = {{ env = "DEMO_GRAPH_SECRET" }}
-endpoint = "{servers.graph_url}"
-authority = "{servers.graph_url}"
-
-[[profiles]]
-name = "online-out"
-direction = "outgoing"
-server = "exchange-online"
-protocol = "graph"
-tenant_id = "{servers.tenant}"
-client_id = "{servers.client}"
-ca_bundle = "ca.pem"
-credentials = {{ env = "DEMO_GRAPH_SECRET" }}
-endpoint = "{servers.graph_url}"
-authority = "{servers.graph_url}"
-{_exchange(servers, "exchange-in", "incoming")}{_exchange(servers, "exchange-out", "outgoing")}
+{_microsoft(servers)}
 [[profiles]]
 name = "smtp-out"
 direction = "outgoing"
@@ -178,6 +154,33 @@ address = "{ROUTER}"
 name = "Forward mailbox"
 kind = "forward"
 incoming = "pop3-in"
+"""
+
+
+def _microsoft(servers: Servers) -> str:
+    """Return the profiles of Exchange Online and of the Exchange server, both ways."""
+    return (
+        _online(servers, "online", "incoming")
+        + _online(servers, "online-out", "outgoing")
+        + _exchange(servers, "exchange-in", "incoming")
+        + _exchange(servers, "exchange-out", "outgoing")
+    )
+
+
+def _online(servers: Servers, name: str, direction: str) -> str:
+    """Return a profile of Exchange Online: an application by Graph."""
+    return f"""
+[[profiles]]
+name = "{name}"
+direction = "{direction}"
+server = "exchange-online"
+protocol = "graph"
+tenant_id = "{servers.tenant}"
+client_id = "{servers.client}"
+ca_bundle = "ca.pem"
+credentials = {{ env = "DEMO_GRAPH_SECRET" }}
+endpoint = "{servers.graph_url}"
+authority = "{servers.graph_url}"
 """
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 LAST_LINE = "\x1eend of the invocation"
 _PATIENCE = 10.0
@@ -31,7 +31,7 @@ def die_with_the_parent(run_folder: str) -> None:
     )
 
 
-def keep_logs_whole(runtime: "ModuleType | SimpleNamespace") -> None:
+def keep_logs_whole(runtime: SimpleNamespace) -> None:
     """Let a function end its log of an invocation with a line by which the emulator knows that it has everything.
 
     The emulator (1.5.33) listens 5 ms after the last line and 250 ms in all.  On a busy machine the rest, and with it counters, would go

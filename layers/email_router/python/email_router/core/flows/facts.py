@@ -85,7 +85,7 @@ def facts_of(case: Case, noted: Noting | None, first: Match | None, match: Match
         quick=case.quick,
         claimed=case.claim is not None,
         receipt=replace(case.receipt, key="") if case.receipt else None,
-        finds=_finds(message, noted, match) if noted else (),
+        finds=_finds(message, noted, match) if noted and noted.found else (),
         continues=(first.email.activity, first.method.value, first.rule) if first else (),
     )
 

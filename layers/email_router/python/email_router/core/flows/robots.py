@@ -6,8 +6,9 @@ from datetime import datetime
 
 from email_router.core.flows.incoming import Draft, Incoming, received
 from email_router.core.flows.lookup import PageLookup
+from email_router.core.ledger import LinkKind
 from email_router.core.quick import quick_at
-from email_router.core.ways import wanted
+from email_router.core.ways import ways
 
 
 def quick_of(draft: Draft, lookup: PageLookup, incoming: Incoming, now: datetime) -> int:
@@ -15,8 +16,10 @@ def quick_of(draft: Draft, lookup: PageLookup, incoming: Incoming, now: datetime
 
     Every e-mail that it names counts, however it names it: a provider may have changed the id of ours.
     """
-    named = wanted([draft.message], incoming.configuration.tracking)
-    earlier = [lookup.by_message_id(one) for one in named.message_ids]
-    earlier += [lookup.by_token(one) for one in named.tokens]
-    earlier += [lookup.by_thread(one) for one in named.threads]
+    ask = {
+        LinkKind.MESSAGE_ID: lookup.by_message_id,
+        LinkKind.TOKEN: lookup.by_token,
+        LinkKind.THREAD: lookup.by_thread,
+    }
+    earlier = (ask[kind](value) for kind, value in ways(draft.message, incoming.configuration.tracking))
     return quick_at(received(draft, now), earlier)

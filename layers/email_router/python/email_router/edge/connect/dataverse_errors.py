@@ -6,10 +6,10 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError, TryLater
+from email_router.edge.connect import waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,12 +134,17 @@ def failure(reply: DataverseReply, organisation: str, who: str) -> RouterError |
 
 
 def _later(reply: DataverseReply, organisation: str, seen: str) -> TryLater:
-    """Tell to wait: as long as Retry-After says; service protection names it in seconds."""
-    wait = retry_after(reply, datetime.now(UTC))
+    """Tell to wait: as long as Retry-After says, an hour at most; service protection names it in seconds."""
+    wait = waits.retry_after(reply.headers.get("retry-after", ""), datetime.now(UTC))
     if reply.status == THROTTLED:
-        after = _PATIENCE if wait is None else wait
+        after = min(_PATIENCE if wait is None else wait, _LONGEST_WAIT)
         return TryLater(f"{organisation}: Dataverse asks to wait ({seen})", kind="throttled", after=after, shared=True)
-    return TryLater(f"{organisation}: Dataverse has trouble ({seen})", kind="unavailable", after=wait or 0, shared=True)
+    return TryLater(
+        f"{organisation}: Dataverse has trouble ({seen})",
+        kind="unavailable",
+        after=min(wait or 0, _LONGEST_WAIT),
+        shared=True,
+    )
 
 
 def _forbidden(reply: DataverseReply, organisation: str, who: str, seen: str) -> MailboxBlocked:
@@ -152,17 +157,3 @@ def _forbidden(reply: DataverseReply, organisation: str, who: str, seen: str) ->
     if reply.code not in _NO_MEMBER:
         mend = f"Look at the state of the environment in the Power Platform admin center.  {mend}"
     return MailboxBlocked(f"{organisation}: Dataverse refuses {who} ({seen})", kind="access_denied", mend=mend)
-
-
-def retry_after(reply: DataverseReply, now: datetime) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110 10.2.3: seconds or a date), at most an hour; None where there is none."""
-    text = reply.headers.get("retry-after", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError):
-            return None
-        seconds = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_WAIT) if seconds == seconds else None  # noqa: PLR0124 - not a number

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from email_router.core.errors import ConfigurationError, MailboxBlocked
-from email_router.edge.connect.https import ask
-from email_router.edge.connect.microsoft_login import CLOUDS, Account, access_token, forget_token
+from email_router.core.errors import MailboxBlocked
+from email_router.edge.connect.bearing import ask_bearing
+from email_router.edge.connect.microsoft_login import CLOUDS, Account, application_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from email_router.edge.connect.dataverse_address import Address
     from email_router.edge.connect.https import Answer, Place
-
-_UNAUTHORIZED = 401
 
 
 class SignIn(Protocol):
@@ -45,16 +43,7 @@ class ApplicationSignIn:
         self, place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool
     ) -> Answer:
         """Send one request with a bearer token.  Raises what access_token and https.ask raise."""
-        for last in (False, True):
-            token = access_token(self._account)
-            answer = ask(
-                place, method, target, {**headers, "Authorization": f"Bearer {token}"}, body, repeatable=repeatable
-            )
-            if answer.status != _UNAUTHORIZED or last:
-                break
-            answer.read()
-            forget_token(self._account, token)
-        return answer
+        return ask_bearing(self._account, place, method, target, headers, body, repeatable=repeatable)
 
 
 def application(
@@ -64,9 +53,7 @@ def application(
 
     Raises ConfigurationError when tenant_id or client_id is missing, MailboxBlocked "credentials" when there is no secret.
     """
-    for name, value in (("tenant_id", tenant_id), ("client_id", client_id)):
-        if not value:
-            raise ConfigurationError(f"organisation.crm: {name}: expected the id that Entra shows, found nothing")
+    application_named("organisation.crm", tenant_id=tenant_id, client_id=client_id)
     if not secret.strip():
         raise MailboxBlocked(
             f"{organisation}: organisation.crm holds no client secret or certificate",

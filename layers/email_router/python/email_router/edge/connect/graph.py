@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
+from email_router.edge.connect.bearing import ask_bearing
 from email_router.edge.connect.graph_batch_answers import batched, by_id
 from email_router.edge.connect.graph_errors import THROTTLED, GraphReply, JsonObject, failure, means_mailbox
-from email_router.edge.connect.https import Answer, Place, ask
-from email_router.edge.connect.microsoft_login import access_token, account_of, cloud_of, forget_token
+from email_router.edge.connect.https import Answer, Place
+from email_router.edge.connect.microsoft_login import account_of, cloud_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,7 +31,6 @@ MOST_IN_BATCH = 20
 IMMUTABLE = 'IdType="ImmutableId"'
 """Asks for ids that a move does not change (learn.microsoft.com/graph/outlook-immutable-id); goes with every request or with none."""
 
-_UNAUTHORIZED = 401
 _OK = 200
 _FIRST_WAIT = 60.0
 _LONGEST_WAIT = 900.0
@@ -88,15 +88,7 @@ class GraphClient:
         if body:
             headers["Content-Type"] = content_type
         headers.update(self.preferring(prefer))
-        for last in (False, True):
-            token = access_token(self._account)
-            bearing = {**headers, "Authorization": f"Bearer {token}"}
-            answer = ask(self._place, method, where, bearing, body, repeatable=repeatable)
-            if answer.status != _UNAUTHORIZED or last:
-                break
-            answer.read()
-            forget_token(self._account, token)
-        return answer
+        return ask_bearing(self._account, self._place, method, where, headers, body, repeatable=repeatable)
 
     def call(
         self,

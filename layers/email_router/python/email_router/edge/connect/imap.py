@@ -6,11 +6,12 @@ import re
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from email_router.core.errors import MailboxBlocked, RouterError, TryLater
+from email_router.core.errors import RouterError, TryLater
 from email_router.core.mailbox import Security
 from email_router.edge.connect.imap_answers import LITERAL, STATUS, Answer, Row, code_of, row_of
 from email_router.edge.connect.imap_errors import farewell, greeting
 from email_router.edge.connect.line import Line, words
+from email_router.edge.connect.opening import no_starttls, opening
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -46,11 +47,8 @@ class ImapSession:
         """Connect, read the greeting, start TLS where the profile says STARTTLS: the server refusing it ends the session."""
         port = IMAPS_PORT if profile.security is Security.TLS else IMAP_PORT
         session = cls(Line.to(profile, reach, address, port))
-        try:
+        with opening(session._line):
             session._greet(profile)
-        except RouterError:
-            session.drop()
-            raise
         return session
 
     @property
@@ -156,11 +154,7 @@ class ImapSession:
         """Put TLS on the line.  Nothing that was said in clear is believed: neither capabilities nor what stands in the buffer."""
         (answer,) = self.ask(b"STARTTLS")
         if not answer.ok:
-            raise MailboxBlocked(
-                f"{self.name}: the server refuses STARTTLS: {words(answer.words)}",
-                kind="starttls",
-                mend='Allow STARTTLS on the server, or set security = "tls" with port 993.',
-            )
+            raise no_starttls(self._line, words(answer.words), command="STARTTLS", tls_port=IMAPS_PORT)
         self._line.start_tls(ca_pem)
         self._capabilities = None
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from email_router.core.mailbox import Profile
     from email_router.core.ports import Reach
 
-__all__ = ["CLOUDS", "Account", "Cloud", "access_token", "account_of", "cloud_of", "forget_token"]
+__all__ = ["CLOUDS", "Account", "Cloud", "access_token", "account_of", "application_named", "cloud_of", "forget_token"]
 
 EARLY = 300.0
 """A token is renewed this many seconds before it ends."""
@@ -59,14 +59,19 @@ def cloud_of(profile: Profile) -> Cloud:
     return Cloud((profile.authority or cloud.login).rstrip("/"), graph)
 
 
+def application_named(where: str, **ids: str) -> None:
+    """Demand the ids of an application; `where` says in which part of the configuration they stand.  Raises ConfigurationError."""
+    for name, value in ids.items():
+        if not value:
+            raise ConfigurationError(f"{where}: {name}: expected the id that Entra shows, found nothing")
+
+
 def account_of(profile: Profile, secret: str, reach: Reach, who: str, resource: str = "") -> Account:
     """Return the account of a profile's application for a resource (default: Graph).
 
     Raises ConfigurationError when the profile names no tenant or application, MailboxBlocked when there is no secret.
     """
-    for name, value in (("tenant_id", profile.tenant_id), ("client_id", profile.client_id)):
-        if not value:
-            raise ConfigurationError(f"profile {profile.name}: {name}: expected the id that Entra shows, found nothing")
+    application_named(f"profile {profile.name}", tenant_id=profile.tenant_id, client_id=profile.client_id)
     if not secret.strip():
         raise MailboxBlocked(
             f"{who}: profile {profile.name} holds no client secret or certificate",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 from email_router.core.mailbox import Security
 from email_router.edge.connect.line import READ_SECONDS, Line, words
+from email_router.edge.connect.opening import no_starttls, opening
 from email_router.edge.connect.sasl import xoauth2
 
 if TYPE_CHECKING:
@@ -65,11 +66,8 @@ class Pop3Session:
         """Connect, read the greeting, start TLS where the profile says STARTTLS: the server refusing it ends the session."""
         port = POP3S_PORT if profile.security is Security.TLS else POP3_PORT
         session = cls(Line.to(profile, reach, address, port))
-        try:
+        with opening(session._line):
             session._greet(profile)
-        except RouterError:
-            session.drop()
-            raise
         return session
 
     @property
@@ -221,11 +219,7 @@ class Pop3Session:
             return
         answer = self._ask(b"STLS")
         if not answer.startswith(b"+OK"):
-            raise MailboxBlocked(
-                f"{self._line.name}: the server refuses STARTTLS: {words(answer)}",
-                kind="starttls",
-                mend='Allow STLS on the server, or set security = "tls" with port 995.',
-            )
+            raise no_starttls(self._line, words(answer), command="STLS", tls_port=POP3S_PORT)
         self._line.start_tls(profile.ca_pem)
 
     def _ask(self, command: bytes) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError, TryLater
+from email_router.core.errors import TryLater
 from email_router.core.mailbox import Authentication, Security
 from email_router.edge.connect import smtp_login
 from email_router.edge.connect.line import Line
+from email_router.edge.connect.opening import no_starttls, opening
 from email_router.edge.connect.smtp_answer import Answer
 
 if TYPE_CHECKING:
@@ -66,12 +67,9 @@ class SmtpSession:
         domain = address.rpartition("@")[2]
         line = Line.to(profile, reach, address, _PORTS[profile.security])
         session = cls(line, domain if _DOMAIN.fullmatch(domain) else "localhost")
-        try:
+        with opening(line):
             session._greet(profile)
             session._login(profile, profile.username or address, password, bearer)
-        except (RouterError, ConfigurationError):
-            session.drop()
-            raise
         return session
 
     @property
@@ -139,11 +137,7 @@ class SmtpSession:
             return
         answer = self.ask("STARTTLS")
         if answer.code != _READY:
-            raise MailboxBlocked(
-                f"{self._line.name}: the server refuses STARTTLS: {answer}",
-                kind="starttls",
-                mend='Allow STARTTLS on the server, or set security = "tls" with port 465.',
-            )
+            raise no_starttls(self._line, str(answer), command="STARTTLS", tls_port=_PORTS[Security.TLS])
         self._line.start_tls(profile.ca_pem)
         self._hello()
 

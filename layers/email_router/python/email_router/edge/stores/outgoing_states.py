@@ -133,9 +133,7 @@ class DynamoOutgoingStates:
         request: str = "",
     ) -> bool:
         """Write what was reported of the recipients, if nothing else has changed since the state was read."""
-        condition, seen = rows.as_read(state)
-        changes: dict[str, Value] = {"results": rows.written_results(results)}
-        return self._turn(state.activity, changes, seen, condition, HistoryEntry(now, status, evidence, request))
+        return self._retell(state, results, {}, HistoryEntry(now, status, evidence, request))
 
     def reopen(
         self,
@@ -147,10 +145,9 @@ class DynamoOutgoingStates:
         request: str = "",
     ) -> bool:
         """Let an e-mail that came to rest wait again, one write; the token moves on."""
-        condition, seen = rows.as_read(state)
-        changes: dict[str, Value] = {"results": rows.written_results(results), "attempts": 1, "token": state.token + 1}
+        begun: dict[str, Value] = {"attempts": 1, "token": state.token + 1}
         entry = HistoryEntry(now, EmailStatus.PENDING, evidence, request)
-        return self._turn(state.activity, changes, seen, condition, entry, " REMOVE #due, #draft")
+        return self._retell(state, results, begun, entry, " REMOVE #due, #draft")
 
     def all(self) -> Sequence[OutgoingState]:
         """Return all, newest first."""
@@ -163,6 +160,19 @@ class DynamoOutgoingStates:
 
     def _place(self, activity: str) -> Place:
         return self._keys.outgoing(activity), STATE
+
+    def _retell(
+        self,
+        state: OutgoingState,
+        results: Sequence[RecipientResult],
+        changes: Mapping[str, Value],
+        entry: HistoryEntry,
+        more: str = "",
+    ) -> bool:
+        """Change the results with the state, if nothing else has changed since it was read."""
+        condition, seen = rows.as_read(state)
+        written = {"results": rows.written_results(results), **changes}
+        return self._turn(state.activity, written, seen, condition, entry, more)
 
     def _turn(
         self,

@@ -4,53 +4,12 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing
-from typing import TYPE_CHECKING
 
-import pytest
-
-from email_router.core.fetched import Listed, Page, Position
+from email_router.core.fetched import Position
 from email_router.core.mailbox import AfterDelivery
 from email_router.core.ports import MailSource
-from tests.contracts.houses import HOUSES, House
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LIMIT = 1024 * 1024
-
-
-@pytest.fixture(params=HOUSES)
-def house(request: pytest.FixtureRequest) -> House:
-    """Each house in turn."""
-    return HOUSES[request.param](request)
-
-
-@pytest.fixture
-def source(house: House) -> Iterator[MailSource]:
-    """The house's mailbox, opened."""
-    with closing(house.open()) as opened:
-        yield opened
-
-
-def mail(number: int, body: bytes = b"") -> bytes:
-    """A small mail that is told from its neighbours."""
-    head = f"From: ann@example.org\r\nSubject: mail {number}\r\nMessage-ID: <{number}@example.org>\r\n"
-    return head.encode() + b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + body + b"end\r\n"
-
-
-def read(source: MailSource, position: Position, page_size: int = 10) -> tuple[list[bytes], Position, list[Page]]:
-    """Read everything beyond the position: the messages, where that leads, and the pages."""
-    pages, raws = [], []
-    for page in source.pages(position, page_size):
-        pages.append(page)
-        raws += [fetched.raw for fetched in source.fetch(page.listed, LIMIT)]
-        position = page.position
-    return raws, position, pages
-
-
-def listed(source: MailSource) -> list[Listed]:
-    """List the whole mailbox as one that was never read."""
-    return [each for page in source.pages(Position(), 10) for each in page.listed]
+from tests.contracts.houses import House
+from tests.contracts.sources.reading import LIMIT, listed, mail, read
 
 
 def test_an_empty_mailbox_has_no_news_and_no_messages(source: MailSource) -> None:

@@ -12,8 +12,8 @@ from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.core.fetched import Inventoried, Position
 from email_router.core.mailbox import AfterDelivery
 from email_router.edge.connect.https import hang_up
-from tests.contracts.houses import BUSY, FORGETFUL, HOUSES, House
-from tests.contracts.test_sources import LIMIT, listed, mail, read
+from tests.contracts.houses import BUSY, FORGETFUL, House
+from tests.contracts.sources.reading import LIMIT, listed, mail, read
 from tests.simulators.cutting import CuttingProxy
 
 if TYPE_CHECKING:
@@ -27,19 +27,6 @@ NOT_THERE = {
     "imap": "INBOX/1.999",
     "pop3": "no such unique id",
 }
-
-
-@pytest.fixture(params=HOUSES)
-def house(request: pytest.FixtureRequest) -> House:
-    """Each house in turn."""
-    return HOUSES[request.param](request)
-
-
-@pytest.fixture
-def source(house: House) -> Iterator[MailSource]:
-    """The house's mailbox, opened."""
-    with closing(house.open()) as opened:
-        yield opened
 
 
 @pytest.fixture
