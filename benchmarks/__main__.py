@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import graph, imap, reading, store
+from benchmarks import dataverse, graph, imap, reading, sending, store
 
-BENCHMARKS = {"graph": graph.run, "imap": imap.run, "reading": reading.run, "store": store.run}
+BENCHMARKS = {
+    "dataverse": dataverse.run,
+    "graph": graph.run,
+    "imap": imap.run,
+    "reading": reading.run,
+    "sending": sending.run,
+    "store": store.run,
+}
 
 
 def main() -> int:

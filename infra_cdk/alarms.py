@@ -63,6 +63,15 @@ class Alarms(Construct):
             periods=3,
         )
 
+    def on_lag(self, name: str, function: lambda_.IFunction, longest: Duration) -> None:
+        """Alarm when what the function reads of a stream is older than `longest`: after a day it is gone."""
+        self._alarm(
+            name,
+            function.metric("IteratorAge", period=FIVE_MINUTES, statistic="Maximum"),
+            threshold=longest.to_milliseconds(),
+            description="Changes wait too long to be published: read the function's log.",
+        )
+
     def _alarm(
         self,
         name: str,

@@ -9,6 +9,7 @@ from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from infra_cdk import permissions as may
+from infra_cdk.delivery_topic import DeliveryTopic
 from infra_cdk.foundation import Foundation
 from infra_cdk.function import FunctionPlan, make_function
 from infra_cdk.queues import dead_letter_queue, work_queue
@@ -27,6 +28,7 @@ REPORTED = [
     ses.EmailSendingEvent.COMPLAINT,
     ses.EmailSendingEvent.DELIVERY,
     ses.EmailSendingEvent.DELIVERY_DELAY,
+    ses.EmailSendingEvent.RENDERING_FAILURE,
 ]
 
 
@@ -61,7 +63,10 @@ class Outgoing(Construct):
             memory=512,
             environment={"OUTGOING_QUEUE_URL": self.queue.queue_url},
             permissions=[
-                may.items(may.CONFIGURATION, storage.router),
+                may.items(
+                    [*may.CONFIGURATION, "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                    storage.router,
+                ),
                 may.items(["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], storage.crm),
                 may.index(storage.crm, "pending"),
                 may.secrets(),
@@ -91,7 +96,7 @@ class Outgoing(Construct):
                 may.tell_missing_blobs(storage.bucket),
                 may.secrets(),
                 may.send_mail(self, self.configuration_set.configuration_set_name),
-                may.ask_for_the_send_quota(),
+                may.ask_of_the_ses_account(),
                 may.receive_from(self.queue),
                 may.use_key(self, storage.key, "dynamodb", "s3", "secretsmanager", "sqs"),
             ],
@@ -106,6 +111,7 @@ class Outgoing(Construct):
             name="record_delivery",
             timeout=Duration.seconds(60),
             memory=512,
+            environment={"DELIVERY_TOPIC": self._base.parameters.delivery_topic},
             permissions=[
                 may.items(may.READ + may.WRITE, storage.router, storage.crm),
                 may.secrets(),
@@ -119,6 +125,7 @@ class Outgoing(Construct):
             "default-bus", destination=ses.EventDestination.event_bus(self.bus), events=REPORTED
         )
         on_event(self, "delivery-reports", function, self._reports(), dead_letters)
+        DeliveryTopic(self, "delivery-topic", topic=self._base.parameters.delivery_topic, function=function)
         return function
 
     def _reports(self) -> events.EventPattern:

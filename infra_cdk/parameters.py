@@ -7,6 +7,7 @@ from constructs import Construct
 
 CIDRS = r"^([0-9A-Fa-f.:]+/[0-9]{1,3}(,[0-9A-Fa-f.:]+/[0-9]{1,3})*)?$"
 HTTPS = r"^(https://[^?#\s]+)?$"
+TOPIC = r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?$"
 ADDRESS = r"^([^@\s]+@[^@\s]+)?$"
 
 
@@ -55,6 +56,18 @@ class Parameters(Construct):
             "",
             "An address of your own that leads to the function URL of receive_notification; empty: that one itself.",
             allowed_pattern=HTTPS,
+        )
+        self.publish_events = self._text(
+            "PublishEvents",
+            "false",
+            "Whether activities and results are told to other CRMs as events (docs/other-crms.md).",
+            allowed_values=["false", "true"],
+        )
+        self.delivery_topic = self._text(
+            "DeliveryTopic",
+            "",
+            "ARN of an SNS topic of this region to which SES publishes what became of mail; empty: the event bus alone brings it.",
+            allowed_pattern=TOPIC,
         )
         self.subscription_minutes = self._number(
             "SubscriptionMinutes", 4200, "How long a subscription to new mail is asked for.", 60, 10_070

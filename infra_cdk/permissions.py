@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from aws_cdk import Fn, Stack
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -53,6 +55,19 @@ def tell_missing_blobs(bucket: s3.IBucket) -> iam.PolicyStatement:
     return allow(["s3:ListBucket"], bucket.bucket_arn)
 
 
+def read_streams(*tables: dynamodb.ITable) -> iam.PolicyStatement:
+    """What an event source needs of the tables' streams, whichever stands: one that is switched on anew has another name."""
+    return allow(
+        ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"],
+        *(f"{table.table_arn}/stream/*" for table in tables),
+    )
+
+
+def put_events(bus: events.IEventBus) -> iam.PolicyStatement:
+    """Put events on the bus."""
+    return allow(["events:PutEvents"], bus.event_bus_arn)
+
+
 def send_to(*queues: sqs.IQueue) -> iam.PolicyStatement:
     """Put messages on the queues (SendMessageBatch is covered by the same action)."""
     return allow(["sqs:SendMessage"], *(queue.queue_arn for queue in queues))
@@ -64,6 +79,11 @@ def receive_from(queue: sqs.IQueue) -> iam.PolicyStatement:
         ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         queue.queue_arn,
     )
+
+
+def start(function: lambda_.IFunction) -> iam.PolicyStatement:
+    """Invoke this one function."""
+    return allow(["lambda:InvokeFunction"], function.function_arn)
 
 
 def secrets() -> iam.PolicyStatement:
@@ -82,9 +102,12 @@ def send_mail(scope: Construct, configuration_set: str) -> iam.PolicyStatement:
     )
 
 
-def ask_for_the_send_quota() -> iam.PolicyStatement:
-    """Read the account's rate and quota of SES; it names no resource (Service Authorization Reference, "Amazon SES v2")."""
-    return allow(["ses:GetAccount"], "*")
+def ask_of_the_ses_account() -> iam.PolicyStatement:
+    """Read the account's rate and quota of SES, and who lies on its suppression list.
+
+    Neither names a resource (Service Authorization Reference, "Amazon SES v2").
+    """
+    return allow(["ses:GetAccount", "ses:GetSuppressedDestination"], "*")
 
 
 def use_key(scope: Construct, key: kms.IKey, *services: str) -> iam.PolicyStatement:

@@ -1,4 +1,4 @@
-"""The push road: Graph posts to a function's own address; subscriptions are made and renewed from a queue of their own."""
+"""The push road: Graph and CRMs post to a function's own address; subscriptions are made and renewed from a queue of their own."""
 
 from __future__ import annotations
 
@@ -24,12 +24,22 @@ SECRET_LENGTH = 64
 
 
 class Push(Construct):
-    """Graph -> receive_notification -> mailbox-work; tick -> renew_subscriptions -> subscription-work -> renew_subscriptions."""
+    """Graph -> receive_notification -> mailbox-work; CRM -> receive_notification -> collect_outgoing; tick -> renew_subscriptions ->
+    subscription-work -> renew_subscriptions.
+    """
 
-    def __init__(self, scope: Construct, construct_id: str, base: Foundation, mailbox_work: sqs.IQueue) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        base: Foundation,
+        mailbox_work: sqs.IQueue,
+        collect_outgoing: lambda_.IFunction,
+    ) -> None:
         super().__init__(scope, construct_id)
         self._base = base
         self._mailbox_work = mailbox_work
+        self._collect_outgoing = collect_outgoing
         self.secret = secretsmanager.Secret(
             self,
             "notification-secret",
@@ -51,18 +61,23 @@ class Push(Construct):
         )
         self.receive_notification = self._receive_notification()
         self.url = self.receive_notification.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
-        self.address = self._address()
+        self.public_address, self.address = self._addresses()
         self.renew_subscriptions = self._renew_subscriptions(base.tick_dead_letters)
 
-    def _address(self) -> str:
-        """Return where Graph posts to: the operator's own address, else the function's; none in a local run, which nobody reaches."""
+    def _addresses(self) -> tuple[str, str]:
+        """Return where a CRM posts to: the operator's own address, else the function's; and where Graph does: likewise, but none in a local
+        run, which nobody reaches.
+        """
         chosen = self._base.parameters
         given = CfnCondition(
             self, "own-address", expression=Fn.condition_not(Fn.condition_equals(chosen.notification_url, ""))
         )
         local = CfnCondition(self, "local-run", expression=Fn.condition_equals(chosen.allow_loopback, "true"))
         own = Fn.condition_if(local.logical_id, "", self.url.url)
-        return Token.as_string(Fn.condition_if(given.logical_id, chosen.notification_url, own))
+        return (
+            Token.as_string(Fn.condition_if(given.logical_id, chosen.notification_url, self.url.url)),
+            Token.as_string(Fn.condition_if(given.logical_id, chosen.notification_url, own)),
+        )
 
     def _receive_notification(self) -> lambda_.Function:
         storage = self._base.storage
@@ -71,6 +86,7 @@ class Push(Construct):
             timeout=ANSWER_TIMEOUT,
             memory=1024,  # Graph waits three seconds, and imports take CPU, which comes with memory
             environment={
+                "COLLECT_OUTGOING_FUNCTION": self._collect_outgoing.function_arn,
                 "MAILBOX_QUEUE_URL": self._mailbox_work.queue_url,
                 "NOTIFICATION_SECRET": self.secret.secret_arn,
                 "SUBSCRIPTION_QUEUE_URL": self.queue.queue_url,
@@ -79,6 +95,7 @@ class Push(Construct):
                 may.items(["dynamodb:DeleteItem", "dynamodb:PutItem"], storage.router),
                 may.allow(["secretsmanager:GetSecretValue"], self.secret.secret_arn),
                 may.send_to(self._mailbox_work, self.queue),
+                may.start(self._collect_outgoing),
                 may.use_key(self, storage.key, "dynamodb", "secretsmanager", "sqs"),
             ],
         )

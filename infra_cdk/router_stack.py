@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Fn, Stack
 from constructs import Construct
 
 from infra_cdk.alarms import Alarms
+from infra_cdk.crm_events import CrmEvents
 from infra_cdk.foundation import Foundation
 from infra_cdk.incoming import Incoming
 from infra_cdk.layer_versions import Layers
@@ -38,7 +39,8 @@ class RouterStack(Stack):
         )
         self.incoming = Incoming(self, "incoming", self._base)
         self.outgoing = Outgoing(self, "outgoing", self._base)
-        self.push = Push(self, "push", self._base, self.incoming.queue)
+        self.push = Push(self, "push", self._base, self.incoming.queue, self.outgoing.collect_outgoing)
+        self.crm_events = CrmEvents(self, "crm-events", self._base)
         self._watch(Alarms(self, "alarms", key=storage.key, address=parameters.alarm_address))
         self._tell()
 
@@ -55,6 +57,7 @@ class RouterStack(Stack):
             self.outgoing.record_delivery,
             self.push.receive_notification,
             self.push.renew_subscriptions,
+            self.crm_events.publish_events,
         ]
         return {logical_id_of(construct): construct.node.id for construct in constructs}
 
@@ -73,6 +76,10 @@ class RouterStack(Stack):
         alarms.on_dead_letters("subscription-dead-letters", self.push.dead_letters)
         alarms.on_errors("receive-notification-fails", self.push.receive_notification)
         alarms.on_errors("renew-subscriptions-fails", self.push.renew_subscriptions)
+
+        alarms.on_dead_letters("crm-event-dead-letters", self.crm_events.dead_letters)
+        alarms.on_errors("publish-events-fails", self.crm_events.publish_events)
+        alarms.on_lag("publish-events-late", self.crm_events.publish_events, Duration.hours(1))
 
     def _tell(self) -> None:
         """Output what the command line needs to find its way: `email-router --stack NAME`."""
@@ -93,8 +100,12 @@ class RouterStack(Stack):
             "RenewSubscriptionsFunction": self.push.renew_subscriptions.function_name,
             "SubscriptionQueueUrl": self.push.queue.queue_url,
             "NotificationUrl": self.push.url.url,
+            "NotificationSecretArn": self.push.secret.secret_arn,
+            "WebhookBaseUrl": self.push.public_address,
             "SesConfigurationSet": outgoing.configuration_set.configuration_set_name,
             "EventBusName": outgoing.bus.event_bus_name,
+            "CrmEventBusName": self.crm_events.bus.event_bus_name,
+            "PublishEventsFunction": self.crm_events.publish_events.function_name,
             "SecretPrefix": Fn.sub(SECRET_PREFIX),
         }
         for name, value in told.items():

@@ -12,7 +12,7 @@ from constructs import Construct
 from infra_cdk.resources import keep_logical_id
 
 TIME_TO_LIVE = "expires"
-KEPT_FOR_A_WHILE = ("raw/", "unread/", "quarantine/")
+KEPT_FOR_A_WHILE = ("raw/", "unread/", "quarantine/", "body/")
 RAW_MAIL_DAYS = 180
 SCHEDULED = (
     *("organisation", "mailbox", "minimum", "maximum"),

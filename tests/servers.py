@@ -89,7 +89,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.1/32
 message_size_limit = 20000000
-virtual_mailbox_domains = contoso.example
+virtual_mailbox_domains = {domains}
 virtual_mailbox_base = {home}
 virtual_mailbox_maps = inline:{{ {maps} }}
 virtual_uid_maps = static:{uid}
@@ -109,6 +109,7 @@ smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_
 _MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 127.0.0.1:{login_port} inet n - n - - smtpd -o smtpd_client_restrictions=permit_sasl_authenticated,reject
+127.0.0.1:{lax_port} inet n - n - - smtpd -o smtpd_reject_unlisted_recipient=no
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -221,14 +222,17 @@ class DovecotServer:
 
 
 class PostfixServer:
-    """Postfix on free ports: `port` takes mail from this machine, `login_port` only after a login (STARTTLS first) by Dovecot's users."""
+    """Postfix on free ports: `port` takes mail from this machine, `login_port` only after a login (STARTTLS first) by Dovecot's users.
+
+    `lax_port` takes mail for users that nobody knows as well, and reports to its sender that it could not be delivered.
+    """
 
     def __init__(self, certificate: tuple[Path, Path], dovecot: DovecotServer, addresses: Sequence[str]) -> None:
         """Start Postfix, which delivers mail for the addresses into Dovecot's mailboxes, and wait until it listens."""
         self.folder = Path(tempfile.mkdtemp(prefix="postfix-"))
         self.folder.chmod(0o755)
         self.dovecot = dovecot
-        self.port, self.login_port = _free_ports(2)
+        self.port, self.login_port, self.lax_port = _free_ports(3)
         self._etc = self.folder / "etc"
         for part in ("etc", "spool", "data"):
             (self.folder / part).mkdir()
@@ -240,6 +244,7 @@ class PostfixServer:
                 (path for path in ("/usr/lib/postfix/sbin", "/usr/libexec/postfix") if Path(path).exists()), ""
             ),
             home=dovecot.home,
+            domains=", ".join(sorted({address.rpartition("@")[2] for address in addresses})),
             maps=", ".join(f"{{ {address} = {address}/ }}" for address in addresses),
             uid=owner.pw_uid,
             gid=owner.pw_gid,
@@ -250,9 +255,10 @@ class PostfixServer:
         for address in addresses:
             dovecot.mailbox(address)  # now, so that no delivery meets it half made
         (self._etc / "main.cf").write_text(settings)
-        (self._etc / "master.cf").write_text(_MASTER.format(port=self.port, login_port=self.login_port))
+        ports = {"port": self.port, "login_port": self.login_port, "lax_port": self.lax_port}
+        (self._etc / "master.cf").write_text(_MASTER.format(**ports))
         self._run("start")
-        _wait_for((self.port, self.login_port), self.folder / "postfix.log")
+        _wait_for(tuple(ports.values()), self.folder / "postfix.log")
 
     def stop(self) -> None:
         """Stop Postfix and remove its folder."""

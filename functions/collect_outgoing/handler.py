@@ -15,5 +15,5 @@ collect = build.collect_outgoing(Environment.from_process())
 
 @observe.function
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - Lambda's signature
-    """Answer how many e-mails were queued."""
-    return {"queued": collect()}
+    """Answer how many e-mails were queued: of all organisations on a tick, of one where its CRM nudged."""
+    return {"queued": collect(event)}

@@ -77,6 +77,7 @@ def test_every_mailbox_is_tested_and_what_is_wrong_is_told_with_its_mend(company
     assert found["pat", "incoming"]["error"]["kind"] == "connection_refused"
     assert found["pat", "incoming"]["error"]["mend"]
     assert [row["status"] for row in ran.json["mailboxes"]] == ["idle", "ok", "ok", "error", "ok"]
+    assert ran.json["crm"] is None  # the built-in one asks for no privileges
 
 
 def test_nothing_is_sent_unasked_and_with_send_each_mailbox_gets_a_mail_of_its_own(company: Company) -> None:

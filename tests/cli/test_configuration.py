@@ -131,6 +131,7 @@ def test_all_that_is_wrong_is_told_at_once_in_the_order_of_lines(tmp_path: Path)
         ('prefix = "CRM:"', f"earlier_prefixes = {[f'P{n}' for n in range(11)]}", "at most 10"),
         ('prefix = "CRM:"', 'prefix = "A:"\nforgotten_prefixes = ["A:"]', "forgotten_prefixes names 'A:', which prefix or"),
         ('prefix = "CRM:"', 'earlier_prefixes = ["B:"]\nforgotten_prefixes = ["B:"]', "names 'B:', which prefix or earlier_"),
+        ('prefix = "CRM:"', 'tokens_from = "crm"', 'only Dynamics 365 gives tokens; expected "router"'),
         ('name = "contoso"', 'name = "con/toso"', "expected up to 63 letters, digits, dots, hyphens and underscores"),
         ('address = "sales@contoso.example"', 'address = "sales"', "expected one e-mail address"),
         ('incoming = "pop3-in"', 'incoming = "pop3"', "which is not in [[profiles]]; incoming profiles: pop3-in, online"),
@@ -146,7 +147,7 @@ def test_all_that_is_wrong_is_told_at_once_in_the_order_of_lines(tmp_path: Path)
         ('kind = "builtin"', 'kind = "dataverse"', "`client_id` is missing"),
         ('kind = "builtin"', 'kind = "dataverse"', "`credentials` is missing"),
         ('kind = "builtin"', 'kind = "dataverse"\nurl = "http://x"', "`url` is 'http://x': expected an https:// address"),
-        ('kind = "builtin"', 'kind = "dataverse"\ndeliver = "server"', "`deliver` is 'server': not available yet; available is router"),
+        ('kind = "builtin"', 'kind = "builtin"\ndeliver = "server"', '`deliver` is "server": only Dynamics 365 matches by itself'),
         ('kind = "builtin"', 'kind = "dataverse"\ncredentials = { env = "UNSET" }', "the environment variable UNSET is not set"),
         ('kind = "builtin"', 'kind = "dataverse"\ncredentials = { secret = "x/y" }', "must begin with the organisation's name"),
         ('host = "mail.contoso.example"\n', "", "`host` is missing: a pop3 profile needs the server's name"),
@@ -357,6 +358,24 @@ def test_a_dataverse_crm_is_published_with_its_secret_apart(tmp_path: Path) -> N
     assert crm.options["ca_pem"].startswith("-----BEGIN CERTIFICATE")
     assert read.secrets["contoso/crm/credentials"] == VARIABLES["POP3_PASSWORD"]
     assert VARIABLES["POP3_PASSWORD"] not in str(read.configuration)
+
+
+def test_what_has_no_effect_where_dynamics_matches_is_warned_of_by_name(tmp_path: Path) -> None:
+    server = DATAVERSE + 'deliver = "server"\n'
+    text = EXAMPLE.replace('kind = "builtin"\n', server)
+    box = (
+        '[[mailboxes]]\naddress = "bob@contoso.example"\nincoming = "pop3-in"\naccept = "all"\ncreate_sender = "lead"\n'
+    )
+
+    read = loaded(tmp_path, f'{text}\n{box}bulk = "deliver-unmatched"\n')
+
+    assert read.configuration.crm.decides
+    told = [one for one in read.warnings if 'no effect with deliver = "server"' in one]
+    assert told[0].startswith("organisation.tracking: correlation, smart_matching, unknown_sender: ")
+    assert [one for one in told if one.startswith("mailbox bob@contoso.example: accept, bulk, create_sender: ")]
+    router = loaded(tmp_path, text.replace('deliver = "server"', 'deliver = "router"'))
+    assert not router.configuration.crm.decides
+    assert not any("no effect with deliver" in one for one in router.warnings)
 
 
 def test_a_dataverse_crm_may_name_a_secret_that_is_there_already(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,11 +12,12 @@ from tests.shared import shared_path
 
 FOLDER = shared_path("contracts", "dataverse-cdm")
 
-from tests.contracts.dataverse_rig import EMAIL, Json, Rig  # noqa: E402 - nothing of it works without the model
+from email_router.edge.crm.dataverse_webhook import Webhook, register  # noqa: E402 - nothing of it works without the model
+from tests.contracts.dataverse_rig import EMAIL, Json, Rig  # noqa: E402
 from tests.simulators.dataverse.cdm import columns_of, groups_of  # noqa: E402
 from tests.simulators.dataverse.inherited import GROUPS  # noqa: E402
 from tests.simulators.dataverse.shapes import problems_of_answer  # noqa: E402
-from tests.simulators.dataverse.tables import tables  # noqa: E402
+from tests.simulators.dataverse.tables import summed_up, tables, whole  # noqa: E402
 
 FILES = {path.name.removesuffix(".cdm.json") for path in FOLDER.glob("*.cdm.json")} - {
     "Activity",
@@ -128,6 +130,10 @@ def test_whole_rows_of_every_table_fit_the_model(dataverse: Rig) -> None:
         "body": "YQ==",
     }
     dataverse.client.call("POST", "activitymimeattachments", body)
+    note = {"subject": "S", "notetext": "N", "objectid_email@odata.bind": f"/emails({EMAIL})"}
+    dataverse.client.call("POST", "annotations", note)
+
+    register(dataverse.client, Webhook(stack="s", organisation="o", url="https://x.example", header="h", key="k"))
 
     for table in tables().values():
         answer = dataverse.ask("GET", table.set_name, prefer='odata.include-annotations="*"').json()
@@ -168,3 +174,16 @@ def test_a_request_without_odatas_headers_is_noticed(dataverse_running: Rig) -> 
     ).read()
 
     assert len(dataverse_running.process.violations()) == 3
+
+
+@pytest.mark.parametrize("name", sorted(summed_up()))
+def test_the_summary_says_of_its_columns_what_the_model_says(name: str) -> None:
+    """The words of choices apart: those of the summary are short."""
+    model, summary = whole()[name], summed_up()[name]
+
+    for column in summary.columns.values():
+        full = model.columns[column.name]
+        assert replace(column, options={}) == replace(full, options={})
+        assert column.options.keys() <= full.options.keys()
+    assert all(model.single[way] == targets for way, targets in summary.single.items())
+    assert summary.many == model.many

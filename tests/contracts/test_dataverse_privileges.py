@@ -7,17 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from email_router.core.activity import CorrelationMethod, EmailStatus, NewPerson, Party, Record, Role, StoredAttachment
+from email_router.core.activity import (
+    CorrelationMethod,
+    EmailStatus,
+    NewPerson,
+    Note,
+    Party,
+    Record,
+    Role,
+    StoredAttachment,
+)
 from email_router.core.errors import MailboxBlocked
 from email_router.edge.crm.dataverse_coexistence import served_there
 from tests.contracts.dataverse_crm import Office
 from tests.contracts.dataverse_rig import EMAIL
 from tests.deliveries import ANN, SALES, delivery, later
 from tests.shared import PROJECT
-from tests.simulators.dataverse.tables import tables
+from tests.simulators.dataverse.privileges import known
 
-VERBS = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign")
-EVERY = {f"prv{verb}{table.privilege}" for verb in VERBS for table in tables().values()}
+EVERY = known()
 
 
 def documented() -> set[str]:
@@ -56,6 +64,9 @@ def work(office: Office) -> None:
     assert email is not None
     assert office.crm.write_back(EMAIL, EmailStatus.SENDING)
     assert office.crm.write_back(EMAIL, EmailStatus.SENT, subject="Offer CRM:1")
+    for text in ("Not delivered", "Not delivered, again"):
+        office.crm.note(EMAIL, "failed-1", Note(later(0), ANN, text))
+    assert all(office.crm.new_tokens(["Offer"]))
     served_there(office.rig.client, [SALES])
     assert replace(email, status=EmailStatus.SENT).direction is email.direction
 
@@ -76,6 +87,7 @@ def test_the_privileges_of_the_documentation_are_enough(office: Office) -> None:
     work(office)
 
     assert office.process.rows("email")[-1]["statuscode"] == 4
+    assert [row["notetext"] for row in office.process.rows("annotation")] == ["Not delivered, again"]
 
 
 @pytest.mark.parametrize(

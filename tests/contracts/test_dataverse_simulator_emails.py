@@ -181,7 +181,14 @@ class TestActions:
             "SubmittedBy": "router@contoso.example",
             "Importance": "High",
             "Body": "<p>Yes</p>",
-            "Attachments": [{"filename": "a.txt", "mimetype": "text/plain", "body": "aGVsbG8="}],
+            "Attachments": [
+                {
+                    "@odata.type": "Microsoft.Dynamics.CRM.activitymimeattachment",
+                    "filename": "a.txt",
+                    "mimetype": "text/plain",
+                    "body": "aGVsbG8=",
+                }
+            ],
         }
 
         key = dataverse.ask("POST", f"emails/{DELIVER}", given).json()["EmailId"]

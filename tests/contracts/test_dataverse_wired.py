@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from email_router.cli.outgoing import _hand
 from email_router.cli.place import Place as Commands
 from email_router.core.activity import EmailStatus
+from email_router.core.crm_rulings import Offer
 from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.core.flows.collect_outgoing import CollectOutgoing
 from email_router.core.flows.outgoing import Delays, Outgoing
 from email_router.core.flows.send_email import SendEmail
 from email_router.core.parse import parse
 from email_router.edge.crm.dataverse import DataverseCrm
+from email_router.edge.crm.dataverse_server import DataverseServerCrm
 from email_router.wiring import build
 from email_router.wiring.configuration import load
 from email_router.wiring.events import outgoing_work
@@ -67,6 +70,19 @@ def test_what_was_published_signs_in_and_reads(services: Services, dataverse: Ri
     assert [one.id for one in crm.resolve(["ann@example.com"])["ann@example.com"]] == [contact]
 
 
+def test_a_dataverse_that_matches_by_itself_is_asked(services: Services, dataverse: Rig) -> None:
+    configuration = services.configurations.current("contoso")
+    options = {**configuration.crm.options, "deliver": "server"}
+    dataverse.queue("office@contoso.example", incomingemailfilteringmethod=0)
+
+    crm = services.crm(replace(configuration, crm=replace(configuration.crm, options=options)))
+
+    assert isinstance(crm, DataverseServerCrm)
+    assert not isinstance(services.crm(configuration), DataverseServerCrm)
+    offer = Offer(message_id="<1@x>", subject="Hello", sender="bob@x.example", mailbox="office@contoso.example")
+    assert [one.reason for one in crm.rule_on([offer])] == ["accept_all"]
+
+
 def test_a_crm_without_its_secret_blocks_and_says_what_to_do(services: Services) -> None:
     configuration = services.configurations.current("contoso")
     options = {name: value for name, value in configuration.crm.options.items() if name != "secret"}
@@ -77,12 +93,35 @@ def test_a_crm_without_its_secret_blocks_and_says_what_to_do(services: Services)
     assert blocked.value.kind == "credentials"
 
 
-def test_what_a_command_does_in_the_built_in_crm_only_is_refused_in_words(services: Services) -> None:
+def test_records_are_changed_in_dynamics_and_not_by_the_commands(services: Services) -> None:
     place = Commands(services, services.configurations.current("contoso"))
 
-    with pytest.raises(ConfigurationError, match="built-in CRM only"):
-        place.emails()
+    for change in (
+        lambda: place.import_records([("contact", "bob@example.com", "Bob", "")]),
+        lambda: place.crm.merge(EMAIL, OTHER),
+        lambda: place.crm.deactivate(OTHER),
+        lambda: place.crm.activate(OTHER),
+    ):
+        with pytest.raises(ConfigurationError, match=r"are those of Dynamics 365 and are \w+ there: "):
+            change()
     assert place.crm.resolve(["nobody@example.com"]) == {}
+
+
+def test_the_commands_list_the_e_mails_that_are_the_router_s(services: Services, dataverse: Rig) -> None:
+    place = Commands(services, services.configurations.current("contoso"))
+    theirs, to = "served.there@contoso.example", {"participationtypemask": 2, "addressused": "bob@example.com"}
+    dataverse.outgoing()
+    dataverse.process.put("email", activityid=EMAIL, statecode=1, statuscode=6)
+    sender = {"participationtypemask": 1, "addressused": theirs}
+    assert dataverse.client.create(f"emails({OTHER})", {"email_activity_parties": [sender, to]})
+    dataverse.process.put("email", activityid=OTHER, statecode=1, statuscode=6)
+
+    assert [one.id for one in place.emails()] == [one.id for one in place.emails_of([])] == [EMAIL]
+
+    _hand(place).cancel(EMAIL)
+
+    assert place.emails() == []  # it neither waits nor was it ever the router's
+    assert [one.status for one in place.emails_of([EMAIL])] == [EmailStatus.CANCELLED]
 
 
 def test_an_e_mail_of_a_user_leaves_and_its_answer_comes_back_to_it(
@@ -164,9 +203,9 @@ def test_a_crm_that_cannot_be_asked_keeps_no_other_organisation_s_e_mails_back(
 
     if fault == "disabled":
         with pytest.raises(MailboxBlocked):
-            collect()
+            collect({})
     else:
-        assert collect() == 1
+        assert collect({}) == 1
 
     ((_, order),) = moto_place.bodies(moto_place.outgoing_queue)
     assert (order["organisation"], order["activities"]) == ("fabrikam", ["e1"])
@@ -203,14 +242,3 @@ def test_load_data_of_the_built_in_crm_is_refused_in_words(tmp_path: Path) -> No
     ran = run("load-data", "--config", "router.toml", folder=tmp_path, variables={"SMTP_PASSWORD": "x"})
 
     assert (ran.code, "load-data reads Dynamics 365" in ran.err) == (2, True)
-
-
-def test_local_refuses_before_it_starts_anything(dataverse: Rig, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text(dataverse.process.authority.pem)
-    (tmp_path / "router.toml").write_text(FILE.format(url=dataverse.process.url, tenant=TENANT, client=CLIENT))
-    dataverse.process.clear_requests()
-
-    ran = run("local", "--config", "router.toml", "--once", folder=tmp_path, variables={"DATAVERSE_SECRET": SECRET})
-
-    assert (ran.code, "built-in CRM only" in ran.err) == (2, True)
-    assert dataverse.process.requests() == []

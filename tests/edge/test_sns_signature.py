@@ -21,6 +21,7 @@ from email_router.wiring.events import delivery_event
 from email_router.wiring.sns import SnsNotices
 
 URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123abcd.pem"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses"
 EVENT = {
     "eventType": "Bounce",
     "mail": {"messageId": "0102", "destination": ["erin@fabrikam.example"], "tags": {"activity": ["e1"]}},
@@ -57,7 +58,7 @@ class Amazon:
         given: dict[str, Any] = {
             "Type": "Notification",
             "MessageId": "m-1",
-            "TopicArn": "arn:aws:sns:eu-west-1:123456789012:ses",
+            "TopicArn": TOPIC,
             "Message": json.dumps(EVENT),
             "Timestamp": "2026-11-24T12:00:00.000Z",
             "SignatureVersion": version,
@@ -79,7 +80,8 @@ def amazon() -> Amazon:
 
 def opened(amazon: Amazon, *notices: dict[str, Any]) -> list[dict[str, Any]]:
     records = [{"EventSource": "aws:sns", "Sns": notice} for notice in notices]
-    return list(SnsNotices(Reach(), SnsSignature(Reach(), amazon.fetch)).opened({"Records": records}))
+    opening = SnsNotices(Reach(), TOPIC, SnsSignature(Reach(), amazon.fetch))
+    return list(opening.opened({"Records": records}))
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -159,4 +161,21 @@ def test_feedback_of_an_identity_by_sns_is_read_like_published_events(amazon: Am
 
 
 def test_what_eventbridge_brings_passes_as_it_is() -> None:
-    assert list(SnsNotices(Reach()).opened({"detail": EVENT})) == [{"detail": EVENT}]
+    assert list(SnsNotices(Reach(), "").opened({"detail": EVENT})) == [{"detail": EVENT}]
+
+
+@pytest.mark.parametrize("topic", ["", "arn:aws:sns:eu-west-1:123456789012:another"])
+def test_what_sns_signed_for_another_topic_than_the_stages_own_is_refused_unread(amazon: Amazon, topic: str) -> None:
+    before = len(amazon.fetched)
+    notices = SnsNotices(Reach(), topic, SnsSignature(Reach(), amazon.fetch))
+
+    with pytest.raises(MessageRefused, match="another topic"):
+        list(notices.opened({"Records": [{"Sns": amazon.notice()}]}))
+
+    assert len(amazon.fetched) == before
+
+
+def test_events_of_one_invocation_are_opened_in_their_order(amazon: Amazon) -> None:
+    events = opened(amazon, amazon.notice("1"), amazon.notice("2"))
+
+    assert [delivery_event(one).kind for one in events] == ["bounce", "bounce"]

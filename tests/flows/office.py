@@ -18,6 +18,7 @@ from tests.flows.parts import Parts
 from tests.memory.sender import MemorySender
 
 ERIN = "erin@fabrikam.example"
+BOSS = "boss@contoso.example"
 
 
 class Office(Parts):
@@ -40,7 +41,7 @@ class Office(Parts):
         parties = (
             Party(Role.FROM, SALES, "Sales"),
             Party(Role.TO, ERIN, "Erin"),
-            Party(Role.BCC, "boss@contoso.example"),
+            Party(Role.BCC, BOSS),
         )
         email = EmailActivity(
             id=name,
@@ -82,7 +83,11 @@ class Office(Parts):
     def report(self, **fields: object) -> str | None:
         """Take in an SES event."""
         event = DeliveryEvent(
-            provider_id="ses-1", kind="bounce", permanent=True, recipients=(ERIN,), reason="Permanent General 5.1.1"
+            provider_id="ses-1",
+            kind="bounce",
+            permanent=True,
+            recipients=(ERIN, BOSS),
+            reason="Permanent General 5.1.1",
         )
         road = self.road()
         recorder = RecordDelivery(

@@ -65,6 +65,7 @@ class Parts:
             parse=self.parse,
             timing=self.timing,
             nudges=self.nudges,
+            request="request-of-the-pass",
         )
 
     def outgoing_by(self, sender: MailSender) -> Outgoing:

@@ -119,7 +119,8 @@ def test_a_retry_of_what_failed_wholly_is_for_all_with_attempts_anew() -> None:
 
 def test_a_retry_after_a_bounce_is_for_the_one_it_was_about() -> None:
     office = office_after(SendResult(outcome=SendOutcome.ACCEPTED, evidence="ok", provider_id="ses-1"))
-    office.report()
+    office.report(recipients=(ERIN,))
+    assert status(office)[0] is EmailStatus.SENT  # the other one has it
 
     hand(office).retry("e1")
     go_on(office)

@@ -11,7 +11,7 @@ import pytest
 from email_router.core.activity import EmailStatus, Party, Role, StoredAttachment
 from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
 from email_router.core.ledger import Wanted
-from email_router.core.sending import Envelope, SendOutcome, SendResult
+from email_router.core.sending import Envelope, RecipientResult, SendOutcome, SendResult
 from tests.fakes import fail, fail_after
 from tests.flows.house import SALES
 from tests.flows.office import ERIN, Office
@@ -199,15 +199,96 @@ def test_e_mails_whose_sender_cannot_be_opened_wait_and_say_why(trouble: Excepti
     assert (email.status, str(trouble) in (email.reason or "")) == (EmailStatus.PENDING, True)
 
 
-def test_an_error_in_the_configuration_that_a_sender_finds_late_puts_the_e_mail_off() -> None:
+BLOCKED = MailboxBlocked("sales@contoso.example: Amazon SES: sending is paused", kind="ses", mend="Resume sending.")
+
+
+@pytest.mark.parametrize("trouble", [BLOCKED, ConfigurationError("ca_bundle: expected certificates, seen none")])
+def test_what_blocks_the_sender_while_it_sends_is_no_attempt_of_any_e_mail(trouble: Exception) -> None:
+    office = Office()
+    for name in ("e1", "e2", "e3"):
+        office.write(name)
+    office.sender.answers = [trouble] * 15
+
+    for _ in range(15):  # more often than there are attempts
+        office.send("e1", "e2", "e3")
+        office.clock.advance(301)
+
+    assert office.sender.answers == []  # one try each time, for all of them
+    for name in ("e1", "e2", "e3"):
+        email = office.crm.activities[name]
+        assert (status(office, name), email.attempts) == (EmailStatus.PENDING, 0)
+        assert str(trouble) in (email.reason or "")
+    state = office.outgoing.get("e1")
+    assert state is not None
+    assert state.attempts == 0
+    (alert,) = office.alerts.all()
+    assert (alert.kind, alert.about) == ("sender_blocked", SALES)
+    assert str(trouble) in alert.text
+
+
+def test_the_e_mails_of_a_sender_that_was_mended_leave_and_the_alert_goes() -> None:
+    office = Office()
+    office.write("e1")
+    office.write("e2")
+    office.sender.answers = [BLOCKED]
+    office.send("e1", "e2")
+    office.clock.advance(301)
+
+    office.collect()
+    office.carry_out(office.queues.outgoing[-1])
+
+    assert [status(office, name) for name in ("e1", "e2")] == [EmailStatus.SENT] * 2
+    assert [envelope.activity for envelope, _ in office.sender.sent] == ["e1", "e2"]
+    assert office.alerts.all() == []
+    assert [office.crm.activities[name].attempts for name in ("e1", "e2")] == [1, 1]
+
+
+def test_a_blocked_sender_takes_nothing_from_the_days_that_a_server_in_trouble_is_waited_for() -> None:
     office = Office()
     office.write()
-    office.sender.answers = [ConfigurationError("ca_bundle: expected certificates, seen none")]
+    office.sender.answers = [BLOCKED]
+    office.send()
+    office.clock.advance(6 * 24 * 3600)
+    office.sender.answers = [BLOCKED, AWAY]
+    office.send()
+    office.clock.advance(301)
 
     office.send()
 
-    assert status(office) is EmailStatus.DEFERRED
-    assert "ca_bundle" in (office.crm.activities["e1"].reason or "")
+    assert (status(office), office.crm.activities["e1"].attempts) == (EmailStatus.DEFERRED, 0)
+
+
+def test_an_e_mail_that_some_have_already_is_not_called_untouched_when_its_sender_is_blocked() -> None:
+    office = Office()
+    office.write()
+    put_off = RecipientResult(ERIN, SendOutcome.DEFERRED, "451 later")
+    office.sender.answers = [SendResult(outcome=SendOutcome.ACCEPTED, evidence="250", recipients=(put_off,)), BLOCKED]
+    office.send()
+    office.clock.advance(2000)
+
+    office.send()
+
+    state = office.outgoing.get("e1")
+    assert state is not None
+    assert (state.status, state.attempts) == (EmailStatus.PENDING, 1)
+    assert office.crm.activities["e1"].status is EmailStatus.SENDING  # nobody is to cancel it
+    office.clock.advance(2000)
+    office.send()
+    assert [envelope.recipients for envelope, _ in office.sender.sent][1:] == [(ERIN,)]
+    assert status(office) is EmailStatus.SENT
+
+
+def test_an_e_mail_that_cannot_be_made_leaves_its_owner_a_note() -> None:
+    office = Office()
+    office.write(importance="")
+    office.write("e2", parties=(Party(Role.FROM, SALES), Party(Role.TO, "nobody at all")))
+
+    office.send("e1", "e2")
+
+    assert status(office, "e2") is EmailStatus.FAILED
+    (note,) = office.crm.notes("e2")
+    assert (note.owner, note.text.startswith("Not sent: ")) == (SALES, True)
+    assert office.crm.notes("e1") == []
 
 
 def test_an_e_mail_cancelled_after_it_was_put_off_waits_no_more() -> None:

@@ -134,7 +134,7 @@ def test_a_temporary_refusal_is_tried_again_with_the_same_bytes_until_the_attemp
     assert len({raw for _, raw in office.sender.sent}) == 1
 
 
-def test_a_refused_login_delays_and_tells_how_to_mend_it() -> None:
+def test_a_refused_login_lets_the_e_mail_wait_and_tells_how_to_mend_it() -> None:
     office = Office()
     office.write()
     office.sender.answers = [MailboxBlocked("login refused", mend="Check the password.")]
@@ -142,7 +142,7 @@ def test_a_refused_login_delays_and_tells_how_to_mend_it() -> None:
     office.send()
 
     email = office.crm.activities["e1"]
-    assert email.status is EmailStatus.DEFERRED
+    assert (email.status, email.attempts) == (EmailStatus.PENDING, 0)
     assert email.reason == "login refused Check the password."
 
 
@@ -259,17 +259,18 @@ def test_a_bounce_event_turns_its_e_mail_to_failed_and_a_late_delivery_does_not_
     assert office.meters.counts["OutgoingMessagesUndelivered"] == 1
 
 
-def test_a_bounce_for_now_changes_nothing_and_a_delivery_settles_what_was_unknown() -> None:
+@pytest.mark.parametrize(
+    "event", [{}, {"kind": "delay"}, {"kind": "delivery"}, {"kind": "complaint"}, {"kind": "send"}], ids=str
+)
+def test_whatever_ses_reports_of_a_mail_it_has_taken_settles_that_it_was_taken(event: dict[str, object]) -> None:
     office = Office(server="ses")
     office.write()
     office.sender.answers = [SendResult(outcome=SendOutcome.UNKNOWN, evidence="timeout", provider_id=None)]
     office.send()
 
-    office.report(activity="e1", permanent=False)
-    before = office.crm.activities["e1"].status
-    office.report(activity="e1", kind="delivery", permanent=False)
+    office.report(activity="e1", permanent=False, **event)
 
-    assert (before, office.crm.activities["e1"].status) == (EmailStatus.UNKNOWN, EmailStatus.SENT)
+    assert office.crm.activities["e1"].status is EmailStatus.SENT
 
 
 def test_an_event_of_an_unknown_e_mail_is_nobodys() -> None:

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from email_router.cli.embedded.trouble import EmbeddedCloudError
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
 from email_router.core.mailbox import Direction
 from email_router.core.sending import OutgoingState
 from tests.e2e.installation import ORGANISATION, Installation, installation
+from tests.functions.amazon_sns import TOPIC, AmazonSns
 from tests.shared import PROJECT
+from tests.simulators.certificates import Authority
 
 EVENTS = sorted((PROJECT / "events").glob("*/*.json"))
 ACTIVITY = "3f0c6e0a-6f0b-4d57-9d1a-7d9f6c1f2b11"
@@ -67,28 +70,50 @@ ANSWERS: dict[str, Any] = {
         and answer["body"].startswith("Validation: Testing client application")
         and "<" not in answer["body"]
     ),
+    "receive_notification/webhook_forged": lambda answer: answer == {"statusCode": 403, "body": ""},
+    "receive_notification/webhook_forged_in_the_query": lambda answer: answer == {"statusCode": 403, "body": ""},
+    "receive_notification/webhook_without_a_key": lambda answer: answer == {"statusCode": 403, "body": ""},
     "renew_subscriptions/order": lambda answer: answer == {"batchItemFailures": []},
     "renew_subscriptions/tick": lambda answer: (
         answer == {"queued": 0}
     ),  # no mailbox of this organisation is in the cloud
     "collect_outgoing/minute": lambda answer: set(answer) == {"queued"},
+    "collect_outgoing/nudged": lambda answer: set(answer) == {"queued"},
     "send_email/order": lambda answer: answer == {"batchItemFailures": []},
     "record_delivery/bounce_permanent": lambda answer: answer == {"activity": ACTIVITY},
     "record_delivery/bounce_transient": lambda answer: answer == {"activity": ACTIVITY},
     "record_delivery/complaint": lambda answer: answer == {"activity": ACTIVITY},
     "record_delivery/delivery": lambda answer: answer == {"activity": ACTIVITY},
+    "record_delivery/delivery_delay": lambda answer: answer == {"activity": ACTIVITY},
+    "record_delivery/rendering_failure": lambda answer: answer == {"activity": ACTIVITY},
+    "record_delivery/sns_bounce_permanent": lambda answer: answer == {"activity": ACTIVITY},
     "record_delivery/reject": lambda answer: answer == {"activity": ACTIVITY},
+    "publish_events/activity": lambda answer: answer == {"batchItemFailures": []},
+    "publish_events/further_receipt": lambda answer: answer == {"batchItemFailures": []},
+    "publish_events/refused": lambda answer: answer == {"batchItemFailures": []},
+    "publish_events/regarding_changed": lambda answer: answer == {"batchItemFailures": []},
+    "publish_events/result": lambda answer: answer == {"batchItemFailures": []},
+    "publish_events/unreadable_row": lambda answer: answer == {"batchItemFailures": []},  # it is set aside
 }
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def amazon_sns(authority: Authority) -> Iterator[AmazonSns]:
+    """Amazon SNS, as the functions see it."""
+    server = AmazonSns(authority)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory, amazon_sns: AmazonSns) -> Iterator[Installation]:
     with pytest.MonkeyPatch.context() as patch, installation() as running:
         patch.setenv("SOME_PASSWORD", "secret")
         file = tmp_path_factory.mktemp("events") / "router.toml"
         file.write_text(CONFIGURATION)
         running.publish(file)
         running.cloud.stack.stop_queues()
+        running.cloud.stack.set_environment("record_delivery", amazon_sns.environment)
         yield running
 
 
@@ -150,3 +175,40 @@ def test_a_permanent_bounce_event_has_turned_its_e_mail_to_failed(there: Install
     assert email is not None
     assert email.status is EmailStatus.FAILED
     assert "5.1.1" in (email.reason or "")
+
+
+SIGNED = json.loads((PROJECT / "events/record_delivery/sns_bounce_permanent.json").read_text())
+
+
+def test_a_bounce_that_sns_signed_fails_its_e_mail_once_the_certificate_was_fetched_from_sns_itself(
+    there: Installation, amazon_sns: AmazonSns
+) -> None:
+    write_email(there, EmailStatus.SENT)
+
+    there.cloud.stack.invoke("record_delivery", SIGNED)
+    there.cloud.stack.invoke("record_delivery", SIGNED)
+
+    email = there.backend.organisation().crm.email(ACTIVITY)
+    assert email is not None
+    assert (email.status, "5.1.1" in (email.reason or "")) == (EmailStatus.FAILED, True)
+    assert set(amazon_sns.asked) == {"/SimpleNotificationService-7506a1e35b36ef5a444dd1a8e7cc3ed8.pem"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Message": SIGNED["Records"][0]["Sns"]["Message"].replace(ACTIVITY, "3f0c6e0a-6f0b-4d57-9d1a-000000000000")},
+        {"TopicArn": TOPIC.replace("123456789012", "666666666666")},
+        {"SigningCertUrl": "https://sns.eu-central-1.amazonaws.com.evil.example/SimpleNotificationService-0.pem"},
+        {"Signature": ""},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_notice_that_sns_did_not_sign_ends_as_a_failed_event_and_changes_nothing(
+    there: Installation, changed: dict[str, str]
+) -> None:
+    (record,) = SIGNED["Records"]
+    forged = {"Records": [{**record, "Sns": {**record["Sns"], **changed}}]}
+
+    with pytest.raises(EmbeddedCloudError, match="was not believed"):
+        there.cloud.stack.invoke("record_delivery", forged)

@@ -20,6 +20,7 @@ from tests.infra.template import (
 
 FUNCTIONS = [
     "collect_outgoing",
+    "publish_events",
     "receive_notification",
     "record_delivery",
     "renew_subscriptions",
@@ -42,6 +43,7 @@ STATEFUL = {
     "TickDeadLetters": "AWS::SQS::Queue",
     "SubscriptionWorkQueue": "AWS::SQS::Queue",
     "SubscriptionDeadLetters": "AWS::SQS::Queue",
+    "CrmEventDeadLetters": "AWS::SQS::Queue",
 }
 KEPT = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key"}
 DAY = 24 * 3600
@@ -75,7 +77,6 @@ def test_a_table_is_protected_encrypted_and_billed_by_use(name: str) -> None:
     }
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
     assert {one["AttributeType"] for one in table["AttributeDefinitions"]} == {"S"}
-    assert "StreamSpecification" not in table
 
 
 def test_tables_have_the_keys_and_indexes_that_the_stores_ask() -> None:
@@ -115,6 +116,7 @@ def test_the_bucket_is_closed_encrypted_and_forgets_in_time() -> None:
         "raw/": 180,
         "unread/": 180,
         "quarantine/": 180,
+        "body/": 180,
     }
 
 
@@ -325,6 +327,7 @@ def test_ses_reports_what_became_of_each_mail_to_the_default_bus() -> None:
         "delivery",
         "deliveryDelay",
         "reject",
+        "renderingFailure",
         "send",
     ]
     assert text_of(destination["EventBridgeDestination"]["EventBusArn"]).endswith(":event-bus/default")
@@ -350,8 +353,9 @@ def test_every_setting_that_the_wiring_reads_is_set() -> None:
     asked = Asked({"ROUTER_TABLE": "r", "CRM_TABLE": "c", "DATA_BUCKET": "d"})
     Environment.from_mapping(asked)
     of_one_road = {
-        *("MAILBOX_QUEUE_URL", "OUTGOING_QUEUE_URL", "SES_CONFIGURATION_SET"),
+        *("MAILBOX_QUEUE_URL", "OUTGOING_QUEUE_URL", "SES_CONFIGURATION_SET", "DELIVERY_TOPIC"),
         *("SUBSCRIPTION_QUEUE_URL", "SUBSCRIPTION_MINUTES", "NOTIFICATION_URL", "NOTIFICATION_SECRET"),
+        *("CRM_EVENT_BUS", "CRM_EVENT_DEAD_LETTERS_URL"),
     }
 
     missing = {name: asked.names - of_one_road - environment(name).keys() for name in FUNCTIONS}
@@ -378,6 +382,8 @@ def test_the_template_s_settings_are_ones_that_the_wiring_takes(name: str) -> No
         notification_url=values.get("NOTIFICATION_URL", ""),
         notification_secret=values.get("NOTIFICATION_SECRET", ""),
         ses_configuration_set=values.get("SES_CONFIGURATION_SET", ""),
+        crm_event_bus=values.get("CRM_EVENT_BUS", ""),
+        crm_event_dead_letters_url=values.get("CRM_EVENT_DEAD_LETTERS_URL", ""),
         secret_prefix="email-router/${AWS::StackName}/",
     )
     assert values["POWERTOOLS_SERVICE_NAME"] == name
@@ -413,6 +419,12 @@ def test_a_silent_scheduler_rings_somebody() -> None:
     assert silent == {logical_id("schedule_mailboxes"), logical_id("collect_outgoing")}
 
 
+def own_address() -> str:
+    """The condition that the operator gave an address of his own."""
+    wanted = {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotificationUrl"}, ""]}]}
+    return next(str(name) for name, condition in template()["Conditions"].items() if condition == wanted)
+
+
 def test_the_outputs_lead_to_everything_that_the_command_line_needs() -> None:
     outputs = {name: text_of(output["Value"]) for name, output in template()["Outputs"].items()}
 
@@ -432,7 +444,11 @@ def test_the_outputs_lead_to_everything_that_the_command_line_needs() -> None:
         "RenewSubscriptionsFunction": f"${{{logical_id('renew_subscriptions')}}}",
         "SubscriptionQueueUrl": "${SubscriptionWorkQueue}",
         "NotificationUrl": f"${{{next(iter(resources('AWS::Lambda::Url')))}.FunctionUrl}}",
+        "NotificationSecretArn": f"${{{next(iter(resources('AWS::SecretsManager::Secret')))}}}",
+        "WebhookBaseUrl": f"{own_address()} ? ${{NotificationUrl}} : ${{{next(iter(resources('AWS::Lambda::Url')))}.FunctionUrl}}",
         "SesConfigurationSet": f"${{{next(iter(resources('AWS::SES::ConfigurationSet')))}}}",
         "EventBusName": "default",
+        "CrmEventBusName": "${CrmEventBus}",
+        "PublishEventsFunction": f"${{{logical_id('publish_events')}}}",
         "SecretPrefix": "email-router/${AWS::StackName}/",
     }

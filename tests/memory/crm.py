@@ -118,7 +118,8 @@ class MemoryCrm:
 
     def notes(self, activity: str) -> list[Note]:
         """Return the notes of an e-mail, oldest first."""
-        return [note for (name, _), note in self._notes.items() if name == activity]
+        found = (note for (name, _), note in self._notes.items() if name == activity)
+        return sorted(found, key=lambda note: note.at)
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield e-mails that are due to be sent."""

@@ -7,7 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from email_router.core.activity import EmailStatus
-from email_router.core.sending import FIRST_HISTORY, MOST_HISTORY, HistoryEntry, OutgoingState, RecipientResult
+from email_router.core.sending import (
+    BEGUN,
+    FIRST_HISTORY,
+    MOST_HISTORY,
+    HistoryEntry,
+    OutgoingState,
+    RecipientResult,
+)
 
 _WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
 _OVERTAKEN = {
@@ -42,10 +49,8 @@ class MemoryOutgoingStates:
         begun = replace(
             state, status=EmailStatus.SENDING, attempts=state.attempts + 1, token=state.token + 1, changed=now, due=None
         )
-        noted = self._note(begun, HistoryEntry(now, EmailStatus.SENDING, request=request))
-        if len(noted.history) > MOST_HISTORY:
-            latest = noted.history[FIRST_HISTORY - MOST_HISTORY :]
-            self._states[activity] = replace(noted, history=(*noted.history[:FIRST_HISTORY], *latest))
+        noted = self._note(begun, HistoryEntry(now, EmailStatus.SENDING, BEGUN, request))
+        self._shorten(activity)
         return noted
 
     def settle(
@@ -101,11 +106,16 @@ class MemoryOutgoingStates:
         *,
         evidence: str,
         results: Sequence[RecipientResult],
+        reason: str | None = None,
         request: str = "",
     ) -> bool:
         """Write what was reported, unless the state has changed."""
-        noted = replace(state, status=status, changed=now, reason=evidence, results=tuple(results))
-        return self._turn(state, noted, request)
+        said = evidence if reason is None else reason
+        noted = replace(state, status=status, changed=now, reason=said, results=tuple(results))
+        if not self._turn(state, noted, request, evidence):
+            return False
+        self._shorten(state.activity)
+        return True
 
     def reopen(
         self,
@@ -129,9 +139,17 @@ class MemoryOutgoingStates:
         self._states[state.activity] = replace(state, history=(*state.history, entry))
         return self._states[state.activity]
 
-    def _turn(self, read: OutgoingState, turned: OutgoingState, request: str) -> bool:
+    def _shorten(self, activity: str) -> None:
+        """Drop the middle of a long history."""
+        noted = self._states[activity]
+        if len(noted.history) > MOST_HISTORY:
+            latest = noted.history[FIRST_HISTORY - MOST_HISTORY :]
+            self._states[activity] = replace(noted, history=(*noted.history[:FIRST_HISTORY], *latest))
+
+    def _turn(self, read: OutgoingState, turned: OutgoingState, request: str, evidence: str | None = None) -> bool:
         """Write what a state that was read turns into, if it still stands."""
         if self._states.get(read.activity) != read:
             return False
-        self._note(turned, HistoryEntry(turned.changed, turned.status, turned.reason or "", request))
+        said = turned.reason or "" if evidence is None else evidence
+        self._note(turned, HistoryEntry(turned.changed, turned.status, said, request))
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,9 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.simulators.tls import server_side
+
+_OWN = frozenset({"host", "connection", "content-length", "accept-encoding"})
+"""Headers that belong to one line, and are not handed on."""
 
 
 class Front:
@@ -42,13 +45,14 @@ class Front:
         self._server.server_close()
 
 
-def _event(target: str, body: bytes) -> dict[str, Any]:
+def _event(target: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     """Payload 2.0 of a function URL (docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html)."""
     path, _, query = target.partition("?")
     return {
         "version": "2.0",
         "rawPath": path,
         "rawQueryString": query,
+        "headers": {name.lower(): value for name, value in headers.items()},
         "queryStringParameters": dict(parse_qsl(query, keep_blank_values=True)),
         "requestContext": {"http": {"method": "POST", "path": path}},
         "body": base64.b64encode(body).decode(),
@@ -61,15 +65,15 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if front.answer is not None:
-                given = front.answer(_event(self.path, body))
+                given = front.answer(_event(self.path, body, dict(self.headers)))
                 kind = given.get("headers", {}).get("Content-Type", "application/json")
                 self._write(given["statusCode"], kind, given["body"].encode())
                 return
             there = urlsplit(front.behind)
             line = http.client.HTTPConnection(there.netloc, timeout=30)
-            kind = self.headers.get("Content-Type", "text/plain")
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN}
             path = there.path.rstrip("/") + self.path
-            line.request("POST", path, body=body, headers={"Content-Type": kind})
+            line.request("POST", path, body=body, headers={"Content-Type": "text/plain", **headers})
             answer = line.getresponse()
             content = answer.read()
             line.close()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from email_router.core.activity import EmailStatus
+from email_router.core.activity import About, EmailStatus, Record
+from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox_state import Lease
+from email_router.core.message import Attachment
 from tests.cloud import Stores
-from tests.contracts.crm_houses import OWN_RECORDS, guid, outgoing, reads_the_same
-from tests.deliveries import SALES, delivery, later
+from tests.contracts.crm_houses import ACCOUNT, guid, outgoing, reads_the_same
+from tests.deliveries import ANN, SALES, delivery, later
 
 
 class TestEmails:
     def test_an_email_that_does_not_exist_is_none(self, stores: Stores) -> None:
         assert stores.crm.email("gone") is None
 
-    @pytest.mark.parametrize("stores", OWN_RECORDS, indirect=True)
     def test_emails_are_listed_oldest_first(self, stores: Stores, lease: Lease) -> None:
         stores.crm.deliver([delivery(number) for number in (9, 3, 6)], lease)
         stores.crm.create_outgoing(outgoing(created=later(5)))
@@ -117,3 +118,87 @@ class TestOutgoing:
         stores.crm.write_back(guid("e1"), EmailStatus.SENDING)
 
         assert stores.crm.cancel(guid("e1")) is False
+
+    def test_one_that_was_put_off_is_cancelled_and_nobody_sends_it(self, stores: Stores) -> None:
+        stores.crm.create_outgoing(outgoing())
+        stores.crm.write_back(guid("e1"), EmailStatus.SENDING, attempts=1)
+        stores.crm.write_back(guid("e1"), EmailStatus.DEFERRED, due=later(60), reason="451")
+
+        assert stores.crm.cancel(guid("e1")) is True
+
+        assert list(stores.crm.pending(later(60), 10)) == []
+        assert stores.crm.write_back(guid("e1"), EmailStatus.SENDING, attempts=2) is False
+        assert stores.crm.email(guid("e1")).status is EmailStatus.CANCELLED
+
+    def test_what_is_written_back_again_is_as_it_was(self, stores: Stores) -> None:
+        stores.crm.create_outgoing(outgoing())
+        for _ in range(2):
+            stores.crm.write_back(guid("e1"), EmailStatus.SENDING, subject="Your order CRM:1", attempts=1)
+        sent = {"message_id": "<e1@contoso.example>", "sent": later(9)}
+        assert stores.crm.write_back(guid("e1"), EmailStatus.SENT, **sent)
+        first = stores.crm.email(guid("e1"))
+
+        assert stores.crm.write_back(guid("e1"), EmailStatus.SENT, **sent)
+
+        assert stores.crm.email(guid("e1")) == first
+        assert (first.status, first.attempts) == (EmailStatus.SENT, 1)
+
+    def test_a_bounced_email_is_failed_and_says_why(self, stores: Stores) -> None:
+        stores.crm.create_outgoing(outgoing())
+        stores.crm.write_back(guid("e1"), EmailStatus.SENDING, attempts=1)
+        stores.crm.write_back(guid("e1"), EmailStatus.SENT, message_id="<e1@contoso.example>", sent=later(9))
+
+        assert stores.crm.write_back(guid("e1"), EmailStatus.FAILED, reason="bounce: 5.1.1")
+
+        email = stores.crm.email(guid("e1"))
+        assert (email.status, email.reason, email.date) == (EmailStatus.FAILED, "bounce: 5.1.1", later(9))
+        assert list(stores.crm.pending(later(9999), 10)) == []
+
+
+class TestWhatLeaves:
+    def test_its_attachments_are_read_with_their_content(self, stores: Stores) -> None:
+        files = [
+            Attachment("plan.pdf", "application/pdf", b"%PDF-1.7 plan"),
+            Attachment("logo.png", "image/png", b"\x89PNG logo", inline=True, content_id="logo@contoso"),
+        ]
+        for one in files:
+            stores.blobs.put(attachment_blob(one), one.content)
+
+        stores.crm.create_outgoing(outgoing(attachments=tuple(stored(one) for one in files)))
+
+        read = stores.crm.email(guid("e1")).attachments
+        assert read == tuple(stored(one) for one in files)
+        assert [stores.blobs.get(one.blob) for one in read] == [one.content for one in files]
+
+    def test_what_its_author_asks_for_is_read(self, stores: Stores) -> None:
+        asked: dict[str, Any] = {
+            "importance": "high",
+            "automatic": True,
+            "read_receipt": True,
+            "delivery_receipt": True,
+        }
+
+        stores.crm.create_outgoing(outgoing(html="<p>It is on its <b>way</b>.</p>", text="", **asked))
+
+        email = stores.crm.email(guid("e1"))
+        assert {name: getattr(email, name) for name in asked} == asked
+        assert (email.html, email.text) == ("<p>It is on its <b>way</b>.</p>", "")
+
+    def test_what_it_answers_is_about_and_whose_it_is_are_read(self, stores: Stores, lease: Lease) -> None:
+        stores.know("fabrikam@x.example", ACCOUNT)
+        stores.know(ANN, Record("user", guid("u-1"), "Ann"))
+        question = delivery(1)
+        stores.crm.deliver([question], lease)
+
+        stores.crm.create_outgoing(outgoing(correlated=question.activity.id, regarding=ACCOUNT, owner=ANN))
+
+        email = stores.crm.email(guid("e1"))
+        assert (email.correlated, email.regarding, email.owner) == (question.activity.id, ACCOUNT, ANN)
+        assert stores.crm.about([email.id]) == {email.id: About(ACCOUNT, ANN)}
+
+    def test_lines_and_marks_of_a_plain_text_stay(self, stores: Stores) -> None:
+        text = "Dear Erin,\n\n1 < 2 & 3 > 2, <b>not bold</b>, &amp;\n"
+
+        stores.crm.create_outgoing(outgoing(text=text))
+
+        assert (stores.crm.email(guid("e1")).text, stores.crm.email(guid("e1")).html) == (text, "")

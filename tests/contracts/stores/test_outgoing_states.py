@@ -6,6 +6,7 @@ from typing import Any
 
 from email_router.core.activity import EmailStatus
 from email_router.core.sending import (
+    BEGUN,
     FIRST_HISTORY,
     MOST_HISTORY,
     HistoryEntry,
@@ -184,6 +185,41 @@ class TestOutgoingStates:
         assert (first, second) == (True, False)
         assert (state.status, state.reason, state.results) == (EmailStatus.FAILED, "bounce", results)
         assert state.history[-1] == HistoryEntry(later(1), EmailStatus.FAILED, "bounce", "r2")
+
+    def test_a_report_may_give_the_state_another_reason_than_the_history_its_evidence(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed())
+        claimed = stores.outgoing.claim("e1", NOW, "r1")
+        stores.outgoing.settle(claimed, EmailStatus.SENT, NOW, evidence="250 ok")
+
+        noted = stores.outgoing.note(
+            stores.outgoing.get("e1"),
+            EmailStatus.SENT,
+            later(1),
+            evidence="delay",
+            results=(),
+            reason="as it was",
+            request="r2",
+        )
+
+        state = stores.outgoing.get("e1")
+        assert (noted, state.reason) == (True, "as it was")
+        assert state.history[-1] == HistoryEntry(later(1), EmailStatus.SENT, "delay", "r2")
+
+    def test_reports_without_end_leave_the_first_and_the_latest_of_a_history(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed())
+        claimed = stores.outgoing.claim("e1", NOW, "r1")
+        stores.outgoing.settle(claimed, EmailStatus.SENT, NOW, evidence="250 ok")
+
+        for number in range(MOST_HISTORY + 20):
+            stores.outgoing.note(
+                stores.outgoing.get("e1"), EmailStatus.SENT, later(number), evidence=f"report {number}", results=()
+            )
+
+        history = stores.outgoing.get("e1").history
+        assert len(history) == MOST_HISTORY
+        assert [one.evidence for one in history[:3]] == [BEGUN, "250 ok", "report 0"]
+        assert history[FIRST_HISTORY - 1].evidence == f"report {FIRST_HISTORY - 3}"
+        assert [one.evidence for one in history[-2:]] == [f"report {MOST_HISTORY + number}" for number in (18, 19)]
 
     def test_an_e_mail_that_is_reopened_waits_at_once_and_its_worker_of_before_settles_nothing(
         self, stores: Stores

@@ -6,15 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.simulators.dataverse import emails, errors, tracking, writing
+from tests.simulators.dataverse import emails, errors, incoming, writing
 from tests.simulators.dataverse.tables import tables
-from tests.simulators.dataverse.world import ORGANIZATION, UNIT, USER, Reference, World
+from tests.simulators.dataverse.world import ORGANIZATION, UNIT, USER, World
 
 Json = dict[str, Any]
 
 _ARGUMENT = re.compile(r"(\w+)=(@\w+|'(?:[^']|'')*'|true|false|null|\d+)")
-_TEXTS = ("MessageId", "From", "To", "Cc", "Bcc", "SubmittedBy", "Importance", "Body", "ReceivedOn")
-_IMPORTANCE = {"low": 0, "0": 0, "normal": 1, "1": 1, "high": 2, "2": 2}
 _SENDABLE = frozenset({emails.DRAFT, emails.PENDING, emails.SENDING, emails.FAILED})
 
 
@@ -31,16 +29,6 @@ def arguments_of(text: str, query: Mapping[str, str]) -> Json:
 
 def who_am_i(world: World, given: Json) -> Json:
     return {"BusinessUnitId": UNIT, "UserId": USER, "OrganizationId": ORGANIZATION}
-
-
-def check_incoming_email(world: World, given: Json) -> Json:
-    world.need("Read", tables()["email"])
-    texts = _texts(given, ("MessageId", "From", "To", "Cc", "Bcc"))
-    recipients = ",".join(texts[name] for name in ("To", "Cc", "Bcc") if texts[name])
-    should, reason = tracking.check(
-        world, texts["MessageId"], str(given.get("Subject") or ""), texts["From"], recipients
-    )
-    return {"ShouldDeliver": should, "ReasonCode": reason}
 
 
 def get_tracking_token_email(world: World, given: Json) -> Json:
@@ -78,72 +66,12 @@ def send_email(world: World, key: str, given: Json) -> Json:
     return {"Subject": subject}
 
 
-def deliver_incoming_email(world: World, given: Json) -> Json:
-    """Make the e-mail activity, with the parties and the regarding that the organisation's own matching finds."""
-    world.need("Create", tables()["email"])
-    texts = _texts(given, _TEXTS)
-    if tracking.known_message(world, texts["MessageId"]):
-        raise errors.exists_already()
-    attachments = given.get("Attachments")
-    if not isinstance(attachments, list):
-        raise errors.missing("DeliverIncomingEmail", "Attachments")
-    subject = str(given.get("Subject") or "")
-    answered = tracking.correlated(world, subject)
-    about = {"correlatedactivityid": answered and Reference("email", answered["activityid"])}
-    about["regardingobjectid"] = answered and answered.get("regardingobjectid")
-    payload = _payload(world, texts, subject, attachments)
-    key = writing.create(world, tables()["email"], payload)["activityid"]
-    method = 4 if answered else 0
-    made = {
-        **world.get("email", key),
-        **about,
-        "correlationmethod": method,
-        "trackingtoken": tracking.token_of(world, subject) or None,
-    }
-    world.put("email", {**made, "statecode": 1, "statuscode": emails.RECEIVED, "actualend": texts["ReceivedOn"]})
-    return {"EmailId": key}
-
-
-def _payload(world: World, texts: Mapping[str, str], subject: str, attachments: list[Any]) -> Json:
-    return {
-        "subject": subject,
-        "description": texts["Body"],
-        "messageid": texts["MessageId"],
-        "submittedby": texts["SubmittedBy"],
-        "directioncode": False,
-        "prioritycode": _IMPORTANCE.get(texts["Importance"].lower(), 1),
-        "email_activity_parties": _parties(world, texts),
-        "email_activity_mime_attachment": attachments,
-    }
-
-
-def _parties(world: World, texts: Mapping[str, str]) -> list[Json]:
-    """The sender is one record, the recipients all that have the address; unknown addresses stay unresolved."""
-    rows: list[Json] = []
-    for mask, name in ((emails.SENDER, "From"), (emails.TO, "To"), (emails.CC, "Cc"), (emails.BCC, "Bcc")):
-        for address in tracking.addresses(texts[name]):
-            found = tracking.resolve(world, address)[: 1 if mask == emails.SENDER else None]
-            party: Json = {"participationtypemask": mask, "addressused": address}
-            for who in found:
-                place = f"/{tables()[who.table].set_name}({who.id})"
-                rows.append({**party, f"partyid_{who.table}@odata.bind": place})
-            rows.extend([] if found else [party])
-    return rows
-
-
-def _texts(given: Json, names: tuple[str, ...]) -> dict[str, str]:
-    for name in names:
-        if not isinstance(given.get(name), str):
-            raise errors.DataverseFailure(400, "0x80048d19", f"Parameter '{name}' is required and is an Edm.String.")
-    return {name: given[name] for name in names}
-
-
 FUNCTIONS: dict[str, Callable[[World, Json], Json]] = {
     "WhoAmI": who_am_i,
-    "CheckIncomingEmail": check_incoming_email,
+    "CheckIncomingEmail": incoming.check,
 }
 ACTIONS: dict[str, Callable[[World, Json], Json]] = {"GetTrackingTokenEmail": get_tracking_token_email}
 ON_COLLECTION: dict[tuple[str, str], Callable[[World, Json], Json]] = {
-    ("email", "DeliverIncomingEmail"): deliver_incoming_email,
+    ("email", "DeliverIncomingEmail"): incoming.deliver,
 }
 ON_ROW: dict[tuple[str, str], Callable[[World, str, Json], Json]] = {("email", "SendEmail"): send_email}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from tests.simulators.dataverse import actions, definitions, errors, reading, writing
+from tests.simulators.dataverse import actions, definitions, errors, privileges, reading, writing
 from tests.simulators.dataverse.annotations import preferences
 from tests.simulators.dataverse.columns import GUID
 from tests.simulators.dataverse.tables import Table, by_set, tables
@@ -106,6 +106,8 @@ def _rows(world: World, request: Request, table: Table, key: str | None, rest: s
             return _written(world, request, table, writing.create(world, table, payload_of(request)), made=True)
         raise errors.DataverseFailure(405, "0x8006088b", "The requested resource does not support this method.")
     row_id, alternate = _row_id(world, table, key)
+    if table.name == "systemuser" and privileges.is_asked(request, rest):
+        return Reply(200, _response(request, privileges.FUNCTION, privileges.answer(world, request, row_id, rest)))
     if rest:
         return _children(world, request, table, row_id, rest)
     call = {"GET": _get, "PATCH": _patch, "DELETE": _delete}.get(request.method)

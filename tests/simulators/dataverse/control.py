@@ -20,7 +20,9 @@ def control(service: Service, request: Request) -> Reply:
         return errors.unknown_segment(name).reply
     with service.world.lock:
         try:
-            return Reply(200, call(service, request))
+            answer = call(service, request)
+            service.webhooks.settle(service.world)
+            return Reply(200, answer)
         except errors.DataverseFailure as failure:
             return failure.reply
 
@@ -77,6 +79,7 @@ def _settings(service: Service, request: Request) -> Json:
     world, wanted = service.world, request.json()
     world.member = wanted.get("member", world.member)
     world.denied = set(wanted.get("denied", world.denied))
+    world.depths = dict(wanted.get("depths", world.depths))
     world.login.token_seconds = wanted.get("token_seconds", world.login.token_seconds)
     if "alternate_keys" in wanted:
         world.alternate_keys = {(table, column) for table, column in wanted["alternate_keys"]}
@@ -102,6 +105,15 @@ def _violations(service: Service, request: Request) -> Json:
     return {"violations": found}
 
 
+def _webhooks(service: Service, request: Request) -> Json:
+    """Set how webhooks are posted; tell what was."""
+    for name, value in request.json().items():
+        if name not in {"ca_pem", "lose", "duplicate", "oversize", "delay"}:
+            raise errors.unknown_segment(name)
+        setattr(service.webhooks, name, value)
+    return {"posted": [vars(one) for one in service.webhooks.posted]}
+
+
 CALLS: dict[str, Callable[[Service, Request], Json]] = {
     **COMMON,
     "POST rows": _put,
@@ -110,4 +122,5 @@ CALLS: dict[str, Callable[[Service, Request], Json]] = {
     "POST settings": _settings,
     "POST applications": _register,
     "GET violations": _violations,
+    "POST webhooks": _webhooks,
 }

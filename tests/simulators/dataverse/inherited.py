@@ -132,6 +132,8 @@ name string 160
 trackingprefix string 256
 trackingtokenidbase integer 0..2147483647
 trackingtokeniddigits integer 0..2147483647
+maximumtrackingnumber integer 0..2147483647
+enablesmartmatching boolean
 maxuploadfilesize integer 0..134217728
 blockedattachments string 1073741823
 blockedmimetypes string 1073741823
@@ -150,6 +152,14 @@ hashdeltasubjectcount integer 0..2147483647
 orgdborgsettings string 1073741823
 isdisabled boolean!
 {_STAMPS}"""
+
+USER_SETTINGS = """
+systemuserid guid
+incomingemailfilteringmethod choice 0=All email messages|1=Email messages in response to Dynamics 365 email\
+|2=Email messages from Dynamics 365 Leads, Contacts and Accounts\
+|3=Email messages from Dynamics 365 records that are email enabled|4=No email messages
+versionnumber bigint!
+"""
 
 TEAM = f"""
 teamid guid

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from tests.simulators.graph.world import CLIENT, SECRET, TENANT
 from tests.simulators.steering import ApiProcess, Json
 
-__all__ = ["CLIENT", "SECRET", "TENANT", "DataverseProcess"]
+__all__ = ["CLIENT", "SECRET", "TENANT", "DataverseProcess", "SummaryProcess"]
 
 
 class DataverseProcess(ApiProcess):
@@ -48,7 +48,20 @@ class DataverseProcess(ApiProcess):
             "POST", "applications", {"client_id": client_id, "secrets": list(secrets), "expired": list(expired)}
         )
 
+    def webhooks(self, **wanted: Any) -> list[Json]:
+        """Set how webhooks are posted (ca_pem, lose, duplicate, oversize, delay); return all that were: url, body, status, seconds."""
+        found: list[Json] = self.control("POST", "webhooks", wanted)["posted"]
+        return found
+
     def violations(self) -> list[str]:
         """Return what was asked or answered against Microsoft's description since the last call."""
         found: list[str] = self.control("GET", "violations")["violations"]
         return found
+
+
+class SummaryProcess(DataverseProcess):
+    """One that knows what a checkout alone knows of the tables: what a user's own checkout can start."""
+
+    def options(self) -> list[str]:
+        """Return further options of its command."""
+        return [*super().options(), "--summary"]

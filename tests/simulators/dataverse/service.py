@@ -9,6 +9,7 @@ from tests.simulators.dataverse import api, batch, errors
 from tests.simulators.dataverse.faults import DataverseFaults
 from tests.simulators.dataverse.shapes import problems_of_answer
 from tests.simulators.dataverse.tables import by_set
+from tests.simulators.dataverse.webhooks import Webhooks
 from tests.simulators.dataverse.world import World
 from tests.simulators.graph import entra
 from tests.simulators.graph.faults import Fault
@@ -25,6 +26,7 @@ class Service:
         self.world = world
         self.faults = DataverseFaults()
         self.exchanges = exchanges()
+        self.webhooks = Webhooks()
 
     def meet(self, request: Request) -> Fault | None:
         """Return the fault that a request meets."""
@@ -35,6 +37,7 @@ class Service:
         """Answer a request of the API or of the login host, and note it down."""
         with self.world.lock:
             reply = (fault.reply() if fault else None) or self._answer(request)
+            self.webhooks.settle(self.world)
             self._note(request, reply, batched=False)
             return reply
 

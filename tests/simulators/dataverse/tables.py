@@ -1,4 +1,4 @@
-"""The tables of the simulated organisation, made from the Common Data Model and the table reference."""
+"""The tables of the simulated organisation, made from the Common Data Model (or its summary) and the table reference."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from tests.simulators.dataverse import inherited
-from tests.simulators.dataverse.cdm import columns_of, groups_of
+from tests.simulators.dataverse import cdm, inherited, notes, summary, webhooks
 from tests.simulators.dataverse.columns import Column
 
 _REGARDING = ("account", "contact", "lead", "incident", "queue", "systemuser", "knowledgearticle")
@@ -65,13 +64,23 @@ _PLANS = {
     "queue": _Plan("queues", "queueid", "name", "Queue", 2020, ("Queue",), inherited.STAMPS),
     "mailbox": _Plan("mailboxes", "mailboxid", "name", "Mailbox", 9606, text=inherited.MAILBOX),
     "organization": _Plan("organizations", "organizationid", "name", "Organization", 1019, text=inherited.ORGANIZATION),
+    "usersettings": _Plan("usersettingscollection", "systemuserid", "systemuserid", "UserSettings", 150, text=inherited.USER_SETTINGS),
+    "annotation": _Plan("annotations", "annotationid", "subject", "Note", 5, text=notes.ANNOTATION),
     "team": _Plan("teams", "teamid", "name", "Team", 9, text=inherited.TEAM),
+    "serviceendpoint": _Plan("serviceendpoints", "serviceendpointid", "name", "ServiceEndpoint", 4618,
+                             text=webhooks.ENDPOINT),
+    "sdkmessage": _Plan("sdkmessages", "sdkmessageid", "name", "SdkMessage", 4606, text=webhooks.MESSAGE),
+    "sdkmessagefilter": _Plan("sdkmessagefilters", "sdkmessagefilterid", "name", "SdkMessageFilter", 4607,
+                              text=webhooks.FILTER),
+    "sdkmessageprocessingstep": _Plan("sdkmessageprocessingsteps", "sdkmessageprocessingstepid", "name",
+                                      "SdkMessageProcessingStep", 4608, text=webhooks.STEP),
 }  # fmt: skip
 
 _MANY = {
     "email": {
         "email_activity_parties": ("activityparty", "activityid"),
         "email_activity_mime_attachment": ("activitymimeattachment", "objectid"),
+        "Email_Annotation": ("annotation", "objectid"),
     }
 }
 _EMAIL_NAVIGATION = {
@@ -93,10 +102,29 @@ _TARGETS = {
 """What the tables point to once the Sales and Service solutions are there; the files of the base name fewer."""
 
 
-@lru_cache(maxsize=1)
+_KNOWN = {"whole": cdm.FOLDER.is_dir()}
+
+
 def tables() -> dict[str, Table]:
-    """Return all tables by logical name."""
-    return {name: _table(name, plan) for name, plan in _PLANS.items()}
+    """Return all tables by logical name: whole where Microsoft's description is here, else with the columns of the summary."""
+    return whole() if _KNOWN["whole"] else summed_up()
+
+
+def forget_the_description() -> None:
+    """From now on know what a checkout alone knows."""
+    _KNOWN["whole"] = False
+
+
+@lru_cache(maxsize=1)
+def whole() -> dict[str, Table]:
+    """Return all tables as Microsoft describes them."""
+    return {name: _table(name, plan, _described(plan)) for name, plan in _PLANS.items()}
+
+
+@lru_cache(maxsize=1)
+def summed_up() -> dict[str, Table]:
+    """Return all tables with the columns of the summary only."""
+    return {name: _table(name, plan, _summed_up(name)) for name, plan in _PLANS.items()}
 
 
 def by_set(set_name: str) -> Table | None:
@@ -104,12 +132,27 @@ def by_set(set_name: str) -> Table | None:
     return next((table for table in tables().values() if table.set_name == set_name), None)
 
 
-def _table(name: str, plan: _Plan) -> Table:
+_Described = tuple[dict[str, Column], list[str]]
+"""Columns, and the groups of further ones."""
+
+
+def _described(plan: _Plan) -> _Described:
     columns: dict[str, Column] = {}
     for file in plan.files:
-        own = {key: column for key, column in columns_of(file).items() if (key, column.kind) != (plan.key, "lookup")}
+        own = {
+            key: column for key, column in cdm.columns_of(file).items() if (key, column.kind) != (plan.key, "lookup")
+        }
         columns = own | columns
-    for text in (plan.text, *(inherited.GROUPS[group] for file in plan.files for group in groups_of(file))):
+    return columns, [group for file in plan.files for group in cdm.groups_of(file)]
+
+
+def _summed_up(name: str) -> _Described:
+    return summary.columns_of(name), list(summary.groups_of(name))
+
+
+def _table(name: str, plan: _Plan, described: _Described) -> Table:
+    columns, groups = described
+    for text in (plan.text, *(inherited.GROUPS[group] for group in groups)):
         columns |= {key: column for key, column in inherited.columns(text).items() if key not in columns}
     columns = {key: _settled(name, plan, column) for key, column in columns.items()}
     return Table(

@@ -1,4 +1,4 @@
-"""Decide about incoming mail as the organisation's own matching would: by message id, tracking token, recipients and senders."""
+"""Find what an incoming mail has to do with the organisation: its records by address, e-mails by message id and tracking token."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from email.utils import getaddresses
 
 from tests.simulators.dataverse.emails import ADDRESSES
 from tests.simulators.dataverse.world import Reference, Row, World
-
-DUPLICATE, NO_CORRELATION, CORRELATION, NO_RECIPIENT, INTERNAL, SENDER_MATCH, ACCEPT_ALL, INVALID_SENDER = range(8)
-"""ReasonCode of CheckIncomingEmailResponse."""
-
-_ALL, _ANSWERS, _PEOPLE, _ENABLED, _NOTHING = range(5)
-"""incomingemailfilteringmethod."""
 
 _ORDER = ("systemuser", "contact", "account", "lead", "queue")
 
@@ -53,31 +47,8 @@ def known_message(world: World, message_id: str) -> Row | None:
     return next((row for row in rows if row.get("messageid") == message_id and row.get("directioncode") is False), None)
 
 
-def check(world: World, message_id: str, subject: str, sender: str, recipients: str) -> tuple[bool, int]:
-    """Return (ShouldDeliver, ReasonCode)."""
-    if not addresses(sender):
-        return False, INVALID_SENDER
-    if known_message(world, message_id):
-        return False, DUPLICATE
-    found = [
-        who
-        for address in addresses(recipients)
-        for who in resolve(world, address)
-        if who.table in {"queue", "systemuser"}
-    ]
-    if not found:
-        return False, NO_RECIPIENT
-    methods = {_method(world, who) for who in found}
-    if _ALL in methods:
-        return True, ACCEPT_ALL
-    if methods != {_NOTHING} and correlated(world, subject):
-        return True, CORRELATION
-    people = [who for who in resolve(world, addresses(sender)[0]) if who.table in {"contact", "account", "lead"}]
-    if people and methods & {_PEOPLE, _ENABLED}:
-        return True, SENDER_MATCH
-    return False, NO_CORRELATION
-
-
-def _method(world: World, who: Reference) -> int:
-    """Return the accept option; a user's lies in usersettings, which this organisation leaves at the default."""
-    return int(world.get("queue", who.id).get("incomingemailfilteringmethod") or 0) if who.table == "queue" else _PEOPLE
+def method(world: World, who: Reference) -> int:
+    """Return the accept option; a user's lies in usersettings, made with him."""
+    if who.table == "queue":
+        return int(world.get("queue", who.id).get("incomingemailfilteringmethod") or 0)
+    return int(world.get("usersettings", who.id)["incomingemailfilteringmethod"])

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from tests.simulators.dataverse import errors
+from tests.simulators.dataverse import errors, webhooks
 from tests.simulators.dataverse.limits import Limits
 from tests.simulators.dataverse.tables import Table, tables
 from tests.simulators.graph.world import World as Login
@@ -45,6 +45,8 @@ class World:
         self.member = True
         self.denied: set[str] = set()
         """Privileges that the application user lacks."""
+        self.depths: dict[str, str] = {}
+        """Privileges that he has less deep than Global: Basic, Local or Deep."""
         self.alternate_keys: set[tuple[str, str]] = set()
         """(table, column) of alternate keys."""
         self.violations: list[str] = []
@@ -62,6 +64,7 @@ class World:
         settings = {"trackingtokeniddigits": 3, "maxuploadfilesize": 5_242_880, "blockedattachments": "exe;bat;js"}
         self.put("organization", {**organization, **settings, "isdisabled": False})
         user = {"systemuserid": USER, "firstname": "#", "lastname": "E-mail Router", "fullname": "# E-mail Router"}
+        webhooks.found(self, Reference)
         self.put("systemuser", {**user, "internalemailaddress": "router@contoso.example", "isdisabled": False})
 
     def put(self, name: str, values: Row) -> Row:
@@ -70,13 +73,19 @@ class World:
         self.version += 1
         now = instant()
         old = self.rows[name].get(values[table.key], {})
-        row = {"createdon": now, "createdby": Reference("systemuser", USER), **old, **values}
+        row = {**old, **values}
+        row |= {
+            "createdon": row.get("createdon") or now,
+            "createdby": row.get("createdby") or Reference("systemuser", USER),
+        }
         row |= {"modifiedon": now, "modifiedby": Reference("systemuser", USER), "versionnumber": self.version}
         owner = row.get("ownerid")
         for column, of in _OWNERS:
             if owner and column in table.columns and table.columns[column].kind == "lookup":
                 row[column] = owner if owner.table == of else None
         self.rows[name][values[table.key]] = {key: value for key, value in row.items() if key in table.columns}
+        if name == "systemuser" and values[table.key] not in self.rows["usersettings"]:
+            self.put("usersettings", {"systemuserid": values[table.key], "incomingemailfilteringmethod": 2})
         return self.rows[name][values[table.key]]
 
     def remove(self, name: str, key: str) -> None:

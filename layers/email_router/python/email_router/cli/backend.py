@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from email_router.cli import deployed
+from email_router.cli import crm_secret, deployed
 from email_router.cli.embedded.counters import read_counters
 from email_router.cli.embedded.session import EmbeddedCloud, attach_running
 from email_router.cli.embedded.stack import DeployedStack
 from email_router.cli.output import tell
 from email_router.cli.place import Place
 from email_router.core.errors import ConfigurationError
+from email_router.core.followed import Followed
 from email_router.wiring import coexistence
+from email_router.wiring.build import CLOCK
 from email_router.wiring.configuration import Loaded
 from email_router.wiring.environment import Environment
+from email_router.wiring.following import following
 from email_router.wiring.publishing import PublishedVersion
 from email_router.wiring.publishing import publish as publish_loaded
 from email_router.wiring.services import GivenClients, Services
@@ -67,8 +70,17 @@ class Backend:
         keeps_records = loaded.configuration.crm.kind == "builtin"
         crm = Place(self.services, loaded.configuration).crm if keeps_records else None
         return publish_loaded(
-            loaded, self.services.configurations, self.services.secrets, self.services.states(organisation), crm
+            loaded,
+            self.services.configurations,
+            self.services.secrets,
+            self.services.states(organisation),
+            crm,
+            self._followed(loaded),
         )
+
+    def _followed(self, loaded: Loaded) -> Followed | None:
+        """Read the CRM's settings before a version that follows them is in force: it begins with what holds there."""
+        return following(self.services, loaded.configuration, CLOCK, loaded.secrets).read_now()
 
     def _refuse_mailboxes_served_twice(self, loaded: Loaded) -> None:
         name = loaded.configuration.crm.options.get("secret", "")
@@ -107,7 +119,9 @@ def opened_for_change(state: Path, stack: str) -> Iterator[Backend]:
         )
         return
     with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
-        yield of_cloud(cloud)
+        backend = of_cloud(cloud)
+        with crm_secret.lent(state, backend.services.secrets):
+            yield backend
 
 
 def _saved_by_the_run() -> None:
@@ -123,11 +137,12 @@ def of_cloud(cloud: EmbeddedCloud) -> Backend:
 
 
 def services_of(stack: DeployedStack) -> Services:
-    """Return the stores of a stack in the emulator."""
+    """Return the stores of a stack in the emulator, which reaches what its functions reach."""
     clients = GivenClients(
         stack.client("dynamodb"), stack.client("s3"), stack.client("sqs"), stack.client("secretsmanager")
     )
-    return Services(environment_of(stack.outputs), clients)
+    networks = tuple(PARAMETERS["AllowedNetworks"].split(","))
+    return Services(replace(environment_of(stack.outputs), allow_loopback=True, allowed_networks=networks), clients)
 
 
 def environment_of(outputs: Mapping[str, str]) -> Environment:
@@ -140,6 +155,7 @@ def environment_of(outputs: Mapping[str, str]) -> Environment:
             mailbox_queue_url=outputs["MailboxQueueUrl"],
             outgoing_queue_url=outputs["OutgoingQueueUrl"],
             ses_configuration_set=outputs.get("SesConfigurationSet", ""),
+            notification_secret=outputs.get("NotificationSecretArn", ""),
             secret_prefix=outputs["SecretPrefix"],
         )
     except KeyError as missing:

@@ -12,12 +12,14 @@ from email_router.cli.backend import opened_for_change
 from email_router.cli.crm_rows import read_rows
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import console, print_json, tell
-from email_router.cli.place import BuiltinRecords
+from email_router.cli.place import Records
 from email_router.cli.shapes import named_record
 from email_router.core.activity import Record
 from email_router.core.errors import ConfigurationError
 
-commands = typer.Typer(help="Records of the built-in CRM.", no_args_is_help=True)
+commands = typer.Typer(
+    help="Records of the built-in CRM; those of Dynamics 365 are changed there.", no_args_is_help=True
+)
 Named = Annotated[str, typer.Argument(metavar="RECORD", help="The record's id, or kind:address as it was imported.")]
 
 
@@ -86,7 +88,7 @@ def activate(
     _change(lambda crm: crm.activate(record), "active", (state, stack, organisation), json=json)
 
 
-def _change(act: Callable[[BuiltinRecords], Record], now: str, where: tuple[Path, str, str], *, json: bool) -> None:
+def _change(act: Callable[[Records], Record], now: str, where: tuple[Path, str, str], *, json: bool) -> None:
     state, stack, organisation = where
     with opened_for_change(state, stack) as backend:
         record = act(backend.organisation(organisation).crm)

@@ -1,4 +1,4 @@
-"""`email-router emails`: the activities of the built-in CRM."""
+"""`email-router emails`: the activities of the built-in CRM; of Dynamics 365 those that came, left or wait by the router."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def emails(
     stack: Stack = "",
     organisation: Organisation = "",
 ) -> None:
-    """List the e-mail activities of the built-in CRM, oldest first."""
+    """List the e-mail activities, oldest first; of Dynamics 365 those that the router brought, sent or is to send."""
     with opened(state, stack) as backend:
         place = backend.organisation(organisation)
         known = ((email, place.copies(email)) for email in place.emails())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from email_router.core.crm_rulings import DECIDES
 from email_router.core.ledger import Answer, Outcome, Trace
 
 
@@ -40,6 +41,8 @@ ASKED = {
     "invalid_sender": Asked("Is it for its sender that nobody takes it?", "accept"),
     "no_correlation_match": Asked("Nobody takes it: what does it claim to be?", "accept"),
     "delivery": Asked("Did the CRM take it?"),
+    "crm_decides": Asked("Does Dynamics 365 want it?"),
+    "crm_matches": Asked("What did Dynamics 365 make of it?"),
 }
 
 _ANSWERS = {
@@ -71,6 +74,8 @@ _NEVER = {
     "duplicate": "Nothing is missing: the mailbox's first copy was dealt with; `email-router explain` shows it under the same Message-ID.",
     "loop": "No setting lets mail in that goes round in a circle; find out who sends it round.",
 }
+
+_THERE = "Dynamics 365 decides (deliver = \"server\"): what this mailbox tracks is set there, in the user's options or the queue's form."
 
 _BY_ACCEPTANCE = frozenset({"no_recipient_match", "no_correlation_match", "invalid_sender"})
 # What the questions saw, in their own words; an id or address that a mail brings along holds no blank.
@@ -110,6 +115,8 @@ def otherwise_line(trace: Trace) -> str:
         return ""
     if trace.outcome in {Outcome.QUARANTINED, Outcome.FAILED}:
         return "`email-router undeliverable list` shows what was set aside and how to mend it; what is tried again needs nothing."
+    if any(one.question == DECIDES for one in trace.answers):
+        return _THERE
     if trace.reason in _NEVER:
         return _NEVER[trace.reason]
     told = _kept_apart(trace) + _OTHERWISE.get(trace.reason, "").replace("{mailbox}", trace.mailbox) + _waiting(trace)

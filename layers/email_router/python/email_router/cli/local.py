@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from email_router.cli import crm_secret
 from email_router.cli.backend import COUNTED_BEFORE, PARAMETERS, of_cloud
 from email_router.cli.embedded.session import EmbeddedCloud
 from email_router.cli.options import STATE, Json, State
@@ -22,7 +23,6 @@ from email_router.cli.run.once import send_and_fetch, unserved
 from email_router.cli.run.progress import live
 from email_router.cli.run.report import Run, Told, report
 from email_router.cli.run.show import show
-from email_router.core.errors import ConfigurationError
 from email_router.core.mailbox import AfterDelivery
 from email_router.core.settings import Configuration
 from email_router.wiring.configuration import Loaded, load
@@ -44,14 +44,10 @@ def local(
 ) -> None:
     """Run the functions on this machine against your own mail servers; mailboxes stay as they are without --dispose."""
     loaded = load(config)
-    if loaded.configuration.crm.kind != "builtin":
-        raise ConfigurationError(
-            "`local` runs with the built-in CRM only; to try Dynamics 365 deploy a stack and publish there"
-        )
     warn(loaded.warnings)
     _tell_that_mail_stays(loaded, dispose=dispose)
     told: Told | None = None
-    with live("starting the embedded cloud") as progress, closing(_rounds(loaded, state, progress)) as rounds:
+    with live("starting the embedded cloud") as progress, closing(_rounds(loaded, config, state, progress)) as rounds:
         try:
             for told in rounds:
                 if once:
@@ -66,7 +62,7 @@ def local(
         raise typer.Exit(1)
 
 
-def _rounds(loaded: Loaded, state: Path, progress: Callable[[str], None]) -> Generator[Told]:
+def _rounds(loaded: Loaded, config: Path, state: Path, progress: Callable[[str], None]) -> Generator[Told]:
     """Yield what each round did, a round a minute; the state is saved after each, and when the generator is closed."""
     kept = replace(loaded, configuration=leaving(loaded.configuration))
     with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
@@ -74,6 +70,7 @@ def _rounds(loaded: Loaded, state: Path, progress: Callable[[str], None]) -> Gen
         before = cloud.counters()
         (state / COUNTED_BEFORE).write_text(jsons.dumps(before))
         warn(backend.publish(kept).warnings[len(kept.warnings) :])
+        crm_secret.remember(state, config, kept.configuration)
         while True:
             since, began = datetime.now(UTC), time.monotonic()
             ended = send_and_fetch(cloud.stack, progress)

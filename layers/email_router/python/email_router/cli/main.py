@@ -19,6 +19,7 @@ from email_router.cli.deploy_rules import deploy_rules
 from email_router.cli.emails import emails
 from email_router.cli.embedded.trouble import EmbeddedCloudError
 from email_router.cli.explain import explain
+from email_router.cli.import_legacy.command import import_legacy
 from email_router.cli.inspect import inspect
 from email_router.cli.load_data import load_data
 from email_router.cli.local import local
@@ -28,6 +29,7 @@ from email_router.cli.reconcile import reconcile
 from email_router.cli.send import send
 from email_router.cli.show import show
 from email_router.cli.status import status
+from email_router.cli.webhook import webhook
 from email_router.cli.what_if import what_if
 from email_router.core.errors import ConfigurationError, RouterError
 
@@ -44,8 +46,10 @@ for command in (demo, local, publish, show, status, emails, explain, send, inspe
 app.command(name="what-if")(what_if)
 app.command()(reconcile)
 app.command(name="load-data")(load_data)
+app.command(name="import-legacy")(import_legacy)
 app.command(name="test-access")(access)
 app.command(name="deploy-rules")(deploy_rules)
+app.command()(webhook)
 app.add_typer(outgoing.commands, name="outgoing")
 app.add_typer(undeliverable.commands, name="undeliverable")
 app.add_typer(crm.commands, name="crm")

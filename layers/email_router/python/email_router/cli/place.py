@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
+from email_router.cli.dynamics import DynamicsCrm, DynamicsRecords
 from email_router.core.activity import EmailActivity, Record, Role
 from email_router.core.dedupe import collision_key, message_key
-from email_router.core.errors import ConfigurationError
 from email_router.core.flows import undeliverable
 from email_router.core.flows.incoming import activity_id
+from email_router.core.followed import Followed
 from email_router.core.ledger import Quarantined, Receipt, Trace
 from email_router.core.mailbox import Direction
 from email_router.core.message import Address, Message
@@ -29,14 +30,14 @@ Row = tuple[str, str, str, str] | tuple[str, str, str, str, str]
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class BuiltinRecords(Protocol):
-    """What the built-in CRM can do beyond what every CRM can."""
+class Records(Protocol):
+    """What commands ask of a CRM beyond what the functions do; raises ConfigurationError for what is not done from here."""
 
     def email(self, activity: str) -> EmailActivity | None:
         """Return one e-mail activity with its bodies, or None."""
 
     def emails(self) -> Iterator[EmailActivity]:
-        """Yield all e-mail activities, oldest first."""
+        """Yield all e-mail activities that the router knows, oldest first."""
 
     def create_outgoing(self, activity: EmailActivity) -> None:
         """Keep an e-mail that waits to be sent.  Repeatable: an activity's id makes one e-mail."""
@@ -60,20 +61,6 @@ class BuiltinRecords(Protocol):
         """Let a record answer for its addresses again; return it.  Repeatable."""
 
 
-class _OfOthers:
-    """A CRM with users of its own, who do there what these commands do in the built-in one."""
-
-    def __init__(self, crm: object) -> None:
-        self._crm = crm
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the CRM has
-        if not hasattr(self._crm, name):
-            raise ConfigurationError(
-                "this command reads and changes the built-in CRM only; in Dynamics 365 look for the e-mail or record there"
-            )
-        return getattr(self._crm, name)
-
-
 @dataclass(frozen=True)
 class Place:
     """What the commands ask of one organisation."""
@@ -87,10 +74,12 @@ class Place:
         return self.configuration.organisation
 
     @cached_property
-    def crm(self) -> BuiltinRecords:
-        """The CRM: the built-in one; of another only what every CRM can, and what it cannot is refused."""
+    def crm(self) -> Records:
+        """The CRM: the built-in one, or Dynamics 365, where records are its own users' to make and change."""
         crm: object = self.services.crm(self.configuration)
-        return cast("BuiltinRecords", crm if self.configuration.crm.kind == "builtin" else _OfOthers(crm))
+        if self.configuration.crm.kind == "builtin":
+            return cast("Records", crm)
+        return DynamicsRecords(cast("DynamicsCrm", crm), self.outgoing)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -121,6 +110,16 @@ class Place:
     def blobs(self) -> BlobStore:
         """Bytes too large for a row."""
         return self.services.blobs(self.name)
+
+    @cached_property
+    def followed(self) -> Followed | None:
+        """What is known of the CRM's settings; None where nothing was followed yet."""
+        return self.services.followed(self.name).read()
+
+    def emails_of(self, activities: Iterable[str]) -> list[EmailActivity]:
+        """Return these e-mails and those that wait to be sent, oldest first; of the built-in CRM all, which is read as a whole."""
+        crm = self.crm
+        return list(crm.emails_of(activities) if isinstance(crm, DynamicsRecords) else crm.emails())
 
     def emails(self) -> list[EmailActivity]:
         """Return all e-mail activities, oldest first; those of one moment in the order of their own dates."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from email_router.cli import crm_secret
 from email_router.cli.backend import opened_for_change
 from email_router.cli.options import STATE, Json, Stack, State
 from email_router.cli.output import console, print_json, warn
@@ -26,6 +27,8 @@ def publish(
     with opened_for_change(state, stack) as backend:
         published = backend.publish(loaded)
         backend.save()
+        if not stack:
+            crm_secret.remember(state, file, loaded.configuration)
     warn(published.warnings[len(loaded.warnings) :])
     if json:
         print_json(

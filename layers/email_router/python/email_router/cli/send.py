@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from email_router.cli.backend import opened_for_change
+from email_router.cli.nudge import nudge
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import console, print_json, tell
 from email_router.cli.place import Place, new_activity_id
@@ -22,7 +23,7 @@ from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox import Direction
 from email_router.core.message import Attachment, Importance
 from email_router.core.parties import choose_sender, mailbox_owner_of
-from email_router.core.wire import mail_address
+from email_router.core.wire import international_address
 
 Addresses = Annotated[list[str] | None, typer.Option(metavar="ADDRESS")]
 
@@ -51,7 +52,7 @@ def send(
     stack: Stack = "",
     organisation: Organisation = "",
 ) -> None:
-    """Create an e-mail in the built-in CRM; the next run of collect_outgoing takes it up."""
+    """Create an e-mail in the CRM (in Dynamics 365: Pending Send); the next run of collect_outgoing takes it up."""
     letter = Letter(
         sender,
         {Role.FROM: [sender], Role.TO: to, Role.CC: cc or [], Role.BCC: bcc or []},
@@ -66,8 +67,11 @@ def send(
         delivery_receipt,
     )
     with opened_for_change(state, stack) as backend:
-        email = write(backend.organisation(organisation), letter, reply_to)
+        place = backend.organisation(organisation)
+        email = write(place, letter, reply_to)
         backend.save()
+        if stack:
+            nudge(place, stack)
     if json:
         print_json({"activity": email.id, "status": email.status.value, "from": sender, "to": to, "subject": subject})
     else:
@@ -109,7 +113,7 @@ def _check_addresses(letter: Letter) -> None:
     """Refuse what no server would take as an address, before anything is written."""
     for address in (address for addresses in letter.people.values() for address in addresses):
         try:
-            mail_address(address)
+            international_address(address)
         except MessageRefused as refusal:
             raise ConfigurationError(
                 f"{address!r} is no address to send to: expected local@domain ({refusal})"

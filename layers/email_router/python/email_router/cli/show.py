@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from email_router.cli.backend import opened
+from email_router.cli.followed import followed_shape, tell_followed
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import pairs, print_json, table
 from email_router.cli.shapes import instant
@@ -15,10 +16,13 @@ from email_router.core.settings import Configuration
 def show(*, json: Json = False, state: State = STATE, stack: Stack = "", organisation: Organisation = "") -> None:
     """Show the configuration in force.  Secrets are shown by name only."""
     with opened(state, stack) as backend:
-        configuration = backend.organisation(organisation).configuration
+        place = backend.organisation(organisation)
+        configuration = place.configuration
+        followed = followed_shape(configuration, place.followed)
     if json:
-        print_json(shown(configuration))
+        print_json({**shown(configuration), "followed": followed})
         return
+    tell_followed(followed)
     pairs(f"{configuration.organisation}, version {configuration.version}", asdict(configuration.tracking))
     rows = (
         (one.name, one.direction.value, one.server, one.host, one.security.value, one.secret)

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from email_router.cli.backend import opened
+from email_router.cli.followed import followed_shape, tell_followed
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
 from email_router.cli.place import Place
@@ -33,9 +34,11 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
         rows = place.services.subscriptions(place.name).read_all(watchable(place.configuration))
         told = [_standing(place, box, rows.get(box.key)) for box in read]
         waiting = len(place.quarantine.entries())
+        followed = followed_shape(place.configuration, place.followed)
     if json:
-        print_json({"mailboxes": told, "undeliverable": waiting})
+        print_json({"mailboxes": told, "undeliverable": waiting, "followed": followed})
     else:
+        tell_followed(followed)
         table("Mailboxes", _TITLES, map(_row, told))
         table("Needs a person", ("undeliverable messages",), [(waiting,)] if waiting else [])
     if any(one["status"] == "error" for one in told):
@@ -44,7 +47,11 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
 
 def _standing(place: Place, mailbox: Mailbox, subscription: Subscription | None) -> dict[str, Any]:
     found = place.states.read(mailbox.key)
-    return {**mailbox_status(mailbox, found), "told": how_told(place.configuration, found, subscription)}
+    return {
+        **mailbox_status(mailbox, found),
+        "approved": mailbox.approved,
+        "told": how_told(place.configuration, found, subscription),
+    }
 
 
 def mailbox_status(mailbox: Mailbox, state: MailboxState) -> dict[str, object]:
@@ -85,8 +92,11 @@ def _row(one: Mapping[str, Any]) -> tuple[object, ...]:
     told = one["told"]
     polled = f"polled every {told['polled_every']} s"
     how = f"push until {told['push_until']}, {polled}" if told["push_until"] else polled
-    return (*(one[name] for name in ("address", "digest", "status", "last_pass", "last_mail")), how, _why(one["error"]))
+    return (*(one[name] for name in ("address", "digest", "status", "last_pass", "last_mail")), how, _why(one))
 
 
-def _why(error: object) -> str:
-    return f"{error['text']} {error['mend']}".strip() if isinstance(error, dict) else ""
+def _why(one: Mapping[str, Any]) -> str:
+    error = one["error"]
+    if isinstance(error, dict):
+        return f"{error['text']} {error['mend']}".strip()
+    return "" if one.get("approved", True) else "not served: its address is not approved"

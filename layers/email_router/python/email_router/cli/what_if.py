@@ -57,7 +57,7 @@ def what_if(
     warn(loaded.warnings)
     with opened(state, stack) as backend:
         place = backend.organisation(organisation or loaded.configuration.organisation)
-        changed, notes = continuing(loaded.configuration, place.configuration)
+        changed, notes = continuing(loaded.configuration, place.configuration, place.followed)
         warn(notes)
         changes = _changes(place, changed, days, mailbox.casefold())
     if json:

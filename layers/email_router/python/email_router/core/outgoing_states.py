@@ -63,9 +63,13 @@ class OutgoingStates(Protocol):
         *,
         evidence: str,
         results: Sequence[RecipientResult],
+        reason: str | None = None,
         request: str = "",
     ) -> bool:
-        """Write what a provider reported of the recipients; False when the state is no longer as it was read."""
+        """Write what was reported of the recipients; False when the state is no longer as it was read.
+
+        `reason` is what the state says of itself then, the evidence where it is None.
+        """
 
     def reopen(
         self,

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Note, Record
 from email_router.core.alerts import Alert
+from email_router.core.crm_rulings import Offer, Ruling
 from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
 from email_router.core.ledger import (
     Claim,
@@ -243,6 +244,23 @@ class NotingCrm(Protocol):
 
     def notes(self, activity: str) -> Sequence[Note]:
         """Return the notes of an e-mail, oldest first."""
+
+
+class TokenGivingCrm(Protocol):
+    """A CRM that gives tracking tokens of its own."""
+
+    def new_tokens(self, subjects: Sequence[str]) -> Sequence[str]:
+        """Return a new token for each subject, in order; an empty one where the CRM uses none.  Each is given once, used or not."""
+
+
+class DecidingCrm(Protocol):
+    """A CRM that decides by itself which mail it wants, matches it by itself, and gives its e-mails ids of its own.
+
+    The activities of the deliveries that it gets bear provisional ids; its answers name the real ones.
+    """
+
+    def rule_on(self, offers: Sequence[Offer]) -> Sequence[Ruling]:
+        """Say of each offer, in order, whether it is wanted; only reads.  One that cannot be asked about is wanted, reason "unknown"."""
 
 
 class Quarantine(Protocol):

@@ -1,101 +1,199 @@
 """Prove that composed bytes say what was meant: they are read back and compared before anything is stored or sent.
 
-The header is read by the router's own parser, which reads what people send; the body by the standard library's, which shares no code with
-what composed it.  Composing guards every value by itself; this guards against what such guards forget.  A header field that nobody wrote,
-an address, subject or id that reads otherwise, an attachment that is another: the e-mail is refused, not sent.
+Composing guards every value by itself; this guards against what such guards forget.  It shares with composing what is meant (how a name is
+cleaned, in what order parts stand) and no code that writes.  A header field that nobody wrote or that stands elsewhere, an address, subject
+or id that reads otherwise, a text or an attachment that is another: the e-mail is refused, not sent.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from email import message_from_bytes
+from collections.abc import Callable, Iterable
+from email.utils import format_datetime
+from typing import ParamSpec, TypeVar
 
-from email_router.core import wire
+from email_router.core import compose, read_back, wire
 from email_router.core.compose import Outgoing
 from email_router.core.errors import MessageRefused
-from email_router.core.limits import Limits
-from email_router.core.message import Address
-from email_router.core.parse import parse
+from email_router.core.message import Address, Attachment, Importance
+from email_router.core.read_back import Fields, Misread
 
-LARGEST_READ_BACK = 4 * 1024 * 1024
-"""Of larger mails only the header is read back: their bulk is base64, and reading it would take the memory twice."""
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_PRIORITY = {Importance.HIGH: ("high", "1"), Importance.LOW: ("low", "5")}
+_DATE = len("Tue, 24 Nov 2026 12:00:00 +0000")  # an offset of seconds has no place in a date (RFC 5322 3.3)
+_LINE_END = "\n"
+_UNTYPED = "application/octet-stream"
+_UNKNOWN = "a header field that nobody wrote"
 
-_LIMITS = Limits(header_bytes=16 * 1024 * 1024, header_length=8 * 1024 * 1024, addresses=100_000)
-_FIELD = re.compile(rb"([!-9;-~]+):")
-_WRITTEN = frozenset(
-    {
-        "date", "from", "to", "cc", "subject", "message-id", "in-reply-to", "references", "importance", "x-priority",
-        "mime-version", "content-type", "content-transfer-encoding",
-    }
-)  # fmt: skip
+
+class _OtherError(Exception):
+    """Something reads otherwise than it was meant; the text names it."""
 
 
 def prove(mail: Outgoing, raw: bytes) -> None:
     """Return when the bytes read as the mail that was meant.  Raises MessageRefused "unsafe" naming what does not."""
-    header = raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-    read = parse(header, _LIMITS)
-    wrong = [
-        *_fields_nobody_wrote(mail, header),
-        *_differs("Message-ID", mail.message_id, read.message_id),
-        *_differs("Subject", _flat(mail.subject), _flat(read.subject)),
-        *_differs("From", [_bare(mail.sender)], [_bare(read.author)] if read.author else []),
-        *_differs("To", _all(mail.to), _all(read.to)),
-        *_differs("Cc", _all(mail.cc), _all(read.cc)),
-        *_differs("In-Reply-To", wire.message_ids((mail.in_reply_to or "",))[:1], _one(read.in_reply_to)),
-        *(_content(mail, raw) if len(raw) <= LARGEST_READ_BACK else ()),
-    ]
-    if wrong:
+    try:
+        rest, start = _header(mail, raw)
+        _whole(mail, raw, rest, start)
+    except _OtherError as other:
         raise MessageRefused(
-            f"the composed mail does not read as it was meant: {', '.join(wrong)}",
+            f"the composed mail does not read as it was meant: {other}",
             kind="unsafe",
             mend="Take odd characters out of subject, names and file names, and send again.",
-        )
+        ) from other
 
 
-def _fields_nobody_wrote(mail: Outgoing, header: bytes) -> Iterator[str]:
-    lines = [line for line in header.split(b"\r\n") if line and line[:1] not in b" \t"]
-    found = [match[1].decode("ascii").lower() if (match := _FIELD.match(line)) else "?" for line in lines]
-    allowed = _WRITTEN | {name.lower() for name, _ in mail.headers}
-    counted = Counter(name.lower() for name, _ in mail.headers)
-    for name, count in Counter(found).items():
-        if name not in allowed or count > max(1, counted[name]):
-            yield "a header field that nobody wrote"
+def _header(mail: Outgoing, raw: bytes) -> tuple[Fields, int]:
+    """Prove the header's own fields; return those of the content, and where it begins."""
+    fields, start = _read(_UNKNOWN, read_back.fields_of, raw, 0)
+    meant = _meant(mail)
+    if [name for name, _ in fields[: len(meant)]] != [name for name, _ in meant]:
+        raise _OtherError(_UNKNOWN)
+    for (name, value), (_, wanted) in zip(fields, meant, strict=False):
+        if value != wanted and (isinstance(wanted, str) or not _read(name, wanted, value)):
+            raise _OtherError(name)
+    return fields[len(meant) :], start
 
 
-def _content(mail: Outgoing, raw: bytes) -> Iterator[str]:
-    leaves = [part for part in message_from_bytes(raw).walk() if not part.is_multipart()]
-    found = [bytes(part.get_payload(decode=True) or b"") for part in leaves]
-    texts = [text for text in (mail.text, mail.html) if text] or [""]
-    if [_lines(one) for one in found[: len(texts)]] != [_lines(one.encode("utf-8", "replace")) for one in texts]:
-        yield "the text"
-    if Counter(found[len(texts) :]) != Counter(one.content for one in mail.attachments):
-        yield "an attachment"
+def _meant(mail: Outgoing) -> list[tuple[str, str | Callable[[str], bool]]]:
+    """Return the fields that are to stand in the header, in order, each with its value or with what tells whether one is meant."""
+    nobody = [] if mail.cc else [("To", "undisclosed-recipients:;")]
+    answered = wire.message_ids((mail.in_reply_to or "",))
+    references = compose.kept_references(mail)
+    return [
+        ("Date", format_datetime(mail.date)[:_DATE]),
+        ("From", lambda value: _same_people((mail.sender,), value)),
+        *([("To", lambda value: _same_people(mail.to, value))] if mail.to else nobody),
+        *([("Cc", lambda value: _same_people(mail.cc, value))] if mail.cc else ()),
+        ("Subject", lambda value: read_back.text(value) == _shown(mail.subject)),
+        ("Message-ID", mail.message_id),
+        *(("In-Reply-To", one) for one in answered),
+        *([("References", " ".join(references))] if references else ()),
+        *zip(("Importance", "X-Priority"), _PRIORITY.get(mail.importance, ()), strict=False),
+        *((name, value.strip()) for name, value in mail.headers if value.strip()),
+        ("MIME-Version", "1.0"),
+    ]
 
 
-def _lines(text: bytes) -> list[bytes]:
-    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n").split(b"\n")
+def _whole(mail: Outgoing, raw: bytes, rest: Fields, start: int) -> None:
+    shown, attached = compose.shown_and_attached(mail)
+    if sorted(map(id, shown + attached)) != sorted(map(id, mail.attachments)):
+        raise _OtherError("an attachment")
+    texts = [_Text("plain", mail.text)] if mail.text or not mail.html else []
+    bodies: list[_Node] = [*texts]
+    if mail.html:
+        bodies.append(_together("related", [_Text("html", mail.html), *map(_File, shown)]))
+    _together("mixed", [_together("alternative", bodies), *map(_File, attached)]).prove(raw, rest, start, len(raw))
 
 
-def _differs(what: str, meant: object, read: object) -> Iterator[str]:
-    if meant != read:
-        yield what
+class _Text:
+    """A text of the author's."""
+
+    def __init__(self, subtype: str, text: str) -> None:
+        self._type = f"text/{subtype}; charset=utf-8"
+        lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        self._content = f"{lines.removesuffix(_LINE_END)}\n".replace("\n", "\r\n").encode("utf-8", "replace")
+
+    def prove(self, raw: bytes, fields: Fields, start: int, end: int) -> None:
+        """Prove that this text stands there under these fields."""
+        quoted = self._content.isascii()
+        encoding = "quoted-printable" if quoted else "base64"
+        is_it = read_back.is_quoted_printable if quoted else read_back.is_base64
+        _only(fields, [("Content-Type", self._type), ("Content-Transfer-Encoding", encoding)], "the text")
+        if not is_it(raw, start, end, self._content):
+            raise _OtherError("the text")
 
 
-def _all(addresses: Iterable[Address]) -> list[str]:
-    """Return the addresses but those whose domain ends in a dot: servers take them, and the parser reads them as names."""
-    return sorted({bare for one in addresses if not (bare := _bare(one)).endswith(".")})
+class _File:
+    """An attachment."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+
+    def prove(self, raw: bytes, fields: Fields, start: int, end: int) -> None:
+        """Prove that this attachment stands there under these fields."""
+        one = self._attachment
+        what = "an attachment"
+        read = [_read(what, _described, name, value) for name, value in fields]
+        cid = next((value for name, (value, _) in zip(fields, read, strict=True) if name[0] == "Content-ID"), None)
+        file_name = _shown(one.name).replace("/", "_").replace("\\", "_")
+        media_type = read[0][0] if read and read[0][0] == one.media_type.strip().lower() else _UNTYPED
+        meant = [
+            ("Content-Type", (media_type, file_name)),
+            ("Content-Disposition", ("inline" if one.inline and cid else "attachment", file_name)),
+            ("Content-Transfer-Encoding", ("base64", "")),
+            *([("Content-ID", (f"<{one.content_id}>", ""))] if cid else []),
+        ]
+        found = [(name, value) for (name, _), value in zip(fields, read, strict=True)]
+        if found != meant or not read_back.is_base64(raw, start, end, one.content):
+            raise _OtherError(what)
 
 
-def _bare(address: Address) -> str:
-    return wire.mail_address(address.address).casefold()
+class _Several:
+    """A multipart."""
+
+    def __init__(self, kind: str, parts: list[_Node]) -> None:
+        self._kind = kind
+        self._parts = parts
+
+    def prove(self, raw: bytes, fields: Fields, start: int, end: int) -> None:
+        """Prove that these parts stand there, and no others."""
+        what = "an attachment" if self._kind == "mixed" else "the text"
+        if [name for name, _ in fields] != ["Content-Type"]:
+            raise _OtherError(_UNKNOWN)
+        spans = _read(what, lambda: list(read_back.parts_of(raw, self._kind, fields[0][1], start, end)))
+        if len(spans) != len(self._parts):
+            raise _OtherError(what)
+        for (begin, stop), part in zip(spans, self._parts, strict=True):
+            inner, content = _read(what, read_back.fields_of, raw, begin)
+            part.prove(raw, inner, content, stop)
 
 
-def _one(found: str | None) -> tuple[str, ...]:
-    return (found,) if found else ()
+_Node = _Text | _File | _Several
 
 
-def _flat(text: str | None) -> str:
-    """Return the text as any reader sees it: blanks are one, and what cannot be UTF-8 is a question mark."""
-    return " ".join(wire.printable(text or "").encode("utf-8", "replace").decode().split())
+def _together(kind: str, parts: list[_Node]) -> _Node:
+    return parts[0] if len(parts) == 1 else _Several(kind, parts)
+
+
+def _described(name: str, value: str) -> tuple[str, str]:
+    parameter = {"Content-Type": "name", "Content-Disposition": "filename"}.get(name)
+    return read_back.parameter_of(value, parameter) if parameter else (value, "")
+
+
+def _only(fields: Fields, meant: Fields, what: str) -> None:
+    if [name for name, _ in fields] != [name for name, _ in meant]:
+        raise _OtherError(_UNKNOWN)
+    if fields != meant:
+        raise _OtherError(what)
+
+
+def _read(what: str, reads: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+    try:
+        return reads(*args, **named)
+    except Misread as wrong:
+        raise _OtherError(what) from wrong
+
+
+def _same_people(people: Iterable[Address], value: str) -> bool:
+    found = read_back.mailboxes(value)
+    meant = list(people)
+    return len(found) == len(meant) and all(
+        name == _shown(one.name) and _same_address(one.address, address)
+        for (name, address), one in zip(found, meant, strict=True)
+    )
+
+
+def _same_address(meant: str, read: str) -> bool:
+    """Tell whether an address is the one meant: letter by letter, but for a domain of other letters, which stands there in A-labels."""
+    return read == meant.strip() or (
+        not meant.isascii()
+        and read == wire.international_address(meant)
+        and read.rpartition("@")[0] == meant.strip().rpartition("@")[0]
+    )
+
+
+def _shown(text: str) -> str:
+    """Return the text as any reader sees it: what cannot be UTF-8 is a question mark."""
+    line = wire.printable(text)
+    return line if line.isascii() else line.encode("utf-8", "replace").decode()

@@ -6,13 +6,20 @@ An e-mail is one for each recipient: whoever was told to have it is never asked 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from email_router.core.activity import EmailStatus
+from email_router.core.errors import MessageRefused
 from email_router.core.sending import OutgoingState, RecipientResult, Reported, SendOutcome, SendResult
+from email_router.core.wire import mail_address
 
 _LONGEST_EVIDENCE = 300
 _RANK = {one: number for number, one in enumerate(Reported)}
+_PROVES = frozenset({Reported.RELAYED, Reported.DELIVERED, Reported.COMPLAINED})
+_REPORTABLE = frozenset(
+    {EmailStatus.PENDING, EmailStatus.DEFERRED, EmailStatus.SENDING, EmailStatus.UNKNOWN, EmailStatus.SENT}
+)
 _FATE = {
     EmailStatus.SENT: SendOutcome.ACCEPTED,
     EmailStatus.FAILED: SendOutcome.REFUSED,
@@ -77,17 +84,56 @@ def in_words(results: Results, evidence: str) -> str:
 
 
 def reported(state: OutgoingState, addresses: Iterable[str], what: Reported, evidence: str) -> Results:
-    """Return the results with what a provider reported of these recipients; late and repeated reports change nothing.
+    """Return the results with what was reported of these recipients; in whatever order reports come, and however often, the end is the same.
 
-    A provider that reports has taken the mail for all: those that were unknown are accepted.
+    One says that the mail was taken for all whose fate was open with the recipient's.  A recipient to whom it is to be sent again keeps
+    waiting, whatever is told of an attempt before, unless he is said to have it.
     """
+    known = {_key(one.address): one for one in told(state)}
+    meant = {_key(address) for address in addresses} & known.keys()
+    taken = (
+        {SendOutcome.UNKNOWN, SendOutcome.DEFERRED} if state.status is EmailStatus.SENDING else {SendOutcome.UNKNOWN}
+    )
+    if any(known[key].outcome in taken for key in meant):
+        accepted = SendOutcome.ACCEPTED
+        known = {key: replace(one, outcome=accepted) if one.outcome in taken else one for key, one in known.items()}
+    known |= {key: _with(known[key], what, evidence[:_LONGEST_EVIDENCE]) for key in meant}
+    results = tuple(known[_key(address)] for address in state.recipients)
+    return state.results if results == told(state) else results
+
+
+def with_reports(before: OutgoingState, after: OutgoingState, stands: OutgoingState | None) -> Results:
+    """Return the results after an attempt with what was reported since it began: a report may come before the answer."""
+    known = set(before.results)
+    news = {_key(one.address): one for one in (stands.results if stands else ()) if one.reported and one not in known}
+    return tuple(news.get(_key(one.address), one) for one in told(after)) if news else after.results
+
+
+def named(state: OutgoingState, addresses: Iterable[str]) -> Results:
+    """Return what is known of these among the recipients."""
     meant = {_key(address) for address in addresses}
-    known = {_key(one.address): _taken(one) for one in told(replace(state, status=EmailStatus.SENT))}
-    for key in meant & known.keys():
-        if _RANK[what] > _RANK[known[key].reported]:
-            outcome = SendOutcome.REFUSED if what is Reported.BOUNCED else known[key].outcome
-            known[key] = replace(known[key], outcome=outcome, evidence=evidence[:_LONGEST_EVIDENCE], reported=what)
-    return tuple(known[_key(address)] for address in state.recipients)
+    return tuple(one for one in told(state) if _key(one.address) in meant)
+
+
+def standing(state: OutgoingState, results: Results) -> EmailStatus:
+    """Return where an e-mail stands after such reports: failed when nobody has it or will, sent when all is known and somebody has it.
+
+    What failed, or was cancelled, stays so: only a person tries it again.
+    """
+    outcomes = {one.outcome for one in results or told(state)}
+    open_ones = {SendOutcome.DEFERRED, SendOutcome.UNKNOWN}
+    if state.status not in _REPORTABLE or not outcomes or outcomes & open_ones:
+        return state.status
+    return EmailStatus.SENT if SendOutcome.ACCEPTED in outcomes else EmailStatus.FAILED
+
+
+def refusals(results: Results) -> str:
+    """Return who has not got the e-mail and why, each reason once, in the recipients' order; nothing where nobody was refused."""
+    named: dict[str, list[str]] = {}
+    for one in results:
+        if one.outcome is SendOutcome.REFUSED:
+            named.setdefault(one.evidence, []).append(one.address)
+    return "; ".join(f"{evidence} ({', '.join(addresses)})".strip() for evidence, addresses in named.items())
 
 
 def reopened(state: OutgoingState, addresses: Iterable[str]) -> Results:
@@ -101,9 +147,16 @@ def reopened(state: OutgoingState, addresses: Iterable[str]) -> Results:
     return _kept(state, {**{_key(one.address): one for one in told(state)}, **again})
 
 
-def _taken(one: RecipientResult) -> RecipientResult:
-    waits = one.outcome in {SendOutcome.UNKNOWN, SendOutcome.DEFERRED}
-    return replace(one, outcome=SendOutcome.ACCEPTED) if waits else one
+def _with(one: RecipientResult, what: Reported, evidence: str) -> RecipientResult:
+    """Return the recipient with what was reported of him, where it says more than what is known."""
+    proven = what in _PROVES
+    waits = one.outcome is SendOutcome.DEFERRED
+    if (waits and not proven) or (what is Reported.DELAYED and one.outcome is SendOutcome.REFUSED):
+        return one
+    if (_RANK[what], evidence if what else "") <= (_RANK[one.reported], one.evidence if one.reported else ""):
+        return one
+    outcome = SendOutcome.REFUSED if what is Reported.BOUNCED else SendOutcome.ACCEPTED if proven else one.outcome
+    return replace(one, outcome=outcome, evidence=evidence, reported=what)
 
 
 def _kept(state: OutgoingState, known: dict[str, RecipientResult]) -> Results:
@@ -115,4 +168,9 @@ def _kept(state: OutgoingState, known: dict[str, RecipientResult]) -> Results:
 
 
 def _key(address: str) -> str:
-    return address.strip().casefold()
+    """Return by what an address is known: a domain in other letters than ASCII comes back in reports as it was sent, in A-labels."""
+    text = address.strip()
+    if not text.isascii():
+        with suppress(MessageRefused):
+            text = mail_address(text)
+    return text.casefold()

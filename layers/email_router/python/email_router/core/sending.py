@@ -38,10 +38,14 @@ class SendOutcome(StrEnum):
 
 
 class Reported(StrEnum):
-    """What a provider reported of one recipient afterwards, in the order in which one replaces the other."""
+    """What was reported of one recipient afterwards, in the order in which one replaces the other.
+
+    RELAYED: handed on to a server, or a mailing list, that tells no more of it (RFC 3464 2.3.3, actions relayed and expanded).
+    """
 
     NOTHING = ""
     DELAYED = "delayed"
+    RELAYED = "relayed"
     DELIVERED = "delivered"
     COMPLAINED = "complained"
     BOUNCED = "bounced"
@@ -79,6 +83,9 @@ MOST_HISTORY = 50
 """Transitions of one e-mail that are kept: the first ten and the latest."""
 
 FIRST_HISTORY = 10
+
+BEGUN = "an attempt begins"
+"""The evidence of a claim."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Tracking:
     """How e-mails of one conversation are recognised (Power Platform: e-mail message filtering and correlation).
 
     `base` is added to the user number; `user_digits` (1-10) and `counter_digits` (1-9) make the token with `prefix` (1-20 characters).
+    `tokens_from` is "router", or "crm" where the CRM gives the tokens of new conversations (GetTrackingTokenEmail).
     Tokens of `earlier_prefixes` are found, too; publishing keeps them unless `forgotten_prefixes` names them.
     `unknown_sender` is "follow" or "mark".  The hash_ fields are the original's HashMaxCount, HashDeltaSubjectCount, HashMinAddressCount
     and HashFilterKeywords.  `maximum_subject_length` counts characters of the subject with its token.
@@ -26,6 +27,7 @@ class Tracking:
     """
 
     tokens: bool = True
+    tokens_from: str = "router"
     correlation: bool = True
     smart_matching: bool = False
     prefix: str = "CRM:"
@@ -57,6 +59,30 @@ class CrmSettings:
     kind: str = "builtin"
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def decides(self) -> bool:
+        """Tell whether the CRM itself decides which mail it wants, and matches it (deliver = "server")."""
+        return self.options.get("deliver") == "server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follows:
+    """Which settings are those of the CRM, as far as it tells them: fields of Tracking, and mailboxes by key for `accept` and `approved`.
+
+    `parts` is what the configuration names: tracking, mailboxes; a value that it writes itself is not followed.
+    What a version says of them is what was known when it was published.
+    """
+
+    parts: tuple[str, ...] = ()
+    tracking: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()
+    approved: tuple[str, ...] = ()
+
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """The keys of the mailboxes of which something is followed."""
+        return tuple(dict.fromkeys((*self.accept, *self.approved)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
@@ -68,6 +94,7 @@ class Configuration:
     crm: CrmSettings = field(default_factory=CrmSettings)
     profiles: tuple[Profile, ...] = ()
     mailboxes: tuple[Mailbox, ...] = ()
+    follows: Follows = field(default_factory=Follows)
 
     @cached_property
     def _by_address(self) -> dict[str, Mailbox]:

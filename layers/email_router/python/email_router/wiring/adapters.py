@@ -45,8 +45,16 @@ class Adapters:
                 pace = partial(
                     registry.load(registry.SES_PACE), shared=self.services.send_pace, now=lambda: datetime.now(UTC)
                 )
-                settings = {"configuration_set": self.environment.ses_configuration_set, "pace": pace}
-                sender: MailSender = make(profile, mailbox, secret, self.environment.reach, **settings)
+                suppression = partial(registry.load(registry.SES_SUPPRESSION), shared=self.services.suppressed)
+                sender: MailSender = make(
+                    profile,
+                    mailbox,
+                    secret,
+                    self.environment.reach,
+                    configuration_set=self.environment.ses_configuration_set,
+                    pace=pace,
+                    suppression=suppression,
+                )
             else:
                 sender = make(profile, mailbox, secret, self.environment.reach)
         except ConfigurationError as wrong:

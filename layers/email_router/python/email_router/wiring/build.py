@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from email_router.core.settings import Configuration
 from email_router.wiring import events
 from email_router.wiring.adapters import Adapters
 from email_router.wiring.environment import Environment
+from email_router.wiring.following import following
 from email_router.wiring.observe import log, mailbox_digest, meters
 from email_router.wiring.refreshes import Refreshes
 from email_router.wiring.services import Services
@@ -63,7 +65,7 @@ def route_mailbox(environment: Environment) -> Callable[[dict[str, Any], LambdaC
     def run(body: dict[str, Any], context: LambdaContext) -> None:
         work = events.mailbox_work(body)
         configuration = refreshed.configuration(work.organisation)
-        road = RouteMailbox(_incoming(services, environment, configuration))
+        road = RouteMailbox(_incoming(services, environment, configuration, context.aws_request_id))
         summary = road.route(work, _stop_at(context, environment))
         if summary.error is not None:
             log.warning("mailbox not served", mailbox=mailbox_digest(summary.mailbox), kind=summary.error.kind)
@@ -81,16 +83,18 @@ def route_mailbox(environment: Environment) -> Callable[[dict[str, Any], LambdaC
     return run
 
 
-def collect_outgoing(environment: Environment) -> Callable[[], int]:
-    """Return the function that queues the pending e-mails of every organisation.
+def collect_outgoing(environment: Environment) -> Callable[[Mapping[str, Any]], int]:
+    """Return the function that queues the pending e-mails: of every organisation on a tick, of one where its CRM nudged.
 
-    A CRM that cannot be asked keeps no other organisation's e-mails back: the next tick asks it again.
+    A CRM that cannot be asked keeps no other organisation's e-mails back: the next tick asks it again.  Trouble with a nudged one is the
+    tick's to raise, a minute later.
     """
     services = Services(environment)
     refreshed = Refreshes(services, meters)
 
     def collect(organisation: str) -> int:
         configuration = refreshed.configuration(organisation)
+        following(services, configuration, CLOCK).look()
         return CollectOutgoing(
             configuration=configuration,
             clock=CLOCK,
@@ -98,23 +102,36 @@ def collect_outgoing(environment: Environment) -> Callable[[], int]:
             crm=services.crm(configuration),
             queues=services.queues,
             delays=environment.delays,
+            pace=services.collect_pace(organisation),
         ).collect()
 
-    def run() -> int:
-        count = 0
-        blocked: list[RouterError] = []
-        for organisation in services.configurations.organisations():
-            try:
-                count += collect(organisation)
-            except RouterError as trouble:
-                log.warning("e-mails not collected", organisation=organisation, kind=trouble.kind)
-                if not isinstance(trouble, TryLater):
-                    blocked.append(trouble)
-        if blocked:
-            raise blocked[0]  # somebody has to mend it: the alarm on failed ticks tells
-        return count
+    def run(event: Mapping[str, Any]) -> int:
+        published = services.configurations.organisations()
+        nudged = events.nudged_organisation(event)
+        if not nudged:
+            return _collected(published, collect)
+        services.outgoing_nudges(nudged).clear()  # before anything is read: what comes from now on nudges anew
+        with suppress(RouterError):
+            return _collected([one for one in published if one == nudged], collect)
+        return 0
 
     return run
+
+
+def _collected(organisations: Iterable[str], collect: Callable[[str], int]) -> int:
+    """Collect for each organisation.  Raises what somebody has to mend once all are done: the alarm on failed ticks tells."""
+    count = 0
+    blocked: list[RouterError] = []
+    for organisation in organisations:
+        try:
+            count += collect(organisation)
+        except RouterError as trouble:
+            log.warning("e-mails not collected", organisation=organisation, kind=trouble.kind)
+            if not isinstance(trouble, TryLater):
+                blocked.append(trouble)
+    if blocked:
+        raise blocked[0]
+    return count
 
 
 def send_email(environment: Environment) -> Callable[[dict[str, Any], LambdaContext], None]:
@@ -138,7 +155,9 @@ def comparison_road(services: Services, environment: Environment, configuration:
     return RouteMailbox(_incoming(services, environment, configuration))
 
 
-def _incoming(services: Services, environment: Environment, configuration: Configuration) -> Incoming:
+def _incoming(
+    services: Services, environment: Environment, configuration: Configuration, request: str = "by hand: email-router"
+) -> Incoming:
     organisation = configuration.organisation
     counted = meters.of(organisation)
     return Incoming(
@@ -157,6 +176,7 @@ def _incoming(services: Services, environment: Environment, configuration: Confi
         parse=parse,
         timing=environment.timing,
         nudges=services.nudges(organisation),
+        request=request,
     )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from email_router.core.mailbox import AfterDelivery, Authentication, Direction, MailboxKind, Security
 from email_router.wiring import registry
-from email_router.wiring.configuration_crm import crm_problems
+from email_router.wiring.configuration_crm import crm_problems, without_effect
 from email_router.wiring.configuration_exchange import EWS_ENDS, protocol_problems
 from email_router.wiring.configuration_models import ConfigurationFile, MailboxTable, ProfileTable
 from email_router.wiring.configuration_problems import Problem
@@ -47,6 +47,7 @@ def warnings(file: ConfigurationFile) -> Iterator[str]:
     tracking = file.organisation.tracking
     if not (tracking.tokens or tracking.correlation or tracking.smart_matching):
         yield "tokens, correlation and smart_matching are all off: no answer will find the e-mail that it continues; keep at least one on"
+    yield from without_effect(file)
     for profile in file.profiles:
         if profile.server == "exchange-online" and profile.protocol == "ews":
             yield f"profile {profile.name}: {EWS_ENDS}"

@@ -5,11 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from email_router.core.mailbox import AutomaticMail, CreateSender
 from email_router.wiring import registry
 from email_router.wiring.configuration_models import ConfigurationFile, CrmTable
 from email_router.wiring.configuration_problems import Problem
 
 _HERE = ("organisation", "crm")
+_NO_EFFECT = 'no effect with deliver = "server": Dynamics 365 decides what is tracked and what it continues, and makes its own contacts'
+_INCOMING_ONLY = frozenset(
+    {
+        "acceptance",
+        "ambiguous_recipients",
+        "ambiguous_sender",
+        "changed_subject",
+        "correlation",
+        "hash_delta_subject_count",
+        "hash_filter_keywords",
+        "hash_max_count",
+        "hash_min_address_count",
+        "internal_email",
+        "internal_email_from_queues",
+        "internal_email_to_queues",
+        "smart_matching",
+        "smart_window_days",
+        "unknown_sender",
+    }
+)
+"""Settings of tracking by which mail that comes is judged and matched; the others are about e-mails that leave."""
+
+_POLICIES = ("auto_reply", "bulk", "unknown_delivery_report")
 _APPLICATION = "a Dataverse CRM is reached as an app registration in Microsoft Entra"
 
 
@@ -19,9 +43,37 @@ def crm_problems(file: ConfigurationFile) -> Iterator[Problem]:
     if table.kind not in registry.CRMS:
         known = ", ".join(sorted(registry.CRMS))
         yield Problem((*_HERE, "kind"), f"`kind` is {table.kind!r}: not available yet; available is {known}")
-    elif table.kind == "dataverse":
+    elif table.kind == "builtin" and file.organisation.tracking.tokens_from == "crm":
+        text = (
+            '`tokens_from` is "crm": only Dynamics 365 gives tokens; expected "router", or a crm of kind = "dataverse"'
+        )
+        yield Problem(("organisation", "tracking", "tokens_from"), text)
+    if table.kind == "builtin" and table.deliver == "server":
+        text = '`deliver` is "server": only Dynamics 365 matches by itself; expected "router", or a crm of kind = "dataverse"'
+        yield Problem((*_HERE, "deliver"), text)
+    if table.kind == "builtin" and table.follow:
+        text = '`follow`: the built-in CRM has no settings of its own; expected a crm of kind = "dataverse"'
+        yield Problem((*_HERE, "follow"), text)
+    if table.kind == "dataverse":
         for name, text in _dataverse(table):
             yield Problem((*_HERE, name), text)
+
+
+def without_effect(file: ConfigurationFile) -> Iterator[str]:
+    """Yield the settings that change nothing for incoming mail, since Dynamics 365 decides and matches by its own (deliver = "server")."""
+    crm, tracking = file.organisation.crm, file.organisation.tracking
+    if crm.kind != "dataverse" or crm.deliver != "server":
+        return
+    given = sorted(tracking.model_fields_set & _INCOMING_ONLY)
+    if given:
+        yield f"organisation.tracking: {', '.join(given)}: {_NO_EFFECT}"
+    for box in file.mailboxes:
+        kept_apart = {name for name in _POLICIES if getattr(box, name) is AutomaticMail.DELIVER_UNMATCHED}
+        names = sorted((box.model_fields_set & {"accept"}) | kept_apart)
+        if box.create_sender is not CreateSender.NONE:
+            names.append("create_sender")
+        if box.incoming and names:
+            yield f"mailbox {box.address}: {', '.join(names)}: {_NO_EFFECT}"
 
 
 def _dataverse(table: CrmTable) -> Iterator[tuple[str, str]]:
@@ -35,8 +87,6 @@ def _dataverse(table: CrmTable) -> Iterator[tuple[str, str]]:
             yield name, f"`{name}` is missing: {_APPLICATION}"
     if not table.credentials:
         yield "credentials", f"`credentials` is missing: {_APPLICATION}, with a client secret or certificate"
-    if table.deliver != "router":
-        yield "deliver", f"`deliver` is {table.deliver!r}: not available yet; available is router"
 
 
 def _is_address(url: str) -> bool:

@@ -59,6 +59,7 @@ class TrackingTable(Table):
     """[organisation.tracking]: how e-mails of one conversation are recognised."""
 
     tokens: bool = True
+    tokens_from: Literal["router", "crm"] = "router"
     correlation: bool = True
     smart_matching: bool = False
     prefix: Prefix = "CRM:"
@@ -122,6 +123,7 @@ class CrmTable(Table):
     authority: str = ""
     ca_bundle: str = ""
     deliver: Literal["router", "server"] = "router"
+    follow: tuple[Literal["tracking", "mailboxes"], ...] = Field(default=(), strict=False)
 
 
 class OrganisationTable(Table):

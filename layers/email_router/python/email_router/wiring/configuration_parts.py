@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from email_router.core.following import FOLLOWABLE
 from email_router.core.mailbox import Accept, AfterDelivery, Mailbox, MailboxKind, Profile, Security
-from email_router.core.settings import Configuration, CrmSettings, Tracking
+from email_router.core.settings import Configuration, CrmSettings, Follows, Tracking
 from email_router.wiring.configuration_models import (
     ConfigurationFile,
     CredentialsTable,
@@ -51,6 +52,7 @@ class Parts:
             crm=self._crm(self.file.organisation.crm),
             profiles=profiles,
             mailboxes=tuple(_mailbox(table) for table in self.file.mailboxes),
+            follows=_follows(self.file),
         )
 
     def _crm(self, table: CrmTable) -> CrmSettings:
@@ -65,6 +67,7 @@ class Parts:
             "authority": table.authority,
             "ca_pem": self._pem((*here, "ca_bundle"), table.ca_bundle, private=False),
             "secret": self._crm_secret((*here, "credentials"), table.credentials),
+            "deliver": "" if table.deliver == "router" else table.deliver,
         }
         return CrmSettings(kind=table.kind, options={name: text for name, text in options.items() if text})
 
@@ -155,6 +158,19 @@ class Parts:
             self.problems.append(Problem(here, f"`{here[-1]}`: {self.base / name} {problem}"))
             return ""
         return text
+
+
+def _follows(file: ConfigurationFile) -> Follows:
+    """Return which settings are the CRM's: of the parts that are followed, what the file does not say itself."""
+    followed, organisation = file.organisation.crm.follow, file.organisation
+    tracking = FOLLOWABLE - organisation.tracking.model_fields_set if "tracking" in followed else frozenset()
+    boxes = [box for box in file.mailboxes if "mailboxes" in followed and box.kind is not MailboxKind.FORWARD]
+    return Follows(
+        parts=followed,
+        tracking=tuple(sorted(tracking)),
+        accept=tuple(box.address.casefold() for box in boxes if "accept" not in box.model_fields_set),
+        approved=tuple(box.address.casefold() for box in boxes if "approved" not in box.model_fields_set),
+    )
 
 
 def _unfit(pem: str, *, private: bool) -> str:

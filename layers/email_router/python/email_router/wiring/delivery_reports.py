@@ -18,7 +18,7 @@ from email_router.wiring.sns import SnsNotices
 def record_delivery(environment: Environment) -> Callable[[dict[str, Any], str], str | None]:
     """Return the function that writes an event of SES to the e-mail it is about: its answer names the last of several."""
     services = Services(environment)
-    notices = SnsNotices(environment.reach)
+    notices = SnsNotices(environment.reach, environment.delivery_topic)
 
     def run(event: dict[str, Any], request: str) -> str | None:
         activity = None
@@ -38,6 +38,7 @@ def record_delivery(environment: Environment) -> Callable[[dict[str, Any], str],
                 crm=services.crm(configuration),
                 outgoing=services.outgoing(organisation),
                 alerts=services.alerts(organisation),
+                suppressed=services.suppressed,
                 request=request,
             ).record(said)
             if activity:

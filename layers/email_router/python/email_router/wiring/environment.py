@@ -33,6 +33,9 @@ class Environment:
     notification_secret: str = ""
     subscription_minutes: float = 4200
     ses_configuration_set: str = ""
+    delivery_topic: str = ""
+    crm_event_bus: str = ""
+    crm_event_dead_letters_url: str = ""
     secret_prefix: str = "email-router/"  # noqa: S105 - a prefix of names
     allow_loopback: bool = False
     allowed_networks: tuple[str, ...] = ()
@@ -62,6 +65,9 @@ class Environment:
             notification_secret=values.get("NOTIFICATION_SECRET", ""),
             subscription_minutes=_number(values, "SUBSCRIPTION_MINUTES", 4200),
             ses_configuration_set=values.get("SES_CONFIGURATION_SET", ""),
+            crm_event_bus=values.get("CRM_EVENT_BUS", ""),
+            crm_event_dead_letters_url=values.get("CRM_EVENT_DEAD_LETTERS_URL", ""),
+            delivery_topic=values.get("DELIVERY_TOPIC", ""),
             secret_prefix=values.get("SECRET_PREFIX", "email-router/"),
             allow_loopback=values.get("ALLOW_LOOPBACK", "false").lower() == "true",
             allowed_networks=_networks(values),

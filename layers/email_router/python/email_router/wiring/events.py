@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from email_router.core.tags import read_tag
@@ -45,6 +46,11 @@ def outgoing_work(body: dict[str, Any]) -> OutgoingWork:
 def asks_for_all(event: dict[str, Any]) -> bool:
     """Tell whether a scheduling event asks for every mailbox, due or not: a person did, by the command line."""
     return bool(event.get("all"))
+
+
+def nudged_organisation(event: Mapping[str, Any]) -> str:
+    """Return the organisation whose e-mails are to be collected at once; "" for a tick, which is for all."""
+    return str(event.get("organisation") or "")
 
 
 def delivery_event(event: dict[str, Any]) -> DeliveryEvent:

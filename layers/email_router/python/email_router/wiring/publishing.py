@@ -8,6 +8,7 @@ from typing import Protocol
 
 from email_router.core import earlier_prefixes
 from email_router.core.errors import ConfigurationError
+from email_router.core.followed import Followed, as_published
 from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
 from email_router.core.settings import Configuration
 from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
@@ -66,15 +67,18 @@ def publish(
     secrets: WritableSecrets,
     states: MailboxSchedule,
     crm: RecordKeeper | None,
+    followed: Followed | None = None,
 ) -> PublishedVersion:
     """Publish a loaded configuration; `crm` is None for a CRM that has its own users and queues.
+
+    `followed` is what is known of the CRM's settings, should the configuration follow them.
 
     Repeatable.  Secrets come first, so that no published version lacks them; mailboxes are scheduled last, so that none is polled before
     its configuration stands.  If this dies between, running it once more completes it.  Prefixes of tokens that were in force before are
     kept with the configuration, and a warning says so.
     """
     before = _in_force(configurations, loaded.configuration.organisation)
-    configuration, notes = continuing(loaded.configuration, before)
+    configuration, notes = continuing(loaded.configuration, before, followed)
     for name, value in loaded.secrets.items():
         secrets.put(name, value)
     if crm is not None:
@@ -91,8 +95,11 @@ def publish(
     return PublishedVersion(configuration.organisation, version, tuple(polled), gone, warnings, in_force)
 
 
-def continuing(configuration: Configuration, before: Configuration | None) -> tuple[Configuration, tuple[str, ...]]:
+def continuing(
+    configuration: Configuration, before: Configuration | None, followed: Followed | None = None
+) -> tuple[Configuration, tuple[str, ...]]:
     """Return the configuration as it is in force after the one before, which may be none, and what its publisher should know."""
+    configuration = as_published(configuration, followed)
     old = before.tracking if before else None
     tracking, lost = earlier_prefixes.keeping(configuration.tracking, old)
     return replace(configuration, tracking=tracking), earlier_prefixes.told(tracking, old, lost)

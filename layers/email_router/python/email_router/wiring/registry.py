@@ -24,6 +24,7 @@ SENDERS = {
     "exchange": "email_router.edge.senders.ews:EwsSender",
 }
 SES_PACE = "email_router.edge.senders.ses_pace:SesPace"
+SES_SUPPRESSION = "email_router.edge.senders.ses_suppression:SesSuppression"
 SUBSCRIPTIONS = {
     "exchange-online": "email_router.edge.connect.graph_subscriptions:GraphSubscriptions",
 }
@@ -41,6 +42,9 @@ CRMS = {
     "builtin": "email_router.edge.crm.builtin:BuiltinCrm",
     "dataverse": "email_router.edge.crm.dataverse:DataverseCrm",
 }
+DATAVERSE_SERVER = "email_router.edge.crm.dataverse_server:DataverseServerCrm"
+"""Serves a Dataverse that matches by itself (deliver = "server")."""
+SETTINGS = {"dataverse": "email_router.edge.crm.dataverse_settings:DataverseSettings"}
 DATAVERSE = "email_router.edge.connect.dataverse_connection:connected"
 
 

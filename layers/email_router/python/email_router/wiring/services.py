@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from email_router.core.followed import CrmSettingsReader
 from email_router.core.ports import Crm
 from email_router.core.settings import Configuration
 from email_router.edge.connect import aws
 from email_router.edge.stores.alerts import DynamoAlerts
+from email_router.edge.stores.collect_pace import DynamoCollectPace
 from email_router.edge.stores.configurations import DynamoConfigurations
+from email_router.edge.stores.followed import DynamoFollowed
 from email_router.edge.stores.ledger import DynamoLedger
 from email_router.edge.stores.mailbox_states import DynamoMailboxStates
-from email_router.edge.stores.nudges import DynamoNudges
+from email_router.edge.stores.nudges import DynamoNudges, DynamoOutgoingNudges
 from email_router.edge.stores.outgoing_states import DynamoOutgoingStates
 from email_router.edge.stores.quarantine import DynamoQuarantine
 from email_router.edge.stores.queues import SqsWorkQueues
@@ -22,6 +26,7 @@ from email_router.edge.stores.schedule import DynamoSchedule
 from email_router.edge.stores.secrets import SecretsManagerSecrets
 from email_router.edge.stores.send_pace import DynamoSendPace
 from email_router.edge.stores.subscriptions import DynamoSubscriptions
+from email_router.edge.stores.suppressed import DynamoSuppressed
 from email_router.wiring import registry
 from email_router.wiring.environment import Environment
 
@@ -105,6 +110,11 @@ class Services:
         """How fast the account may send by SES."""
         return DynamoSendPace(self.clients.dynamodb, self.environment.router_table)
 
+    @cached_property
+    def suppressed(self) -> DynamoSuppressed:
+        """Which addresses may lie on the account's suppression list of SES."""
+        return DynamoSuppressed(self.clients.dynamodb, self.environment.router_table, now=lambda: datetime.now(UTC))
+
     def notification_secret(self) -> str:
         """Return the stack's own secret, by which notifications prove themselves."""
         return self._stack_secrets.get(self.environment.notification_secret)
@@ -124,11 +134,23 @@ class Services:
             organisation,
         )
         if configuration.crm.kind == "dataverse":
+            make = registry.load(registry.DATAVERSE_SERVER) if configuration.crm.decides else make
             given = (self._dataverse(configuration), *given)
             crm: Crm = make(*given, self.blobs(organisation), _senders(configuration))
         else:
             crm = make(*given, self.blobs(organisation))
         return crm
+
+    def crm_settings(self, configuration: Configuration) -> CrmSettingsReader:
+        """Return who reads the settings of the organisation's CRM.  Raises ConfigurationError when its kind has none that are followed."""
+        made: CrmSettingsReader = registry.adapter(registry.SETTINGS, configuration.crm.kind)(
+            self._dataverse(configuration)
+        )
+        return made
+
+    def followed(self, organisation: str) -> DynamoFollowed:
+        """What is known of the settings of the organisation's CRM."""
+        return DynamoFollowed(self.clients.dynamodb, self.environment.router_table, organisation)
 
     def _dataverse(self, configuration: Configuration) -> object:
         """Return the line to the organisation's Dataverse."""
@@ -152,6 +174,14 @@ class Services:
     def nudges(self, organisation: str) -> DynamoNudges:
         """Mailboxes that a notification asks a pass for."""
         return DynamoNudges(self.clients.dynamodb, self.environment.router_table, organisation)
+
+    def outgoing_nudges(self, organisation: str) -> DynamoOutgoingNudges:
+        """Whether the CRM asks for a collect."""
+        return DynamoOutgoingNudges(self.clients.dynamodb, self.environment.router_table, organisation)
+
+    def collect_pace(self, organisation: str) -> DynamoCollectPace:
+        """What the collects of the last minute have queued."""
+        return DynamoCollectPace(self.clients.dynamodb, self.environment.router_table, organisation)
 
     def subscriptions(self, organisation: str) -> DynamoSubscriptions:
         """The subscriptions to mailboxes' news."""

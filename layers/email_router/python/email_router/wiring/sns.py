@@ -19,19 +19,28 @@ _SIGNATURE = (
 
 
 class SnsNotices:
-    """Turns an event of SNS into events as EventBridge brings them; others pass as they are."""
+    """Turns an event of SNS into events as EventBridge brings them; others pass as they are.
 
-    def __init__(self, reach: Reach, signature: SnsSignature | None = None) -> None:
+    Only notices of `topic` (an ARN) are believed: SNS signs whatever anybody publishes to a topic of his own.
+    """
+
+    def __init__(self, reach: Reach, topic: str, signature: SnsSignature | None = None) -> None:
         self._reach = reach
+        self._topic = topic
         self._signature = signature
 
     def opened(self, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yield the events.  Raises MessageRefused "sns_signature" for a notice that SNS did not sign, or whose message is none of SES."""
+        """Yield the events.
+
+        Raises MessageRefused "sns_signature" for a notice of another topic, one that SNS did not sign, or whose message is none of SES.
+        """
         if "Records" not in event:
             yield event
             return
         for record in event["Records"]:
             notice: dict[str, Any] = record["Sns"]
+            if not self._topic or notice.get("TopicArn") != self._topic:
+                raise _refused("it comes by another topic than the stage's DeliveryTopic")
             self._proof.prove(notice)
             yield {"detail": _message(notice)}
 
@@ -49,8 +58,12 @@ def _message(notice: dict[str, Any]) -> dict[str, Any]:
             return dict(message)
     except (ValueError, TypeError, KeyError):
         pass
-    raise MessageRefused(
-        "a notification by SNS holds no event of Amazon SES",
+    raise _refused("it holds no event of Amazon SES")
+
+
+def _refused(why: str) -> MessageRefused:
+    return MessageRefused(
+        f"a notification by SNS was not believed: {why}",
         kind="sns_signature",
-        mend="Subscribe record_delivery to the topic that SES publishes to, and to no other.",
+        mend="Deploy with the topic that SES publishes to as DeliveryTopic, and subscribe the function to no other.",
     )

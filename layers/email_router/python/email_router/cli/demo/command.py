@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from email_router.cli.demo.play import play
+from email_router.cli.demo.stage import CrmKind
 from email_router.cli.demo.world import SALES
 from email_router.cli.demo.writing import Sample
 from email_router.cli.options import Json
@@ -25,6 +26,12 @@ The README shows a configuration, docs/architecture.md how it works."""
 
 def demo(
     *,
+    crm: Annotated[
+        CrmKind,
+        typer.Option(
+            "--crm", help="Where contacts and e-mail activities lie: the built-in CRM, or a simulated Dynamics 365."
+        ),
+    ] = CrmKind.BUILTIN,
     json: Json = False,
     mail: Annotated[
         Path | None,
@@ -36,7 +43,7 @@ def demo(
     """Show the main job on an embedded cloud with sample mail; nothing else is needed."""
     own, unreadable = _read(mail) if mail else ([], False)
     with live("starting") as progress:
-        told = play(own, progress)
+        told = play(own, crm, progress)
     if json:
         print_json(told.json)
     else:

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from email_router.cli.backend import PARAMETERS, Backend, of_cloud
+from email_router.cli.demo import dynamics
 from email_router.cli.demo.answers import SentLetter, answers
 from email_router.cli.demo.bounce import bounce_detail
 from email_router.cli.demo.everyday import everyday
 from email_router.cli.demo.exchange import answer_them, follow_ups, questions
 from email_router.cli.demo.letters import LETTERS, activity
-from email_router.cli.demo.stage import Stage, stage
+from email_router.cli.demo.stage import CrmKind, Stage, stage
 from email_router.cli.demo.world import ANN, CLOSED, ORGANISATION, RECORDS, configuration
 from email_router.cli.demo.writing import Sample
 from email_router.cli.embedded.events import put_event
@@ -34,13 +35,13 @@ _PARALLEL = 2
 Progress = Callable[[str], None]
 
 
-def play(own_mail: Sequence[Sample], progress: Progress) -> Told:
-    """Play the whole demo with `own_mail` beside its samples; return what is told of it."""
+def play(own_mail: Sequence[Sample], crm: CrmKind, progress: Progress) -> Told:
+    """Play the whole demo with `own_mail` beside its samples and this CRM; return what is told of it."""
     began, since = time.monotonic(), datetime.now(UTC)
     progress("starting the embedded cloud and the mail servers")
     with (
         tempfile.TemporaryDirectory(prefix="email-router-demo-") as folder,
-        stage(Path(folder)) as servers,
+        stage(Path(folder), crm) as servers,
         EmbeddedCloud(parameters=PARAMETERS, parallel=_PARALLEL) as cloud,
     ):
         backend = of_cloud(cloud)
@@ -80,12 +81,14 @@ class _Scene:
         return self.backend.organisation(ORGANISATION)
 
     def publish(self, folder: Path) -> None:
-        """Publish the configuration, as `email-router publish` does, and import the records."""
+        """Publish the configuration, as `email-router publish` does; import the records, which Dynamics 365 has already."""
         self.progress("publishing the configuration")
-        path = folder / "router.toml"
-        path.write_text(configuration(self.stage.servers), "utf-8")
+        path, servers = folder / "router.toml", self.stage.servers
+        there = [dynamics.table(servers)] if servers.dataverse_url else []
+        path.write_text(configuration(servers, *there), "utf-8")
         self.backend.publish(load(path, self.stage.secrets))
-        self.place.import_records(RECORDS)
+        if not there:
+            self.place.import_records(RECORDS)
         self.stack.client("sesv2").create_email_identity(
             EmailIdentity=ANN
         )  # Amazon SES sends for verified senders only

@@ -1,4 +1,4 @@
-"""The demo's mail servers: POP3, SMTP, Microsoft Graph and an Exchange server as processes of this machine, under a throw-away CA."""
+"""The demo's servers as processes of this machine, under a throw-away CA: POP3, SMTP, Graph, an Exchange server, and Dataverse if wanted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from email_router.cli.demo import dynamics
 from email_router.cli.demo.world import ANN, IDA, SUPPORT, Servers
 from email_router.cli.demo.writing import Sample
 from email_router.cli.embedded.checkout import Checkout
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from tests.simulators.graph.process import GraphProcess
     from tests.simulators.pop3 import Pop3Process
     from tests.simulators.smtp import SmtpProcess
+
+
+class CrmKind(StrEnum):
+    """The CRM that the demo works with."""
+
+    BUILTIN = "builtin"
+    DATAVERSE = "dataverse"
+
 
 ONLINE = frozenset({ANN, IDA})
 """The mailboxes of Exchange Online."""
@@ -51,11 +61,12 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Start the servers with what they keep below the folder; end them in any case."""
+def stage(folder: Path, crm: CrmKind = CrmKind.BUILTIN) -> Iterator[Stage]:
+    """Start the servers with what they keep below the folder, Dataverse where it is the CRM; end them in any case."""
     _reach_the_simulators()
     from tests.simulators import pop3, smtp  # noqa: PLC0415 - only a checkout has them
     from tests.simulators.certificates import make_authority  # noqa: PLC0415
+    from tests.simulators.dataverse.process import SummaryProcess  # noqa: PLC0415
     from tests.simulators.ews import process as ews  # noqa: PLC0415
     from tests.simulators.graph.process import CLIENT, SECRET, TENANT, GraphProcess  # noqa: PLC0415
 
@@ -66,19 +77,25 @@ def stage(folder: Path) -> Iterator[Stage]:
         "mailboxes": [{"address": address} for address in sorted(ONLINE)],
     }
     with ExitStack() as running:
-        inbox, outbox, graph, exchange = _at_once(
+        dataverse = SummaryProcess(
+            folder / "dataverse", authority=authority, seed=dynamics.rows(), certificate=certificate
+        )
+        inbox, outbox, graph, exchange, *crms = _at_once(
             running,
             lambda: pop3.Pop3Process.start(folder / "pop3", certificate=certificate),
             lambda: smtp.SmtpProcess.start(folder / "smtp", certificate=certificate),
             GraphProcess(folder / "graph", authority=authority, seed=seed, certificate=certificate).start,
             ews.EwsProcess(folder / "exchange", authority, certificate).start,
+            *([dataverse.start] if crm is CrmKind.DATAVERSE else []),
         )
-        servers = Servers(inbox.tls_port, outbox.port, graph.endpoint, TENANT, CLIENT, exchange.port, ews.SERVICE)
+        url = crms[0].url if crms else ""
+        servers = Servers(inbox.tls_port, outbox.port, graph.endpoint, TENANT, CLIENT, exchange.port, ews.SERVICE, url)
         secrets = {
             "DEMO_POP3_PASSWORD": pop3.PASSWORD,
             "DEMO_SMTP_PASSWORD": smtp.PASSWORD,
             "DEMO_GRAPH_SECRET": SECRET,
             "DEMO_EXCHANGE_PASSWORD": ews.PASSWORD,
+            "DEMO_DATAVERSE_SECRET": SECRET,
         }
         yield Stage(inbox, outbox, graph, exchange, servers, secrets)
 

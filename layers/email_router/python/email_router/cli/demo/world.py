@@ -56,7 +56,10 @@ RECORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the demo's mail servers listen, and as whom the router logs in to Graph and to the Exchange server."""
+    """Where the demo's servers listen, and as whom the router logs in to Graph, Dataverse and the Exchange server.
+
+    Without an address of Dataverse the CRM is the built-in one.
+    """
 
     pop3_tls_port: int
     smtp_port: int
@@ -65,10 +68,14 @@ class Servers:
     client: str
     exchange_port: int
     exchange_user: str
+    dataverse_url: str = ""
 
 
-def configuration(servers: Servers) -> str:
-    """Return the configuration file of the demo."""
+_BUILTIN = 'kind = "builtin"\n'
+
+
+def configuration(servers: Servers, crm: str = _BUILTIN) -> str:
+    """Return the configuration file of the demo; `crm` is what stands in its table of the CRM."""
     return f"""
 [organisation]
 name = "{ORGANISATION}"
@@ -77,8 +84,7 @@ name = "{ORGANISATION}"
 smart_matching = true
 
 [organisation.crm]
-kind = "builtin"
-
+{crm}
 [[profiles]]
 name = "pop3-in"
 direction = "incoming"

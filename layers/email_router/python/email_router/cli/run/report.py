@@ -15,6 +15,7 @@ from email_router.core.counters import COUNTERS
 from email_router.core.ledger import Trace
 from email_router.core.mailbox import Direction, Mailbox
 from email_router.core.mailbox_state import MailboxState
+from email_router.core.sending import OutgoingState
 from email_router.core.settings import Configuration
 
 if TYPE_CHECKING:
@@ -59,18 +60,21 @@ class Told:
 
 def report(services: Services, run: Run) -> Told:
     """Return what is told of the run, messages and e-mails oldest first."""
-    emails = list(Place(services, run.configuration).crm.emails())
-    return Told(_told(services, run, emails), {email.id: sender for email in emails if (sender := _sender(email))})
+    place = Place(services, run.configuration)
+    traces = sorted(place.ledger.traces_since(run.since), key=lambda one: (one.at, one.mailbox, one.source_id))
+    states = {state.activity: state for state in place.outgoing.all()}
+    moved = [activity for activity, state in states.items() if state.changed >= run.since]
+    emails = place.emails_of([*(trace.activity for trace in traces if trace.activity), *moved])
+    told = _told(services, run, traces, _outgoing(run, emails, states))
+    return Told(told, {email.id: sender for email in emails if (sender := _sender(email))})
 
 
-def _told(services: Services, run: Run, emails: Sequence[EmailActivity]) -> dict[str, Any]:
-    organisation = run.configuration.organisation
-    ledger = services.ledger(organisation)
-    traces = sorted(ledger.traces_since(run.since), key=lambda one: (one.at, one.mailbox, one.source_id))
+def _told(services: Services, run: Run, traces: Sequence[Trace], outgoing: list[Json]) -> dict[str, Any]:
+    ledger = services.ledger(run.configuration.organisation)
     receipts = {key: [one.mailbox for one in ledger.receipts(key)] for key in {trace.key for trace in traces}}
     return {
         "messages": [message_shape(trace, receipts[trace.key], _case(trace, run.cases)) for trace in traces],
-        "outgoing": _outgoing(services, run, emails),
+        "outgoing": outgoing,
         "mailboxes": [mailbox_shape(box, services, run, traces) for box in run.configuration.mailboxes if box.incoming],
         "counters": {name: run.counters.get(name, 0) for name in COUNTERS},
         "seconds": round(run.seconds, 1),
@@ -86,9 +90,8 @@ def _sender(email: EmailActivity) -> str:
     return f"{record.kind} {record.name}" if record else ""
 
 
-def _outgoing(services: Services, run: Run, emails: Sequence[EmailActivity]) -> list[Json]:
+def _outgoing(run: Run, emails: Sequence[EmailActivity], states: Mapping[str, OutgoingState]) -> list[Json]:
     """E-mails taken up in this run, or still waiting."""
-    states = {state.activity: state for state in services.outgoing(run.configuration.organisation).all()}
     told = []
     for email in emails:
         state = states.get(email.id)

@@ -9,6 +9,7 @@ from email_router.core import matching, screening
 from email_router.core.activity import CorrelationMethod, Record
 from email_router.core.automatic_policy import unmatched_by
 from email_router.core.case import Case, Lookup, Match, Matched, Own
+from email_router.core.crm_rulings import DECIDES
 from email_router.core.fetched import Fetched
 from email_router.core.flows.facts import known_again, message_again
 from email_router.core.flows.incoming import activity_id
@@ -58,6 +59,7 @@ def ask_again(trace: Trace, configuration: Configuration, today: Lookup | None =
     today, nothing tells to which it led then, and it finds nothing.
     """
     facts = trace.facts
+    ruled = next((one for one in trace.answers if one.question == DECIDES), None)
     receiving = configuration.mailbox(trace.receiving or trace.mailbox)
     profile = configuration.profile(receiving.incoming, Direction.INCOMING) if receiving else None
     if facts is None or receiving is None or profile is None:
@@ -67,6 +69,8 @@ def ask_again(trace: Trace, configuration: Configuration, today: Lookup | None =
     if entry.verdict:
         verdict, question, matched = entry.verdict, entry.question, Matched()
         return _again(case, verdict.outcome, verdict.reason, question, matched, entry.answers)
+    if ruled and configuration.crm.decides:
+        return then(trace)
     matched = matching.match(case.message, _Remembered(trace, facts, case, today), configuration.tracking)
     if facts.continues:
         matched = replace(matched, match=_first(trace, facts.continues))
@@ -79,6 +83,19 @@ def ask_again(trace: Trace, configuration: Configuration, today: Lookup | None =
     if accepted.verdict is None:  # the last question always answers
         return _again(case, Outcome.IGNORED, "no_recipient_match", "", matched, answers)
     return _again(case, accepted.verdict.outcome, accepted.verdict.reason, accepted.question, matched, answers)
+
+
+def only_the_crm_knows(trace: Trace, configuration: Configuration) -> bool:
+    """Tell whether nothing here can say what becomes of the message: a CRM that decides by itself did, or would under this configuration.
+
+    What our own questions answer before it is asked is known all the same.
+    """
+    ruled = any(one.question == DECIDES for one in trace.answers)
+    if ruled == configuration.crm.decides:
+        return False
+    again = None if ruled else ask_again(trace, configuration)
+    entered = {question.name for question in screening.ENTRY}
+    return not (again and again.rule in entered and again.outcome is not Outcome.DELIVERED)
 
 
 def _again(

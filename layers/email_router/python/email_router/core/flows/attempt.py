@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from email_router.core import counters
 from email_router.core.activity import EmailStatus
-from email_router.core.errors import ConfigurationError, MessageRefused, RouterError, TryLater
+from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError, TryLater
 from email_router.core.flows.outgoing import Outgoing
 from email_router.core.flows.settle_email import Sent, Settling, told
 from email_router.core.flows.withdraw import Withdrawing, drafts
@@ -94,7 +94,9 @@ class Attempt:
             result = SendResult(outcome=SendOutcome.REFUSED, evidence=told(refusal))
         except TryLater as trouble:  # by the port's promise nothing was handed over
             return self._put_off(claimed, trouble)
-        except (RouterError, ConfigurationError) as trouble:
+        except (MailboxBlocked, ConfigurationError) as trouble:  # nor here: the sender is to be mended, not the e-mail
+            return replace(self.settling.untouched(claimed, told(trouble)), blocked=trouble)
+        except RouterError as trouble:
             result = SendResult(outcome=SendOutcome.DEFERRED, evidence=told(trouble))
         return self._settled(claimed, result)
 
@@ -148,6 +150,6 @@ class Attempt:
 
 
 def _begun(state: OutgoingState) -> datetime:
-    """Return when the e-mail was written, or was last let to wait anew by a person, as far as the history tells."""
+    """Return when the e-mail was written, or last began to wait anew (by a person, or for its sender), as far as the history tells."""
     waited = [one.at for one in state.history if one.status is EmailStatus.PENDING]
     return max(waited, default=state.changed)

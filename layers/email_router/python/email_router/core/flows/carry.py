@@ -7,20 +7,23 @@ the same messages again, finds their claims and receipts, and goes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from email_router.core import counters
-from email_router.core.activity import About, EmailStatus
+from email_router.core.activity import About
 from email_router.core.errors import MessageRefused
 from email_router.core.flows import activities
 from email_router.core.flows.for_review import for_review
 from email_router.core.flows.incoming import Decision, Incoming
 from email_router.core.flows.involved import Involved, involved_in
-from email_router.core.ledger import Delivery, Outcome, Quarantined
+from email_router.core.flows.reporting import Reporting
+from email_router.core.ledger import Delivered, Delivery, Outcome, Quarantined
 from email_router.core.mailbox import Profile
 from email_router.core.mailbox_state import Lease
-from email_router.core.message import ReportedRecipient
 from email_router.core.ports import MailSource
+from email_router.core.recipients import named
+from email_router.core.reports import in_words, of_mail
 
 _MEND = {
     "unreadable": "Open it with `email-router undeliverable show`; if it is a mail after all, send it on by hand, else discard it.",
@@ -46,6 +49,7 @@ class Carrier:
         self._lease = lease
         self._kept = kept
         self.refused: list[tuple[Decision, MessageRefused]] = []
+        self._real: dict[str | None, str] = {}
 
     def carry(self, decisions: Sequence[Decision]) -> None:
         """Carry out the decisions.  Messages that the CRM refuses stand in `refused` afterwards; all others are durable.
@@ -63,7 +67,7 @@ class Carrier:
         todo = [one for one in carried if one.earlier is None]
         for one in todo:
             if one.verdict.outcome is Outcome.ATTACHED:
-                self._attach(one, now)
+                self._attach(one)
             elif one.verdict.outcome is Outcome.QUARANTINED:
                 self._quarantine(one, now)
         for alert in for_review(todo, now):
@@ -82,16 +86,20 @@ class Carrier:
             return
         deliveries = [self._delivery(one, involved, now) for one in decisions]
         try:
-            self._in.crm.deliver(deliveries, self._lease)
+            self._name(deliveries, self._in.crm.deliver(deliveries, self._lease))
         except MessageRefused:
             self._deliver_singly(decisions, deliveries)
 
     def _deliver_singly(self, decisions: Sequence[Decision], deliveries: Sequence[Delivery]) -> None:
         for decision, delivery in zip(decisions, deliveries, strict=True):
             try:
-                self._in.crm.deliver([delivery], self._lease)
+                self._name([delivery], self._in.crm.deliver([delivery], self._lease))
             except MessageRefused as refusal:
                 self.refused.append((decision, refusal))
+
+    def _name(self, deliveries: Sequence[Delivery], answers: Sequence[Delivered]) -> None:
+        """Remember under which ids the CRM keeps what it took; some give ids of their own."""
+        self._real |= {one.activity.id: said.activity for one, said in zip(deliveries, answers, strict=True)}
 
     def _delivery(self, decision: Decision, involved: Involved, now: datetime) -> Delivery:
         about = involved.about.get(decision.activity or "", About())
@@ -126,26 +134,33 @@ class Carrier:
             self._in.blobs.put(blob, fetched.raw)
         return blob
 
-    def _attach(self, decision: Decision, now: datetime) -> None:
-        """Write a delivery report back to the e-mail it is about: failed for good wins over sent.
+    def _attach(self, decision: Decision) -> None:
+        """Write what a delivery report says of the recipients back to the e-mail it is about, which failed where nobody is left who has it.
 
-        It is written back however often it comes, since a worker may have died in between; never to an e-mail that we did not send.
+        It is written back however often it comes, since a worker may have died in between; never to an e-mail that we did not send.  What
+        it says of strangers is said of nobody: where mail was forwarded, the one written to is the report's original recipient.
         """
         report = decision.draft.message.delivery_report
-        if report is None or decision.activity is None or not any(one.permanent for one in report.recipients):
+        state = self._in.outgoing.get(decision.activity) if report and decision.activity else None
+        if report is None or state is None:
             return
-        before = self._in.outgoing.get(decision.activity)
-        asked = {address.casefold() for address in before.recipients} if before else set()
-        failed = [one for one in report.recipients if one.permanent and (not asked or asked & _names(one))]
-        if not failed:  # it names nobody to whom the e-mail went: forged, or a mistake
+        told = of_mail(report)
+        if not told or (state.recipients and not any(named(state, one.addresses) for one in told)):
             return
-        codes = ", ".join(sorted({one.status for one in failed if one.status}))
-        reason = f"delivery report: failed for good ({codes or 'no code given'})"
-        if self._in.outgoing.report(decision.activity, EmailStatus.FAILED, now, evidence=reason):
-            self._in.meters.count(counters.OUTGOING_UNDELIVERED)
-        state = self._in.outgoing.get(decision.activity)
-        if state is not None and state.status is EmailStatus.FAILED:
-            self._in.crm.write_back(decision.activity, EmailStatus.FAILED, reason=state.reason or reason)
+        self._reporting.take_in(state, told, in_words(told))
+
+    @property
+    def _reporting(self) -> Reporting:
+        known = self._in
+        return Reporting(
+            configuration=known.configuration,
+            clock=known.clock,
+            meters=known.meters,
+            alerts=known.alerts,
+            crm=known.crm,
+            outgoing=known.outgoing,
+            request=known.request,
+        )
 
     def _quarantine(self, decision: Decision, now: datetime) -> None:
         draft = decision.draft
@@ -174,7 +189,8 @@ class Carrier:
 
     def _record(self, decisions: Sequence[Decision], involved: Involved, now: datetime) -> None:
         rows = []
-        for one in decisions:
+        for decided in decisions:
+            one = replace(decided, activity=self._real.get(decided.activity, decided.activity))
             if one.content_differs:
                 self._keep_raw(one)
             about = involved.about.get(one.activity or "", About()) if one.delivers else About()
@@ -197,8 +213,3 @@ class Carrier:
                 self._in.meters.count(counters.INCOMING_UNDELIVERED)
             if one.verdict.reason == "unreadable":
                 self._in.meters.count(counters.INCOMING_CORRUPTED)
-
-
-def _names(recipient: ReportedRecipient) -> set[str]:
-    """Return the addresses by which a report names a recipient: where a mail was forwarded, the one written to is the original."""
-    return {one.casefold() for one in (recipient.address, recipient.original) if one}

@@ -2,17 +2,19 @@
 
 An e-mail that was queued is not collected again before PendingStatusDelay has passed: a lost order comes again, a slow one does not double.
 A tick queues so many e-mails and no more, shared among the senders: one who writes to thousands delays nobody else's letter.  Rates of a
-sender or a profile are kept by queueing no more than a minute's worth with each tick; the others wait, and nothing of that is an attempt.
+sender or a profile are kept by queueing no more than a minute's worth in a minute, by ticks and by the collects that the CRM nudges between
+them; the others wait, and nothing of that is an attempt.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from email_router.core.activity import EmailStatus
+from email_router.core.collect_pace import CollectPace, OwnPace, Pace
 from email_router.core.fair_share import shares
 from email_router.core.flows.outgoing import Delays
 from email_router.core.mailbox import Direction, Profile
@@ -29,6 +31,9 @@ _COLLECTED = 2_000
 _LOOKED_AT = 20_000
 """E-mails that one tick looks at for senders who write little, behind those of one who writes much."""
 
+_ROUNDS = 5
+"""How often a collect chooses anew because another one was faster."""
+
 BySender = Mapping[str, Sequence[str]]
 
 
@@ -42,6 +47,7 @@ class CollectOutgoing:
     crm: Crm
     queues: WorkQueues
     delays: Delays
+    pace: CollectPace = field(default_factory=OwnPace)
 
     def collect(self) -> int:
         """Queue what is due; return the number of e-mails."""
@@ -56,7 +62,7 @@ class CollectOutgoing:
                 able[sender] = profile
             else:
                 self._explain(sender, activities[:_COLLECTED], again)
-        chosen = self._chosen({sender: waiting[sender] for sender in able}, able)
+        chosen = self._reserved({sender: waiting[sender] for sender in able}, able, now)
         beside = {name: len(senders) for senders in _sharing(able).values() for name in senders}
         for sender, profile in able.items():
             rate = _rate(profile)
@@ -64,14 +70,24 @@ class CollectOutgoing:
             self._space_out(waiting[sender][len(chosen[sender]) :], fair, now)
         return self._queue(chosen, able, again)
 
-    def _chosen(self, waiting: BySender, able: Mapping[str, Profile]) -> dict[str, Sequence[str]]:
-        """Return whose e-mails this tick queues: within the rates of senders and profiles, and shared fairly."""
-        wanted = {name: min(len(activities), _rate(able[name]) or _LOOKED_AT) for name, activities in waiting.items()}
-        for senders in _sharing(able).values():
-            wanted |= shares(_EXCHANGE_ONLINE_RATE, {name: wanted[name] for name in senders})
-        for profile in {one.name: one for one in able.values() if one.profile_rate}.values():
-            of = {name: count for name, count in wanted.items() if able[name].name == profile.name}
-            wanted |= shares(profile.profile_rate, of)
+    def _reserved(self, waiting: BySender, able: Mapping[str, Profile], now: datetime) -> BySender:
+        """Return whose e-mails this collect queues, and keep how much of the rates it takes; none of a rate that others take just now."""
+        if not any(_bounds(name, able[name]) for name in waiting):
+            return self._chosen(waiting, able, Pace(), now)
+        for _ in range(_ROUNDS):
+            pace = self.pace.read()
+            chosen = self._chosen(waiting, able, pace, now)
+            taken = _taken(chosen, able)
+            if not any(taken.values()) or self.pace.save(pace.after(taken, now)):
+                return chosen
+        free = {name: activities for name, activities in waiting.items() if not _bounds(name, able[name])}
+        return {**dict.fromkeys(waiting, ()), **self._chosen(free, able, Pace(), now)}
+
+    def _chosen(self, waiting: BySender, able: Mapping[str, Profile], pace: Pace, now: datetime) -> BySender:
+        """Return whose e-mails this collect queues: within what the rates of senders and profiles have left, and shared fairly."""
+        wanted = {name: len(activities) for name, activities in waiting.items()}
+        for bound, (rate, names) in _all_bounds(waiting, able).items():
+            wanted |= shares(pace.left(bound, rate, now), {name: wanted[name] for name in names})
         return {name: waiting[name][:count] for name, count in shares(max(_COLLECTED, len(wanted)), wanted).items()}
 
     def _queue(self, chosen: BySender, able: Mapping[str, Profile], again: datetime) -> int:
@@ -114,6 +130,33 @@ def _rate(profile: Profile) -> int:
     if profile.server != _EXCHANGE_ONLINE:
         return profile.sender_rate
     return min(profile.sender_rate or _EXCHANGE_ONLINE_RATE, _EXCHANGE_ONLINE_RATE)
+
+
+def _bounds(sender: str, profile: Profile) -> Mapping[str, int]:
+    """Return the rates (e-mails a minute) that bound a sender's e-mails, by what has them: sender, mailbox they leave through, profile."""
+    found = {f"sender {sender}": _rate(profile)}
+    if profile.server == _EXCHANGE_ONLINE:
+        found[f"through {profile.sends_through(sender).casefold()}"] = _EXCHANGE_ONLINE_RATE
+    found[f"profile {profile.name}"] = profile.profile_rate
+    return {bound: rate for bound, rate in found.items() if rate}
+
+
+def _all_bounds(senders: Iterable[str], able: Mapping[str, Profile]) -> Mapping[str, tuple[int, Sequence[str]]]:
+    """Return each rate and whom it bounds, the narrow ones in front."""
+    found: dict[str, tuple[int, list[str]]] = {}
+    for sender in senders:
+        for bound, rate in _bounds(sender, able[sender]).items():
+            found.setdefault(bound, (rate, []))[1].append(sender)
+    order = ("sender", "through", "profile")
+    return dict(sorted(found.items(), key=lambda one: order.index(one[0].partition(" ")[0])))
+
+
+def _taken(chosen: BySender, able: Mapping[str, Profile]) -> Mapping[str, int]:
+    """Return how much of each rate these e-mails take."""
+    found: Counter[str] = Counter()
+    for sender, activities in chosen.items():
+        found.update(dict.fromkeys(_bounds(sender, able[sender]), len(activities)))
+    return found
 
 
 def _sharing(able: Mapping[str, Profile]) -> Mapping[str, Sequence[str]]:

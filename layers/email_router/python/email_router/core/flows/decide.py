@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from email_router.core import screening
 from email_router.core.automatic_policy import unmatched_by
 from email_router.core.case import Case, Matched, Screened, Verdict
+from email_router.core.crm_rulings import MATCHED_THERE
 from email_router.core.dedupe import collision_key, message_key, raw_key
 from email_router.core.fetched import Fetched
 from email_router.core.flows.continuing import Continuing
@@ -17,6 +18,7 @@ from email_router.core.flows.incoming import Decision, Draft, Incoming, activity
 from email_router.core.flows.lookup import PageLookup
 from email_router.core.flows.page_order import in_received_order
 from email_router.core.flows.page_reading import PageReading
+from email_router.core.flows.ruling import Rulings, decides
 from email_router.core.flows.sent_mail import SentMail
 from email_router.core.flows.stating import Known, Stating
 from email_router.core.flows.ways_back import links_of, token_of
@@ -39,6 +41,7 @@ class Judge:
         self._stating = Stating(incoming, receiving, profile, retrying)
         self._continuing = Continuing(incoming)
         self._sent_mail = SentMail(incoming)
+        self._rulings = Rulings(incoming.crm) if decides(incoming.crm) else None
 
     def draft(self, fetched: Fetched) -> Draft:
         """Read the message; on whose behalf it is judged is the wrapper's sender in a forward mailbox, else the mailbox itself."""
@@ -59,14 +62,30 @@ class Judge:
         now = self._in.clock.now()
         drafts = [replace(draft, place=place) for place, draft in enumerate(in_received_order(drafts))]
         lookup, people = self._reading.lookup(drafts, now), self._reading.people(drafts)
+        authors = [draft.message.author for draft in drafts]
+        senders = [tuple(people.get(author.key, ())) if author else () for author in authors]
+        stated = [
+            (draft, Known(records, sent))
+            for draft, records, sent in zip(drafts, senders, self._sent_mail.of(drafts, lookup), strict=True)
+        ]
+        if self._rulings:
+            self._rulings.ask(self._offered(stated, lookup, now))
         decisions = []
-        for draft, sent in zip(drafts, self._sent_mail.of(drafts, lookup), strict=True):
-            author = draft.message.author
-            known = Known(tuple(people.get(author.key, ())) if author else (), sent)
+        for draft, known in stated:
             decision = replace(self._one(draft, lookup, known, now), people=people)
             self._remember(decision, lookup)
             decisions.append(decision)
         return decisions
+
+    def _offered(
+        self, stated: Sequence[tuple[Draft, Known]], lookup: PageLookup, now: datetime
+    ) -> Iterator[tuple[Draft, str]]:
+        """Yield what a CRM that decides by itself will be asked about, as far as that is known before the page is decided."""
+        for draft, known in stated:
+            key, claim, _ = self._key(draft, lookup)
+            case = self._stating.case(draft, lookup, key, claim, known, now)
+            if claim is None and screening.screen(case, screening.ENTRY).verdict is None:
+                yield draft, key
 
     def _one(self, draft: Draft, lookup: PageLookup, known: Known, now: datetime) -> Decision:
         key, claim, collided = self._key(draft, lookup)
@@ -95,11 +114,15 @@ class Judge:
         entry = screening.screen(case, screening.ENTRY)
         if entry.verdict is not None:
             return self._answered_early(case, draft, key, entry, entry.verdict)
-        matched = self._continuing.match(draft, lookup, key, claim)
-        apart = unmatched_by(draft.message, draft.mailbox, case.reported)
-        accepted = self._accepted(case, matched, apart)
-        if apart:
+        if self._rulings:
+            apart, accepted = MATCHED_THERE, self._rulings.of(case, draft, key)
             matched = self._continuing.set_apart(key, claim, apart)
+        else:
+            matched = self._continuing.match(draft, lookup, key, claim)
+            apart = unmatched_by(draft.message, draft.mailbox, case.reported)
+            accepted = self._accepted(case, matched, apart)
+            if apart:
+                matched = self._continuing.set_apart(key, claim, apart)
         verdict = accepted.verdict or Verdict(Outcome.IGNORED, "no_recipient_match", "no question answered")
         decision = self._decision(draft, key, claim, verdict, accepted.question, entry, matched, accepted)
         if not decision.delivers:

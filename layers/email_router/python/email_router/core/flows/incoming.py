@@ -71,6 +71,8 @@ class Incoming:
     parse: Callable[[bytes], Message]
     timing: Timing = field(default_factory=Timing)
     nudges: Nudges = field(default_factory=NoNudges)
+    request: str = ""
+    """The id of the function's invocation, kept with what a delivery report turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

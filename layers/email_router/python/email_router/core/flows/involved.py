@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from email_router.core.activity import About, NewPerson, Record
 from email_router.core.automatic_policy import is_from_a_machine
 from email_router.core.flows.incoming import Decision, Incoming
+from email_router.core.flows.ruling import decides
 from email_router.core.mailbox import CreateSender
 from email_router.core.parties import choose_sender, mailbox_owner_of, owner_of
 
@@ -34,6 +35,8 @@ def involved_in(incoming: Incoming, decisions: Sequence[Decision]) -> Involved:
 
 
 def _records(incoming: Incoming, decisions: Sequence[Decision]) -> dict[str, tuple[Record, ...]]:
+    if decides(incoming.crm):
+        return {}
     asked = {address: found for one in decisions for address, found in one.people.items()}
     missing = sorted(_addresses(decisions) - asked.keys())
     known = asked | (dict(incoming.crm.resolve(tuple(missing))) if missing else {})

@@ -11,14 +11,16 @@ from typing import TypeGuard
 
 from email_router.core.activity import EmailStatus, Note
 from email_router.core.alerts import Alert
+from email_router.core.errors import ConfigurationError, RouterError
 from email_router.core.flows.outgoing import Outgoing
 from email_router.core.outgoing_states import OutgoingStates
 from email_router.core.ports import Crm, NotingCrm
 from email_router.core.recipients import told
-from email_router.core.sending import OutgoingState, SendOutcome
+from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome
 from email_router.core.settings import Configuration
 
 UNKNOWN_RESULT, NOT_SENT, COMPLAINT = "unknown_result", "not_sent", "complaint"
+SENDER_BLOCKED = "sender_blocked"
 
 
 def came_to_rest(out: Outgoing, state: OutgoingState) -> None:
@@ -48,6 +50,20 @@ def leave_note(crm: Crm, state: OutgoingState, owner: str) -> None:
         crm.note(state.activity, f"{state.status.value}-{state.token}", Note(state.changed, owner, text))
 
 
+def leave_complaint(crm: Crm, state: OutgoingState, owner: str, complaining: Sequence[RecipientResult]) -> None:
+    """Leave a note on the e-mail that these recipients called it spam."""
+    if _takes_notes(crm):
+        who = ", ".join(one.address for one in complaining)
+        text = f"Called spam by {who}: do not write to them again unless they ask for it."
+        crm.note(state.activity, f"complaint-{state.token}", Note(state.changed, owner, text))
+
+
+def leave_refusal(crm: Crm, activity: str, at: datetime, owner: str, reason: str) -> None:
+    """Leave a note on an e-mail that was never made ready to be sent."""
+    if _takes_notes(crm):
+        crm.note(activity, "failed-0", Note(at, owner, f"Not sent: {reason}"))
+
+
 def not_sent(activity: str, owner: str, out: Outgoing) -> Alert:
     """Return the alert of an e-mail that failed, for its owner."""
     return Alert(
@@ -57,6 +73,18 @@ def not_sent(activity: str, owner: str, out: Outgoing) -> Alert:
         mend=f"`email-router outgoing show {activity}` tells why; mend it, then `email-router outgoing retry {activity}`.",
         at=out.clock.now(),
         messages=(activity,),
+    )
+
+
+def sender_blocked(address: str, trouble: RouterError | ConfigurationError | None, now: datetime) -> Alert:
+    """Return the alert of a sender of which no e-mail leaves until somebody mends it; it ends with the next one that does."""
+    mend = trouble.mend if isinstance(trouble, RouterError) else ""
+    return Alert(
+        kind=SENDER_BLOCKED,
+        about=address,
+        text=f"{address}: its e-mails wait, none is lost: {trouble}",
+        mend=mend or "Mend the configuration and publish it.",
+        at=now,
     )
 
 

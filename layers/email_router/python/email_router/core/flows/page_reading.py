@@ -10,6 +10,7 @@ from itertools import islice
 from email_router.core.activity import Record
 from email_router.core.flows.incoming import Draft, Incoming
 from email_router.core.flows.lookup import PageLookup
+from email_router.core.flows.ruling import decides
 from email_router.core.ledger import Found, KnownEmail, Wanted
 from email_router.core.own_mail import marked_activity
 from email_router.core.ways import wanted
@@ -35,7 +36,12 @@ class PageReading:
         return PageLookup(self._found(drafts), self._older_by_subject(now))
 
     def people(self, drafts: Sequence[Draft]) -> dict[str, tuple[Record, ...]]:
-        """The records of all senders, and of the first recipients: those of an everyday page are known by one read, whatever is delivered."""
+        """The records of all senders, and of the first recipients: those of an everyday page are known by one read, whatever is delivered.
+
+        A CRM that decides by itself resolves them itself: none is asked for.
+        """
+        if decides(self.incoming.crm):
+            return {}
         senders = dict.fromkeys(d.message.author.key for d in drafts if d.message.author)
         others = dict.fromkeys(one.key for d in drafts for one in d.message.recipients if one.key not in senders)
         asked = (*senders, *islice(others, _RECIPIENTS))

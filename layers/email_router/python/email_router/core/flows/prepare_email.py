@@ -16,8 +16,8 @@ from email_router.core.conversation_index import encode
 from email_router.core.errors import MessageRefused
 from email_router.core.flows import automatic_answer
 from email_router.core.flows.continued_thread import Thread, thread_of
+from email_router.core.flows.crm_tokens import NewTokens, tokens_for
 from email_router.core.flows.outgoing import Outgoing
-from email_router.core.flows.token_numbers import TokenNumbers
 from email_router.core.flows.ways_back import TOKEN_LIVES, subject_links
 from email_router.core.ledger import KnownEmail, Link, LinkKind, Wanted
 from email_router.core.mailbox import Mailbox, Profile
@@ -36,11 +36,13 @@ def prepare(
     email: EmailActivity,
     mailbox: Mailbox,
     profile: Profile,
-    numbers: TokenNumbers | None = None,
+    tokens: NewTokens | None = None,
     request: str = "",
+    kept: dict[str, bytes] | None = None,
 ) -> OutgoingState:
     """Compose the e-mail, store its bytes and write its state; return the state that stands (an earlier one, if there is).
 
+    `kept` is given the bytes by the name under which they are stored, for whoever needs them next.
     Raises MessageRefused when it cannot be sent as it is: no recipient, an address that is none, an attachment that is gone,
     an automatic e-mail that answers an automatic one.
     """
@@ -49,14 +51,15 @@ def prepare(
     if not recipients:
         text = f"e-mail {email.id} of {mailbox.address} has no recipient address"
         raise MessageRefused(text, kind="no_recipient", mend="Give it at least one recipient with an e-mail address.")
-    for one in recipients:
-        wire.mail_address(one)  # Bcc too, which no header field proves
+    fit = wire.international_address if profile.server == "smtp" else wire.mail_address
+    for one in (mailbox.address, *recipients):
+        fit(one)  # Bcc too, which no header field proves
     message_id = own_message_id(out.configuration.organisation, email.id, mailbox.address)
     thread = thread_of(out, email)
     automatic_answer.refuse(email, thread.parent)
     quick = automatic_answer.quick_of(out, thread.parent, now)
     known = KnownEmail(activity=email.id, participants=participants(email.addresses()), at=now, quick=quick)
-    token = _token(out, numbers or TokenNumbers(out, mailbox), thread, known)
+    token = _token(out, tokens or tokens_for(out, mailbox), email, thread, known)
     subject, placed = place_token(email.subject, token or "", out.configuration.tracking.maximum_subject_length)
     token = token if placed else None
     mail = _mail(out, email, mailbox, profile, thread, subject, message_id, now)
@@ -64,6 +67,8 @@ def prepare(
     prove(mail, raw)
     blob = f"outgoing/{email.id}/{hashlib.sha256(raw).hexdigest()}"
     out.blobs.put(blob, raw)
+    if kept is not None:
+        kept[blob] = raw
     out.ledger.link(_links(out, email, known, token, subject, message_id, thread))
     state = OutgoingState(
         activity=email.id,
@@ -84,17 +89,20 @@ def prepare(
 
 def own_message_id(organisation: str, activity: str, sender: str) -> str:
     """Return the Message-ID of an e-mail: the same at every attempt, in the sender's domain (RFC 5322 3.6.4)."""
-    return f"<{uuid.uuid5(_OWN_IDS, f'{organisation}/{activity}')}@{sender.rpartition('@')[2]}>"
+    domain = wire.international_address(sender).rpartition("@")[2]
+    return f"<{uuid.uuid5(_OWN_IDS, f'{organisation}/{activity}')}@{domain}>"
 
 
-def _token(out: Outgoing, numbers: TokenNumbers, thread: Thread, known: KnownEmail) -> str | None:
-    """The thread's token, or one that no live conversation has."""
+def _token(out: Outgoing, tokens: NewTokens, email: EmailActivity, thread: Thread, known: KnownEmail) -> str | None:
+    """The thread's token, the one that the CRM has given the e-mail itself, or one that no live conversation has."""
     tracking = out.configuration.tracking
     if not tracking.tokens:
         return None
     if thread.token and _still_ours(out, thread.token, thread.parent, known):
         return thread.token
-    return numbers.new(known)
+    if tracking.tokens_from == "crm" and email.tracking_token:
+        return email.tracking_token
+    return tokens.new(known, email.subject)
 
 
 def _still_ours(out: Outgoing, token: str, parent: EmailActivity | None, known: KnownEmail) -> bool:
@@ -168,8 +176,12 @@ def _mail(
 
 
 def _asks_to_be_told(email: EmailActivity, mailbox: Mailbox) -> list[tuple[str, str]]:
-    """Return the field that asks for a read receipt (RFC 8098 2.1); it goes to the sender, whom the envelope names, too."""
-    return [("Disposition-Notification-To", wire.mail_address(mailbox.address))] if email.read_receipt else []
+    """Return the field that asks for a read receipt (RFC 8098 2.1); it goes to the sender, whom the envelope names, too.
+
+    A sender with letters outside ASCII before the @ asks for none: the field is read by clients that know no such address.
+    """
+    address = wire.international_address(mailbox.address)
+    return [("Disposition-Notification-To", address)] if email.read_receipt and address.isascii() else []
 
 
 def _attachment(out: Outgoing, email: EmailActivity, one: StoredAttachment) -> Attachment:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
 from email_router.core.activity import EmailStatus
 from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused
 from email_router.core.flows.attempt import Attempt
+from email_router.core.flows.crm_tokens import NewTokens, tokens_for
 from email_router.core.flows.outgoing import Outgoing
+from email_router.core.flows.outgoing_alerts import sender_blocked
 from email_router.core.flows.prepare_email import prepare
 from email_router.core.flows.settle_email import TO_SEND, Sent, Settling, told
-from email_router.core.flows.token_numbers import TokenNumbers
 from email_router.core.flows.withdraw import Withdrawing, drafts
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.ports import MailSender, PacedSender
@@ -42,24 +43,36 @@ class SendEmail:
         profile = self._out.configuration.profile(work.profile, Direction.OUTGOING)
         if mailbox is None or profile is None:
             return []  # published anew since the order: the e-mails are still pending, and collect_outgoing tells what is missing
+        tokens = tokens_for(self._out, mailbox, len(work.activities))
         try:
             sender = self._out.open_sender(profile, mailbox)
         except (MailboxBlocked, ConfigurationError) as trouble:
-            return [self._settling.waits(activity, told(trouble)) for activity in work.activities]
-        numbers = TokenNumbers(self._out, mailbox, len(work.activities))
-        order = _Order(self._out, self._settling, mailbox, profile, sender, numbers, self._request)
+            return self._blocked(mailbox, trouble, work.activities)
+        order = _Order(self._out, self._settling, mailbox, profile, sender, tokens, self._request)
         done: list[Sent] = []
         try:
             for number, activity in enumerate(work.activities):
                 if self._out.clock.now() >= stop_at or self._held(sender, work.activities[number:]):
                     break
                 done.append(order.carry_out(activity))
+                left = work.activities[number + 1 :]
                 if done[-1].held:
-                    self._postpone(work.activities[number + 1 :], done[-1].held)
+                    self._postpone(left, done[-1].held)
                     break
+                if done[-1].blocked:
+                    return done + self._blocked(mailbox, done[-1].blocked, left)
         finally:
             sender.close()
+        if any(one.waited and one.status is EmailStatus.SENT for one in done):
+            self._out.alerts.settle(sender_blocked(mailbox.address, None, self._out.clock.now()).id)
         return done
+
+    def _blocked(
+        self, mailbox: Mailbox, trouble: MailboxBlocked | ConfigurationError, left: Sequence[str]
+    ) -> list[Sent]:
+        """Report a sender that is blocked, and leave its e-mails as they wait, each with the reason."""
+        self._out.alerts.raise_alert(sender_blocked(mailbox.address, trouble, self._out.clock.now()))
+        return [self._settling.waits(activity, told(trouble)) for activity in left]
 
     def _held(self, sender: MailSender, left: Sequence[str]) -> bool:
         """Tell whether the provider takes no more for now: the e-mails that are left come again when it does."""
@@ -82,7 +95,7 @@ class _Order:
     mailbox: Mailbox
     profile: Profile
     sender: MailSender
-    numbers: TokenNumbers
+    tokens: NewTokens
     request: str
 
     def carry_out(self, activity: str) -> Sent:
@@ -105,15 +118,17 @@ class _Order:
             if out.outgoing.get(activity):
                 return Sent(activity, None, "another worker has taken it up")
             return settling.refused(email, EmailStatus.UNKNOWN, _LOST)
+        kept: dict[str, bytes] = {}
         try:
-            state = state or prepare(out, email, self.mailbox, self.profile, self.numbers, self.request)
+            state = state or prepare(out, email, self.mailbox, self.profile, self.tokens, self.request, kept)
         except MessageRefused as refusal:
             return settling.refused(email, EmailStatus.FAILED, told(refusal))
         try:
-            composed = out.blobs.get(state.blob)
+            composed = kept.pop(state.blob, None) or out.blobs.get(state.blob)
         except KeyError:
             return withdrawing.failed(state, _GONE)
-        return Attempt(out, settling, withdrawing, self.sender, self.request).make(state, composed)
+        sent = Attempt(out, settling, withdrawing, self.sender, self.request).make(state, composed)
+        return replace(sent, waited=bool(email.reason or state.reason))
 
     def _stuck(self, state: OutgoingState) -> Sent:
         """An attempt that began and never ended: after SendingStatusDelay it is unknown, or its draft tells."""

@@ -12,10 +12,10 @@ from functools import partial
 
 from email_router.core import counters
 from email_router.core.activity import EmailActivity, EmailStatus, Role
-from email_router.core.errors import ConfigurationError, RouterError
+from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError
 from email_router.core.flows.outgoing import Outgoing, provider_link
-from email_router.core.flows.outgoing_alerts import came_to_rest, not_sent, tell_the_owner
-from email_router.core.recipients import in_words
+from email_router.core.flows.outgoing_alerts import came_to_rest, leave_refusal, not_sent, tell_the_owner
+from email_router.core.recipients import in_words, with_reports
 from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome, SendResult
 
 WAITING = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED})
@@ -26,13 +26,16 @@ TO_SEND = WAITING | {EmailStatus.SENDING}
 class Sent:
     """What became of one e-mail of an order; None as status means that it was not to be sent now.
 
-    `held`: seconds for which nobody's e-mail leaves this way, the trouble being the server's; 0 where the next may be tried.
+    `held`: seconds for which nobody's e-mail leaves this way, the trouble being the server's; 0 where the next may be tried.  `blocked`:
+    what keeps every e-mail of this sender back until somebody mends it.  `waited`: it had waited before, with a reason.
     """
 
     activity: str
     status: EmailStatus | None
     evidence: str = ""
     held: float = 0
+    blocked: MailboxBlocked | ConfigurationError | None = None
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Settling:
         A report that came before stands.  Where another worker thought this one dead, what is known now replaces what was unknown.
         """
         out, now = self.out, self.out.clock.now()
+        if results is not None:
+            results = self._with_reports(state, replace(state, status=status, reason=evidence, results=tuple(results)))
         settle = partial(
             out.outgoing.settle,
             evidence=evidence,
@@ -82,6 +87,13 @@ class Settling:
             results=state.results if results is None else tuple(results),
             attempts=state.attempts if attempts is None else attempts,
         )
+
+    def _with_reports(self, before: OutgoingState, after: OutgoingState) -> Sequence[RecipientResult]:
+        """Return the results with what came before the answer; where that cannot be asked, they are settled without it."""
+        try:
+            return with_reports(before, after, self.out.outgoing.get(before.activity))
+        except RouterError:
+            return after.results
 
     def settled(
         self,
@@ -121,6 +133,12 @@ class Settling:
         )
         return self.written(settled)
 
+    def untouched(self, claimed: OutgoingState, reason: str) -> Sent:
+        """Let an e-mail wait as before the attempt, which was none: its sender is blocked."""
+        due = self.out.clock.now() + timedelta(seconds=self.out.delays.pending_status)
+        attempts = claimed.attempts - 1
+        return self.written(self.settle(claimed, EmailStatus.PENDING, reason, due=due, attempts=attempts))
+
     def written(self, state: OutgoingState) -> Sent:
         """Write to the CRM what stands; a cancelled e-mail is left as it is, one that another worker is sending is told by that one.
 
@@ -129,7 +147,7 @@ class Settling:
         """
         came_to_rest(self.out, state)
         if state.status not in {EmailStatus.CANCELLED, EmailStatus.SENDING}:
-            begun = state.status is EmailStatus.DEFERRED and bool(state.draft or state.results)
+            begun = state.status in WAITING and bool(state.draft or state.results)
             shown = EmailStatus.SENDING if begun else state.status
             self._write_back(state, shown, state.reason, due=state.due)
         return Sent(state.activity, state.status, state.reason or "")
@@ -149,6 +167,7 @@ class Settling:
         self.out.meters.count(counters.OUTGOING_UNDELIVERED)
         owner = email.owner or next(iter(email.addresses(Role.FROM)), "")
         self.out.alerts.raise_alert(not_sent(email.id, owner, self.out))
+        leave_refusal(self.out.crm, email.id, self.out.clock.now(), owner, reason)
         self.out.crm.write_back(email.id, status, reason=reason, attempts=email.attempts)
         return Sent(email.id, status, reason)
 

@@ -35,7 +35,7 @@ class TokenNumbers:
         self._digits = out.configuration.tracking.counter_digits
         self._counts: deque[int] = deque()
 
-    def new(self, known: KnownEmail) -> str | None:
+    def new(self, known: KnownEmail, subject: str = "") -> str | None:  # noqa: ARG002 - the router's numbers go by no subject
         """Reserve a token that no live conversation has.
 
         After 20 that are taken the user's counter has run round too early: it gets one digit more, for good, and somebody is told.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from email_router.core.case import Lookup
-from email_router.core.flows.ask_again import Again, ask_again, then
+from email_router.core.flows.ask_again import Again, ask_again, only_the_crm_knows, then
 from email_router.core.ledger import Outcome, Trace
 from email_router.core.settings import Configuration
 
@@ -35,6 +35,8 @@ class Change:
 
 def change_of(trace: Trace, configuration: Configuration, today: Lookup | None = None) -> Change:
     """Return what the configuration would change.  Each message is asked for itself; one that is newly tracked is not known to another."""
+    if only_the_crm_knows(trace, configuration):
+        return Change(trace, Difference.UNKNOWN, then(trace), None)
     before, now = then(trace), ask_again(trace, configuration, today)
     return Change(trace, _difference(trace, before, now), before, now)
 

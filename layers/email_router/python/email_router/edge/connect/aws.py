@@ -23,6 +23,8 @@ from email_router.core.errors import ConfigurationError, TryLater
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_sqs import SQSClient
@@ -95,6 +97,18 @@ def s3() -> S3Client:
 def sqs() -> SQSClient:
     """Return this process's SQS client."""
     return boto3.client("sqs", config=_settings(10))
+
+
+@cache
+def events() -> EventBridgeClient:
+    """Return this process's EventBridge client."""
+    return boto3.client("events", config=_settings(10))
+
+
+@cache
+def functions() -> LambdaClient:
+    """Return this process's Lambda client."""
+    return boto3.client("lambda", config=_settings(10))
 
 
 @cache

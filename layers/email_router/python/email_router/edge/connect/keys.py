@@ -109,6 +109,15 @@ class Keys:
         return f"{self.own}#ADDRESS#{_short(address.casefold())}"
 
 
+def organisation_of(key: str) -> str:
+    """Return whose row a partition key of Keys is of.  Raises ValueError for one that is no organisation's."""
+    start, _, rest = key.partition("#")
+    organisation = rest.partition("#")[0]
+    if start != "ORG" or not organisation:
+        raise ValueError("expected a key of an organisation, ORG#name")
+    return organisation
+
+
 def digest(value: str) -> str:
     """Return 160 bits of the value's SHA-256, hexadecimal: enough that nobody finds two values with one digest."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:40]

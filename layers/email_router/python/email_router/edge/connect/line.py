@@ -25,6 +25,9 @@ READ_SECONDS = 60.0
 """How long a server may take for one answer line, or be silent inside a block, which as a whole is bounded by patience.Patience."""
 
 _CHUNK = 256 * 1024
+_FEW_LINES = 64 * 1024
+"""How much is asked for where a line is awaited: room for more is taken from the system and given back each time, at four times the cost."""
+
 _LONGEST_LINE = 64 * 1024
 _LONGEST_HEADER = 1024 * 1024
 _END = b"\r\n.\r\n"
@@ -90,6 +93,11 @@ class Line:
             self._socket.sendall(data)
         except OSError as problem:
             raise self._lost(problem) from problem
+
+    @property
+    def read_up(self) -> bool:
+        """Tell whether nothing that has come is left to be read."""
+        return self._at == len(self._buffer)
 
     def read_line(self, longest: int = _LONGEST_LINE) -> bytes:
         """Return the next line without its CRLF; the whole line has `seconds` to arrive, and at most about `longest` bytes."""
@@ -182,7 +190,7 @@ class Line:
         while True:
             deadline = deadline or monotonic() + left
             seen = len(self._buffer)
-            self._buffer += self._receive(left, _CHUNK)
+            self._buffer += self._receive(left, _FEW_LINES)
             end = self._buffer.find(b"\n", seen)
             if end >= 0:
                 return end

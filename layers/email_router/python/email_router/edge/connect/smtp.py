@@ -1,4 +1,4 @@
-"""Speak SMTP (RFC 5321, 2920, 3207, 4954): greet, secure, log in, hand mail over."""
+"""Speak SMTP (RFC 5321, 2920, 3207, 4954, 6531): greet, secure, log in, hand mail over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from email_router.edge.connect.opening import no_starttls, opening
 from email_router.edge.connect.smtp_answer import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from email_router.core.mailbox import Profile
     from email_router.core.ports import Reach
@@ -25,13 +25,20 @@ a function has)."""
 
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
 # Reply codes of RFC 5321 4.2.3 and 3207 by what they let the client do.
-_READY, _SEND_MAIL = 220, 354
+_READY, _SEND_MAIL, _OUT_OF_ORDER = 220, 354, 503
+_DONE, _GO_ON, _REFUSALS = 2, 3, (4, 5)
+"""First digits of reply codes: 2yz, 3yz, 4yz and 5yz (RFC 5321 4.2.1)."""
+
 LEAVING = 421
 """The server closes the line (RFC 5321 3.8)."""
 
 _MOST_LINES = 200
 _MOST_DIGITS = 18
 _WINDOW = 100
+"""Commands in one breath: their answers, unread, must not fill what lies between us and a server that waits to be read (RFC 2920 3.1)."""
+
+_PIECE = 256 * 1024
+_LINE_END = b"\r\n"
 _ANSWER = re.compile(rb"[2-5][0-9]{2}(?:[ -]|$)")
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,255}")
 
@@ -88,31 +95,46 @@ class SmtpSession:
         text = self.extensions.get("SIZE", "")
         return int(text) if text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
-    def hand_over(self, sender: str, recipients: Sequence[str], data: bytes, receipt: str = "") -> Handover:
-        """Hand one mail over, its envelope in a pipeline where the server can.
+    def hand_over(
+        self, sender: str, recipients: Sequence[str], data: bytes, receipt: str = "", *, pipelined: bool = True
+    ) -> Handover:
+        """Hand one mail over, its envelope in a pipeline where the server can and `pipelined` allows.
 
         With `receipt`, an id that stands in the report, a server that knows how (DSN, RFC 3461) is asked to report the delivery too.
 
         `data` has CRLF line ends only and ends in one; its lines that begin with a dot are stuffed here (RFC 5321 4.5.2).  The addresses
-        are fit for the wire.  Raises TryLater when the line breaks before the mail was given whole.
+        are fit for the wire; what is not ASCII needs a server with SMTPUTF8.  Raises TryLater when the line breaks before the mail was
+        given whole, and "unexpected_answer" when a server loses its place in a pipeline that it announced or says what answers nothing: the
+        next answer would be taken for that to another command.
         """
-        mail = f"MAIL FROM:<{sender}>" + (f" SIZE={len(data)}" if "SIZE" in self.extensions else "")
-        mail += " BODY=8BITMIME" if "8BITMIME" in self.extensions and not data.isascii() else ""
+        self._expect_silence()
         asked = bool(receipt) and "DSN" in self.extensions
-        mail += f" RET=HDRS ENVID={xtext(receipt)}" if asked else ""
-        commands = [mail, *(f"RCPT TO:<{each}>{_notify(each) if asked else ''}" for each in recipients)]
-        pipelined = "PIPELINING" in self.extensions and len(recipients) < _WINDOW
-        first, *others = self._pipeline([*commands, "DATA"]) if pipelined else self._one_by_one(commands)
-        answer = others.pop() if pipelined else self._data(first, others)
-        handover = Handover(first, tuple(others), answer)
-        if answer is None or answer.code != _SEND_MAIL:
-            self._reset(first)
+        commands = [
+            self._mail(sender, recipients, data) + (f" RET=HDRS ENVID={xtext(receipt)}" if asked else ""),
+            *(f"RCPT TO:<{each}>{_notify(each) if asked else ''}" for each in recipients),
+        ]
+        if pipelined and "PIPELINING" in self.extensions:
+            handover = self._pipeline(commands)
+        else:
+            first, *others = self._one_by_one(commands)
+            handover = Handover(first, tuple(others), self._data(first, others))
+        if any(_senseless(each) for each in (handover.mail, *handover.recipients)) or _senseless(handover.data, _GO_ON):
+            raise self._unexpected()
+        if handover.data is None or handover.data.code != _SEND_MAIL:
+            self._reset(handover.mail)
             return handover
-        if not first.good or not any(each.good for each in others):
+        if not handover.mail.good or not any(each.good for each in handover.recipients):
             self._line.send(b".\r\n")  # RFC 2920 3.1: DATA was taken although nobody is left to get the mail
             self._answer()
             return handover
         return self._content(handover, data)
+
+    def _mail(self, sender: str, recipients: Sequence[str], data: bytes) -> str:
+        plain = data.isascii()
+        command = f"MAIL FROM:<{sender}>" + (f" SIZE={len(data)}" if "SIZE" in self.extensions else "")
+        command += " BODY=8BITMIME" if not plain and "8BITMIME" in self.extensions else ""
+        international = not (plain and sender.isascii() and all(each.isascii() for each in recipients))
+        return command + (" SMTPUTF8" if international and "SMTPUTF8" in self.extensions else "")
 
     def quit(self, seconds: float) -> None:
         """End the session politely; never raises."""
@@ -168,9 +190,23 @@ class SmtpSession:
         if not answer.good:
             raise smtp_login.refused(self, str(answer))
 
-    def _pipeline(self, commands: Sequence[str]) -> list[Answer]:
-        self._line.send("".join(f"{command}\r\n" for command in commands).encode("ascii"))
-        return [self._answer() for _ in commands]
+    def _pipeline(self, commands: Sequence[str]) -> Handover:
+        """Say the envelope and DATA in as few breaths as there are windows; the answers come in the order of the commands (RFC 2920 3.1)."""
+        answers: list[Answer] = []
+        spoken = [*commands, "DATA"]
+        for start in range(0, len(spoken), _WINDOW):
+            window = spoken[start : start + _WINDOW]
+            self._line.send("".join(f"{command}\r\n" for command in window).encode())
+            answers += [self._answer() for _ in window]
+            if not answers[0].good and start + _WINDOW < len(spoken):
+                return Handover(answers[0])
+        mail, data = answers[0], answers[-1]
+        handover = Handover(mail, tuple(answers[1:-1]), data)
+        wanted = any(each.good for each in handover.recipients)
+        told = (*handover.recipients, data) if wanted else handover.recipients
+        if mail.good and any(each.code == _OUT_OF_ORDER for each in told):
+            raise self._unexpected()
+        return handover
 
     def _one_by_one(self, commands: Sequence[str]) -> list[Answer]:
         answers = [self.ask(commands[0])]
@@ -183,12 +219,20 @@ class SmtpSession:
 
     def _content(self, handover: Handover, data: bytes) -> Handover:
         """Send the mail.  Once all of it is on its way a broken line leaves its fate unknown; before, the server cannot have it whole."""
-        stuffed = data.replace(b"\r\n.", b"\r\n..")
-        if stuffed.startswith(b"."):
-            stuffed = b"." + stuffed
-        self._line.send(stuffed + b".\r\n")
+        self._expect_silence()
+        waiting = b""
+        for piece in whole_lines(data):
+            if waiting:
+                self._line.send(waiting)
+            waiting = _stuffed(piece)
+        self._line.send(
+            waiting + b".\r\n"
+        )  # in one breath with the last lines: a dot alone would wait for their receipt (Nagle)
         try:
-            return handover._replace(final=self._answer())
+            final = self._answer()
+            if _senseless(final):
+                raise self._unexpected()
+            return handover._replace(final=final)
         except TryLater as silence:
             return handover._replace(broken=str(silence))
 
@@ -203,7 +247,7 @@ class SmtpSession:
 
     def ask(self, command: str) -> Answer:
         """Say one line and return the answer."""
-        self._line.send(command.encode("ascii") + b"\r\n")
+        self._line.send(f"{command}\r\n".encode())
         return self._answer()
 
     def _answer(self) -> Answer:
@@ -215,8 +259,15 @@ class SmtpSession:
             lines.append(line[4:])
             if line[3:4] != b"-":
                 return Answer(int(line[:3]), tuple(lines))
+        raise self._unexpected()
+
+    def _expect_silence(self) -> None:
+        if not self._line.read_up:
+            raise self._unexpected()
+
+    def _unexpected(self) -> TryLater:
         self.drop()
-        raise TryLater(
+        return TryLater(
             f"{self._line.name}: expected an SMTP answer, found something else", kind="unexpected_answer", shared=True
         )
 
@@ -232,5 +283,39 @@ def xtext(text: str) -> str:
     return "".join(each if "!" <= each <= "~" and each not in "+=" else f"+{ord(each):02X}" for each in plain)
 
 
+def _senseless(answer: Answer | None, go_on: int = _DONE) -> bool:
+    """Tell whether a code is none that the command can have (RFC 5321 4.3.2); `go_on` is the first digit of the one that it hopes for."""
+    return answer is not None and answer.code // 100 not in {go_on, *_REFUSALS}
+
+
+def whole_lines(data: bytes) -> Iterator[bytes]:
+    """Yield the bytes in pieces that end with a line each, so that a large mail is never held twice; a small one is one piece."""
+    start = 0
+    while len(data) - start > _PIECE:
+        end = data.rfind(_LINE_END, start, start + _PIECE)
+        if end < 0:  # a line longer than a piece
+            end = data.find(_LINE_END, start)
+        if end < 0:
+            break
+        yield data[start : end + len(_LINE_END)]
+        start = end + len(_LINE_END)
+    if start < len(data) or not data:
+        yield data[start:]
+
+
+def _stuffed(lines: bytes) -> bytes:
+    """Return whole lines with a dot more before each that begins with one."""
+    stuffed = lines.replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if stuffed.startswith(b".") else stuffed
+
+
 def _notify(recipient: str) -> str:
-    return f" NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;{xtext(recipient)}"
+    return f" NOTIFY=SUCCESS,FAILURE,DELAY ORCPT={_original(recipient)}"
+
+
+def _original(recipient: str) -> str:
+    """Return who was meant, as a parameter may hold him (RFC 3461 4.2; RFC 6533 3 for what is not ASCII)."""
+    if recipient.isascii():
+        return f"rfc822;{xtext(recipient)}"
+    plain = (each if "!" <= each <= "~" and each not in "+=\\" else f"\\x{{{ord(each):X}}}" for each in recipient)
+    return f"utf-8;{''.join(plain)}"

@@ -9,6 +9,7 @@ from email_router.core.activity import Note
 from email_router.edge.connect.compact import instant, micros
 from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.keys import Keys
+from email_router.edge.connect.values import Item
 
 _NOTE = "NOTE#"
 
@@ -22,7 +23,17 @@ def write(table: Table, keys: Keys, activity: str, key: str, note: Note) -> None
 def read(table: Table, keys: Keys, activity: str) -> Sequence[Note]:
     """Return the notes of an e-mail, oldest first."""
     found = table.query("#pk = :pk AND begins_with(#sk, :note)", {":pk": keys.email(activity), ":note": _NOTE})
-    return sorted((Note(_at(item["at"]), item["owner"], item["text"]) for item in found), key=lambda note: note.at)
+    return sorted(map(_note, found), key=lambda note: note.at)
+
+
+def read_one(table: Table, keys: Keys, activity: str, key: str) -> Note | None:
+    """Return the note of this key, or None."""
+    item = table.get((keys.email(activity), f"{_NOTE}{key}"))
+    return _note(item) if item else None
+
+
+def _note(item: Item) -> Note:
+    return Note(_at(item["at"]), item["owner"], item["text"])
 
 
 def _at(written: int) -> datetime:

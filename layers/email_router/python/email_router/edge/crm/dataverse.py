@@ -8,21 +8,31 @@ the claim stands what the table cannot hold.  Bodies in HTML lie in Dataverse on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Record
+from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Note, Record
 from email_router.core.errors import StaleWorker
-from email_router.core.ledger import Delivered, Delivery
+from email_router.core.ledger import Claim, Delivered, Delivery
 from email_router.core.mailbox import Direction
 from email_router.core.mailbox_state import Lease
 from email_router.core.ports import BlobStore
 from email_router.edge.connect import ledger_rows
 from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.keys import Keys
-from email_router.edge.crm import builtin_rows, dataverse_people, dataverse_reading, dataverse_records
+from email_router.edge.crm import (
+    builtin_notes,
+    builtin_rows,
+    dataverse_listing,
+    dataverse_notes,
+    dataverse_people,
+    dataverse_reading,
+    dataverse_records,
+    dataverse_to_send,
+    dataverse_tokens,
+)
 from email_router.edge.crm.builtin_delivery import Order, Writer, settle
 from email_router.edge.crm.dataverse_delivery import Writing
 from email_router.edge.crm.dataverse_organisation import Organisation
@@ -32,6 +42,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from email_router.edge.connect.dataverse import DataverseClient
+
+_AT_THE_END = datetime(9000, 1, 1, tzinfo=UTC)
+_MOST_WAITING = 1000
 
 
 class DataverseCrm:
@@ -94,11 +107,27 @@ class DataverseCrm:
         if there.direction is Direction.OUTGOING:
             return self._outgoing.read(there)
         item = self._crm.get(builtin_rows.place_of(self._keys, activity))
-        if item is None:
-            return there
-        ours = builtin_rows.activity_of(item, self._blobs)
-        body = there.html if item.get("html") else ""
-        return replace(ours, status=there.status, regarding=there.regarding, html=body)
+        return dataverse_listing.with_ours(there, item, self._blobs)
+
+    def emails(self, sent: Iterable[str] = ()) -> list[EmailActivity]:
+        """Return the e-mails that the router knows, oldest first: those that came by it, those that wait to be sent, and those of `sent`.
+
+        For operators: it reads all of them.
+        """
+        return self.emails_of([*dataverse_listing.came(self._crm, self._keys), *sent])
+
+    def emails_of(self, activities: Iterable[str]) -> list[EmailActivity]:
+        """Return these e-mails as far as they are there, and those that wait to be sent, oldest first."""
+        waiting = [activity for activity, _ in self._outgoing.pending(_AT_THE_END, _MOST_WAITING)]
+        return dataverse_listing.listed(self._client, self._crm, self._keys, self._blobs, [*activities, *waiting])
+
+    def create_outgoing(self, activity: EmailActivity) -> None:
+        """Make an e-mail that somebody wants sent, and let it wait; one that stands already stays as it is."""
+        dataverse_to_send.create(self._organisation, activity, self._blobs)
+
+    def cancel(self, activity: str) -> bool:
+        """Cancel an e-mail that waits to be sent; False when it does not wait any more."""
+        return dataverse_to_send.cancel(self._client, activity)
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield (activity, sender) of e-mails that are due."""
@@ -125,14 +154,27 @@ class DataverseCrm:
         change = Change(status, reason, subject, message_id, tracking_token, attempts, due, sent)
         return self._outgoing.write_back(activity, change)
 
-    def _claimed(self, deliveries: Sequence[Delivery], lease: Lease) -> set[str]:
-        """Return the keys whose claim stands.  Raises StaleWorker when the lease is another's: then nothing is written, there or here."""
+    def note(self, activity: str, key: str, note: Note) -> None:
+        """Keep a note on the e-mail, where its readers see it."""
+        dataverse_notes.write(self._client, self._crm, self._keys, activity.lower(), key, note)
+
+    def notes(self, activity: str) -> Sequence[Note]:
+        """Return the notes that the router has left on an e-mail, oldest first."""
+        return builtin_notes.read(self._crm, self._keys, activity.lower())
+
+    def new_tokens(self, subjects: Sequence[str]) -> Sequence[str]:
+        """Return a tracking token that Dataverse gives for each subject; empty ones where the organisation uses none."""
+        return dataverse_tokens.new(self._client, subjects)
+
+    def _claimed(self, deliveries: Sequence[Delivery], lease: Lease) -> dict[str, Claim]:
+        """Return the claims that stand, by key.  Raises StaleWorker when the lease is another's: then nothing is written, there or here."""
         state = self._keys.mailbox(lease.mailbox), ledger_rows.STATE
         places = {ledger_rows.claim_place(self._keys, one.claim.key): one.claim.key for one in deliveries}
         items = {(item["pk"], item["sk"]): item for item in self._router.get_all([state, *places])}
         if items.get(state, {}).get("token") != lease.token:
             raise StaleWorker(f"{lease.mailbox}: token {lease.token} is not the newest any more")
-        return {key for place, key in places.items() if place in items and ledger_rows.is_claim(items[place])}
+        found = [items[place] for place in places if place in items and ledger_rows.is_claim(items[place])]
+        return {claim.key: claim for claim in map(ledger_rows.claim_of, found)}
 
     def _orders(self, deliveries: Sequence[Delivery]) -> list[Order]:
         """Return what is written beside each claim: all that Dataverse cannot hold."""

@@ -23,6 +23,7 @@ LENGTHS = {
     },
     "activityparty": {"addressused": 200},
     "activitymimeattachment": {"filename": 255, "mimetype": 256, "attachmentcontentid": 250},
+    "annotation": {"subject": 500, "notetext": 100_000},
     "contact": {"firstname": 50, "lastname": 50, "emailaddress1": 100},
     "lead": {"firstname": 50, "lastname": 50, "emailaddress1": 100, "subject": 300},
 }
@@ -32,19 +33,24 @@ _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 does not take, which Dataverse keeps its texts in."""
 
 
+def clean(text: str) -> str:
+    """Return the text without what no column takes."""
+    return _UNFIT.sub("\ufffd", text)
+
+
 def fitting(table: str, column: str, text: str) -> str:
     """Return the text as the column takes it."""
-    clean = _UNFIT.sub("\ufffd", text)
+    whole = clean(text)
     most = LENGTHS[table][column]
-    if len(clean) <= most and units(clean) <= most:
-        return clean
-    kept = clean.encode("utf-16-le")[: 2 * (most - len(CUT))]
+    if len(whole) <= most and units(whole) <= most:
+        return whole
+    kept = whole.encode("utf-16-le")[: 2 * (most - len(CUT))]
     return kept.decode("utf-16-le", "ignore") + CUT
 
 
 def is_cut(table: str, column: str, text: str) -> bool:
     """Tell whether a text is longer than its column."""
-    return units(_UNFIT.sub("\ufffd", text)) > LENGTHS[table][column]
+    return units(clean(text)) > LENGTHS[table][column]
 
 
 def units(text: str) -> int:

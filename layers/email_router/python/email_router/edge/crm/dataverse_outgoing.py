@@ -120,11 +120,7 @@ class OutgoingEmails:
 
     def read(self, email: EmailActivity) -> EmailActivity:
         """Return an e-mail that leaves with what our row adds; one that is to be sent with its attachments."""
-        item = self._ours(email.id)
-        whole = replace(email, date=instant(item["date"])) if "date" in item else email
-        said = EmailStatus(item["status"]) if "status" in item else email.status
-        if said is email.status or said in _MEANT.get(email.status, ()):
-            whole = replace(whole, status=said, reason=item.get("reason"), due=instant(item.get("due")))
+        whole = told(email, self._ours(email.id))
         return reading.with_content(self._client, whole, self._blobs) if whole.status in _TO_SEND else whole
 
     def write_back(self, activity: str, change: Change) -> bool:
@@ -164,6 +160,15 @@ class OutgoingEmails:
 
     def _place(self, activity: str) -> Place:
         return self._keys.email(activity.lower()), OUTGOING
+
+
+def told(email: EmailActivity, item: Row) -> EmailActivity:
+    """Return an e-mail that leaves with what our row adds."""
+    whole = replace(email, date=instant(item["date"])) if "date" in item else email
+    said = EmailStatus(item["status"]) if "status" in item else email.status
+    if said is email.status or said in _MEANT.get(email.status, ()):
+        whole = replace(whole, status=said, reason=item.get("reason"), due=instant(item.get("due")))
+    return whole
 
 
 def _sender(row: JsonObject) -> str:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Record, Role, StoredAttachment
 from email_router.core.errors import MessageRefused
 from email_router.core.mailbox import Direction
+from email_router.edge.connect.dataverse_batch import Request
 from email_router.edge.connect.dataverse_errors import NOT_FOUND
-from email_router.edge.crm.dataverse_rows import GUID, TABLES
+from email_router.edge.crm.dataverse_rows import GUID, TABLES, text_of
 
 if TYPE_CHECKING:
     from email_router.core.ports import BlobStore
     from email_router.edge.connect.dataverse import DataverseClient
-    from email_router.edge.connect.dataverse_errors import JsonObject
+    from email_router.edge.connect.dataverse_errors import DataverseReply, JsonObject
 
 COLUMNS = (
     "subject,description,statecode,statuscode,directioncode,messageid,trackingtoken,prioritycode,deliveryattempts,createdon,senton,actualend,"
-    "isworkflowcreated,category,_regardingobjectid_value,_parentactivityid_value,_correlatedactivityid_value,sender"
+    "isworkflowcreated,readreceiptrequested,deliveryreceiptrequested,category,_regardingobjectid_value,_parentactivityid_value,_correlatedactivityid_value,sender"
 )
 _EXPAND = (
     "email_activity_parties($select=participationtypemask,addressused,_partyid_value),"
@@ -53,8 +54,25 @@ def read(client: DataverseClient, activity: str) -> JsonObject | None:
     """Return the row of an e-mail with its parties, or None."""
     if not GUID.fullmatch(activity):
         return None
-    target = f"emails({activity})?$select={COLUMNS}&$expand={_EXPAND}"
-    reply = client.call("GET", target, prefer=_ANNOTATED, accept=(NOT_FOUND,))
+    reply = client.call("GET", _target(activity), prefer=_ANNOTATED, accept=(NOT_FOUND,))
+    return _row(client, reply)
+
+
+def read_all(client: DataverseClient, activities: Sequence[str]) -> Iterator[JsonObject]:
+    """Yield the rows of these e-mails with their parties, one batch for up to 1,000; one that is not there is passed over."""
+    headers = {"Prefer": ",".join(_ANNOTATED)}
+    requests = [Request("GET", _target(one), headers=headers) for one in activities if GUID.fullmatch(one)]
+    for (reply,) in client.batch(requests):
+        row = _row(client, reply)
+        if row is not None:
+            yield row
+
+
+def _target(activity: str) -> str:
+    return f"emails({activity})?$select={COLUMNS}&$expand={_EXPAND}"
+
+
+def _row(client: DataverseClient, reply: DataverseReply) -> JsonObject | None:
     return None if reply.status == NOT_FOUND and reply.code else client.checked(reply).json()
 
 
@@ -62,7 +80,9 @@ def activity_of(row: JsonObject) -> EmailActivity:
     """Return the activity as the table alone tells it, without its attachments."""
     incoming = row.get("directioncode") is False
     body = str(row.get("description") or "")
-    plain = not _MARKUP.search(body)
+    text = text_of(body)
+    if text is None and not _MARKUP.search(body):
+        text = body
     owner = row.get("owninguser_email")
     return EmailActivity(
         id=str(row["activityid"]),
@@ -77,12 +97,14 @@ def activity_of(row: JsonObject) -> EmailActivity:
         date=_instant(row.get("senton") or row.get("actualend")),
         received=_instant(row.get("actualend")) if incoming else None,
         created=_instant(row.get("createdon")),
-        text=body if plain else "",
-        html="" if plain else body,
+        text=text or "",
+        html=body if text is None else "",
         owner=str(owner.get("internalemailaddress") or "") if isinstance(owner, dict) else "",
         importance=_IMPORTANCE.get(row.get("prioritycode", 1), "normal"),
         attempts=int(row.get("deliveryattempts") or 0),
         automatic=bool(row.get("isworkflowcreated")),
+        read_receipt=bool(row.get("readreceiptrequested")),
+        delivery_receipt=bool(row.get("deliveryreceiptrequested")),
     )
 
 

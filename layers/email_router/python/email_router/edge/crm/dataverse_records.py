@@ -192,13 +192,15 @@ def _owner(row: JsonObject, way: str) -> str:
 
 def _follow(client: DataverseClient, records: dict[tuple[str, str], JsonObject]) -> None:
     """Read the records that these were merged into, hop by hop."""
-    for _ in range(MOST_HOPS):
+    for hop in range(MOST_HOPS + 1):
         wanted = {
             (table, str(row["_masterid_value"])) for (table, _), row in records.items() if row.get("_masterid_value")
         }
         missing = sorted(wanted - records.keys())
         if not missing:
             return
+        if hop == MOST_HOPS:
+            break
         kinds = [_MERGED[table] for table, _ in missing]
         targets = [
             f"{kind.rows}({key})?$select={kind.name},{_STATE}" for kind, (_, key) in zip(kinds, missing, strict=True)

@@ -10,6 +10,7 @@ import html
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ _ROLES = {Role.FROM: 1, Role.TO: 2, Role.CC: 3, Role.BCC: 4}
 _IMPORTANCE = {"low": 0, "normal": 1, "high": 2}
 _ATTACHMENTS = uuid.UUID("b0a1b0f5-7f0e-5a55-9b60-0f3d1f5c8a77")
 _BIND = "@odata.bind"
+_PLAIN = '<div style="white-space:pre-wrap">', "</div>"
 
 
 def email_row(
@@ -86,6 +88,28 @@ def email_row(
     if note:
         row["notifications"] = SAVED_WITHOUT
     return row | _bindings(activity, owner, sets or {})
+
+
+def outgoing_row(activity: EmailActivity, *, owner: str = "") -> JsonObject:
+    """Return the row of an e-mail that is to be sent as it is made: a draft; one that answers another has it as its parent.
+
+    `owner` is a user's id.
+    """
+    row: JsonObject = {
+        "directioncode": True,
+        "subject": fitting("email", "subject", activity.subject),
+        "prioritycode": _IMPORTANCE.get(activity.importance, 1),
+        "description": fitting("email", "description", body_of(activity)),
+        "isworkflowcreated": activity.automatic,
+        "readreceiptrequested": activity.read_receipt,
+        "deliveryreceiptrequested": activity.delivery_receipt,
+        "email_activity_parties": [_party(party) for party in activity.parties],
+    }
+    if activity.due:
+        row["delayedemailsendtime"] = written(activity.due)
+    if activity.correlated and GUID.fullmatch(activity.correlated):
+        row[f"parentactivityid{_BIND}"] = f"/emails({activity.correlated})"
+    return row | _bindings(replace(activity, correlated=None), owner, {})
 
 
 def _bindings(activity: EmailActivity, owner: str, sets: Mapping[str, str]) -> JsonObject:
@@ -123,7 +147,16 @@ def body_of(activity: EmailActivity) -> str:
     """Return the body as the table keeps it: HTML; plain text keeps its lines."""
     if activity.html or not activity.text:
         return activity.html
-    return f'<div style="white-space:pre-wrap">{html.escape(activity.text, quote=False)}</div>'
+    begin, end = _PLAIN
+    return f"{begin}{html.escape(activity.text, quote=False)}{end}"
+
+
+def text_of(body: str) -> str | None:
+    """Return the plain text that body_of made a body of, or None for any other body."""
+    begin, end = _PLAIN
+    inner = body.removeprefix(begin).removesuffix(end)
+    whole = len(inner) == len(body) - len(begin) - len(end)
+    return html.unescape(inner) if whole and "<" not in inner else None
 
 
 def bound(row: JsonObject) -> Iterator[str]:

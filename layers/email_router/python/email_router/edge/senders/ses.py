@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import boto3
@@ -18,12 +19,12 @@ from botocore.exceptions import (
 )
 
 from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, TryLater
-from email_router.core.sending import SendOutcome, SendResult
+from email_router.core.sending import RecipientResult, SendOutcome, SendResult
 from email_router.core.tags import tag_value
 from email_router.core.wire import mail_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from types_boto3_sesv2 import SESV2Client
     from types_boto3_sesv2.type_defs import SendEmailRequestTypeDef
@@ -48,8 +49,7 @@ _REFUSED = {
 }
 _NAMED = re.compile(r"[^\s,:;<>]+@[^\s,:;<>]+[A-Za-z0-9]")
 _MEND_UNVERIFIED = (
-    "Verify the address or its domain as an identity in SES, in the region of the stack; "
-    "its e-mails are tried for some hours meanwhile."
+    "Verify the address or its domain as an identity in SES, in the region of the stack; its e-mails wait meanwhile."
 )
 _MEND_SANDBOX = (
     "The account is in the SES sandbox, where every recipient must be verified as well: ask AWS for production access "
@@ -73,6 +73,13 @@ class Pace(Protocol):
         """Count the recipients of an e-mail that SES was given."""
 
 
+class Suppression(Protocol):
+    """Who knows the account's suppression list."""
+
+    def among(self, recipients: Iterable[str]) -> Mapping[str, str]:
+        """Return those of the recipients who lie on the list, each with what to say of it."""
+
+
 class SesSender:
     """Amazon SES.
 
@@ -92,23 +99,36 @@ class SesSender:
         client: SESV2Client | None = None,
         configuration_set: str = "",
         pace: Callable[[SESV2Client], Pace] | None = None,
+        suppression: Callable[[SESV2Client], Suppression] | None = None,
     ) -> None:
         """Take the client, or make one where none is given; the role's credentials are used, so secret and reach are not.
 
-        `pace` makes who keeps the account's rate and quota; without one SES throttles by itself.
+        `pace` makes who keeps the account's rate and quota; without one SES throttles by itself.  `suppression` makes who knows the
+        suppression list; without one SES bounces what is sent to those on it.
         """
         del secret, reach
         self._address = mailbox.address
         self._client = client or ses_client(profile.endpoint)
         self._configuration_set = configuration_set
         self._pace = pace(self._client) if pace else None
+        self._suppression = suppression(self._client) if suppression else None
 
     def hold(self) -> float:
         """Wait for the account's next free moment and return 0, or the seconds after which to come again."""
         return self._pace.hold() if self._pace else 0.0
 
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
-        """Hand the mail over once."""
+        """Hand the mail over once, to those who do not lie on the suppression list."""
+        held_back = self._suppression.among(envelope.recipients) if self._suppression else {}
+        if not held_back:
+            return self._send(envelope, composed)
+        told = tuple(RecipientResult(address, SendOutcome.REFUSED, why) for address, why in held_back.items())
+        left = tuple(address for address in envelope.recipients if address not in held_back)
+        if not left:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=told[0].evidence, recipients=told)
+        return replace(self._send(replace(envelope, recipients=left), composed), recipients=told)
+
+    def _send(self, envelope: Envelope, composed: bytes) -> SendResult:
         flaw = _flaw(envelope, composed)
         if flaw:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.sending import RecipientResult, SendOutcome, SendResult
-from email_router.core.wire import mail_address
-from email_router.edge.connect.smtp import LEAVING, Handover, SmtpSession
+from email_router.core.wire import downgraded, international_address
+from email_router.edge.connect.smtp import LEAVING, Handover, SmtpSession, whole_lines
 from email_router.edge.connect.smtp_account import opened
 from email_router.edge.connect.smtp_answer import Answer
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 300.0
 """How long a 4xx asks to wait at least: grey lists mean five minutes."""
 
+_NO_SMTPUTF8 = (
+    "the relay does not offer SMTPUTF8 (RFC 6531), which an address with letters outside ASCII before the @ needs"
+)
 _FAREWELL_SECONDS = 5.0
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})  # RFC 4954 6
 
@@ -28,7 +31,8 @@ class SmtpSender:
 
     A mail is handed over at most once: what broke before its last byte was sent is raised as TryLater, what broke after is UNKNOWN.  A line
     that the relay closed between two mails is opened anew.  A mail is ACCEPTED when the relay takes it for at least one recipient;
-    `recipients` tells of each.
+    `recipients` tells of each.  Where the relay offers no SMTPUTF8, recipients who need it are refused and the others get the mail, its
+    header downgraded.
     """
 
     kind = "smtp"
@@ -41,11 +45,12 @@ class SmtpSender:
         self._reach = reach
         self._session: SmtpSession | None = None
         self._kept = False
+        self._pipelines = True
 
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
         """Hand the mail over once."""
         try:
-            sender = mail_address(envelope.sender)
+            sender = international_address(envelope.sender)
         except MessageRefused as refusal:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=f"sender: {refusal}")
         good, bad = _addresses(envelope.recipients)
@@ -53,11 +58,13 @@ class SmtpSender:
         if flaw:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw, recipients=bad)
         session = self._open()
-        if not composed.isascii() and "8BITMIME" not in session.extensions:
-            return SendResult(outcome=SendOutcome.REFUSED, evidence="the relay takes no 8-bit mail", recipients=bad)
-        if 0 < session.size_limit < len(composed):
-            evidence = f"{len(composed)} bytes, and the relay takes at most {session.size_limit}"
-            return SendResult(outcome=SendOutcome.REFUSED, evidence=evidence, recipients=bad)
+        if "SMTPUTF8" not in session.extensions:
+            composed = downgraded(composed)
+            good, unable = _plain_ones(good)
+            bad += unable
+        flaw = _unfit(session, sender, good, composed)
+        if flaw:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw, recipients=bad)
         receipt = envelope.activity if envelope.delivery_receipt else ""
         handover = self._hand_over(session, sender, tuple(good), composed, receipt)
         self._look(handover)
@@ -78,19 +85,26 @@ class SmtpSender:
     def _hand_over(
         self, session: SmtpSession, sender: str, recipients: tuple[str, ...], composed: bytes, receipt: str
     ) -> Handover:
-        """Hand over; a kept line that turns out to be gone is opened anew, for then nothing was handed over."""
+        """Hand over.  Where nothing was handed over it is done anew, once for each of two reasons, over a line of its own.
+
+        A kept line may turn out to be gone; and a server may announce pipelines and not stand them, so no other is tried on it.
+        """
         kept, self._kept = self._kept, True
         try:
-            handover = session.hand_over(sender, recipients, composed, receipt)
+            handover = session.hand_over(sender, recipients, composed, receipt, pipelined=self._pipelines)
         except TryLater:
             session.drop()
-            if not kept:
+            if not kept and not self._may_have_piped(session):
                 raise
+            self._pipelines = self._pipelines and kept
         else:
             if handover.mail.code != LEAVING or not kept:
                 return handover
             session.drop()
         return self._hand_over(self._open(), sender, recipients, composed, receipt)
+
+    def _may_have_piped(self, session: SmtpSession) -> bool:
+        return self._pipelines and "PIPELINING" in session.extensions
 
     def _look(self, handover: Handover) -> None:
         """Raise what concerns the mailbox or the relay, and not this mail."""
@@ -108,8 +122,20 @@ class SmtpSender:
 
 def _flaw(composed: bytes) -> str:
     """Say why the bytes may not go on the wire, or nothing: a bare CR or LF may smuggle a second mail, a NUL cut this one."""
-    if b"\0" in composed or b"\r\n".join(composed.splitlines()) + b"\r\n" != composed:
+    sound = all(b"\r\n".join(piece.splitlines()) + b"\r\n" == piece for piece in whole_lines(composed))
+    if b"\0" in composed or not sound:
         return "the mail holds a bare CR, a bare LF or a NUL, or does not end with CRLF"
+    return ""
+
+
+def _unfit(session: SmtpSession, sender: str, recipients: dict[str, str], composed: bytes) -> str:
+    """Say why this relay cannot take the mail, or nothing."""
+    if not recipients or (not sender.isascii() and "SMTPUTF8" not in session.extensions):
+        return _NO_SMTPUTF8
+    if not composed.isascii() and "8BITMIME" not in session.extensions:
+        return "the relay takes no 8-bit mail"
+    if 0 < session.size_limit < len(composed):
+        return f"{len(composed)} bytes, and the relay takes at most {session.size_limit}"
     return ""
 
 
@@ -119,10 +145,17 @@ def _addresses(recipients: tuple[str, ...]) -> tuple[dict[str, str], tuple[Recip
     bad: list[RecipientResult] = []
     for recipient in recipients:
         try:
-            good.setdefault(mail_address(recipient), recipient)
+            good.setdefault(international_address(recipient), recipient)
         except MessageRefused as refusal:
             bad.append(RecipientResult(recipient, SendOutcome.REFUSED, str(refusal)))
     return good, tuple(bad)
+
+
+def _plain_ones(recipients: dict[str, str]) -> tuple[dict[str, str], tuple[RecipientResult, ...]]:
+    """Return those whom any relay can reach, and a refusal for each of the others."""
+    plain = {address: given for address, given in recipients.items() if address.isascii()}
+    others = (given for address, given in recipients.items() if not address.isascii())
+    return plain, tuple(RecipientResult(given, SendOutcome.REFUSED, _NO_SMTPUTF8) for given in others)
 
 
 def _result(handover: Handover, recipients: tuple[str, ...], bad: tuple[RecipientResult, ...]) -> SendResult:

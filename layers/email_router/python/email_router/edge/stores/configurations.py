@@ -2,19 +2,22 @@
 
 `ORG#o | CONFIGURATION#version#part` is the whole configuration, compressed, in parts that fit a row; `ORG#o | ORG` points to a version.
 Publishing writes the parts first and the pointer last, by a conditional write: a crash between leaves a version nobody points to.
+What is known of a CRM's settings (`ORG#o | FOLLOWED`) is laid over a version that follows them, in memory only.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import ConfigurationError, TryLater
+from email_router.core.followed import applied
 from email_router.core.settings import Configuration
 from email_router.edge.connect.compact import expand, squeeze
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
+from email_router.edge.connect.followed_row import place_of, unpacked
 from email_router.edge.connect.keys import ORGANISATIONS, Keys
 from email_router.edge.connect.values import Item
 
@@ -36,6 +39,16 @@ def decode_configuration(data: bytes) -> Configuration:
     return expand(Configuration, data)
 
 
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """A configuration with the CRM's settings laid over a version: which change of them, and when the row was read."""
+
+    at: float
+    number: int
+    version: Configuration
+    effective: Configuration
+
+
 class DynamoConfigurations:
     """The configurations of all organisations; a process asks for the version at most once in `ttl` seconds."""
 
@@ -46,13 +59,33 @@ class DynamoConfigurations:
         self._ttl = ttl
         self._clock = clock
         self._kept: dict[str, tuple[float, Configuration]] = {}
+        self._laid: dict[str, _Laid] = {}
 
     def organisations(self) -> Sequence[str]:
         """Return the names of all organisations that were ever published."""
         return [item["sk"] for item in self._table.query("#pk = :pk", {":pk": ORGANISATIONS}, fields="#sk")]
 
     def current(self, organisation: str) -> Configuration:
-        """Return the published version, from memory while it is younger than `ttl`."""
+        """Return what is in force: the published version, with what is known of the CRM's settings where it follows them.
+
+        The version comes from memory while it is younger than `ttl`, the settings while they are younger than a quarter of it.
+        """
+        version = self.published(organisation)
+        if not (version.follows.tracking or version.follows.mailboxes):
+            return version
+        laid, now = self._laid.get(organisation), self._clock()
+        same = laid is not None and laid.version is version
+        if laid is not None and same and now - laid.at < self._ttl / 4:
+            return laid.effective
+        row = self._table.get(place_of(organisation))
+        number = int(row.get("number", 0)) if row else 0
+        unchanged = laid is not None and same and laid.number == number
+        effective = laid.effective if laid is not None and unchanged else applied(version, unpacked(row))
+        self._laid[organisation] = _Laid(now, number, version, effective)
+        return effective
+
+    def published(self, organisation: str) -> Configuration:
+        """Return the published version as it was published, from memory while it is younger than `ttl`."""
         kept = self._kept.get(organisation)
         now = self._clock()
         if kept and now - kept[0] < self._ttl:
@@ -109,6 +142,7 @@ class DynamoConfigurations:
         except ConditionFailed:
             return False
         self._kept.pop(organisation, None)
+        self._laid.pop(organisation, None)
         return True
 
     def _write(self, configuration: Configuration) -> None:

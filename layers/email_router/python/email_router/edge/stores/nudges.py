@@ -1,4 +1,6 @@
-"""Keep in DynamoDB which mailboxes a notification has asked a pass for already: `ORG#o#MAILBOX#a | NUDGE`, two writes a pass at the most."""
+"""Keep in DynamoDB what was asked for already: passes over mailboxes by Graph (`ORG#o#MAILBOX#a | NUDGE`), a collect of e-mails by the CRM
+(`ORG#o | NUDGE`).  Two writes each at the most.
+"""
 
 from __future__ import annotations
 
@@ -32,22 +34,42 @@ class DynamoNudges:
 
     def nudge(self, mailbox: str, now: datetime) -> bool:
         """Put the nudge by one conditional write; False while a younger one stands."""
-        item: dict[str, Value] = {
-            "pk": self._keys.mailbox(mailbox),
-            "sk": _NUDGE,
-            "at": _millis(now),
-            "expires": int((now + _KEPT).timestamp()),
-        }
-        old = _millis(now - timedelta(seconds=NUDGE_SECONDS))
-        try:
-            self._table.put(item, "attribute_not_exists(#pk) OR #at <= :old", {":old": old})
-        except ConditionFailed:
-            return False
-        return True
+        return _put(self._table, self._keys.mailbox(mailbox), now)
 
     def clear(self, mailbox: str) -> None:
         """Remove the nudge."""
         self._table.delete((self._keys.mailbox(mailbox), _NUDGE))
+
+
+class DynamoOutgoingNudges:
+    """The nudge of one organisation's e-mails to be sent.  If we die between it and the collect, the minute's tick collects."""
+
+    def __init__(self, client: DynamoDBClient, table: str, organisation: str) -> None:
+        self._table = Table(client, table)
+        self._place = Keys(organisation).own
+
+    def nudge(self, now: datetime) -> bool:
+        """Put the nudge by one conditional write; False while a younger one stands."""
+        return _put(self._table, self._place, now)
+
+    def clear(self) -> None:
+        """Remove the nudge."""
+        self._table.delete((self._place, _NUDGE))
+
+
+def _put(table: Table, place: str, now: datetime) -> bool:
+    item: dict[str, Value] = {
+        "pk": place,
+        "sk": _NUDGE,
+        "at": _millis(now),
+        "expires": int((now + _KEPT).timestamp()),
+    }
+    old = _millis(now - timedelta(seconds=NUDGE_SECONDS))
+    try:
+        table.put(item, "attribute_not_exists(#pk) OR #at <= :old", {":old": old})
+    except ConditionFailed:
+        return False
+    return True
 
 
 def _millis(at: datetime) -> int:

@@ -9,11 +9,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from email_router.core.activity import EmailStatus
-from email_router.core.sending import FIRST_HISTORY, MOST_HISTORY, HistoryEntry, OutgoingState, RecipientResult
+from email_router.core.sending import (
+    BEGUN,
+    FIRST_HISTORY,
+    MOST_HISTORY,
+    HistoryEntry,
+    OutgoingState,
+    RecipientResult,
+)
 from email_router.edge.connect import outgoing_rows as rows
 from email_router.edge.connect.compact import micros, sortable
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
@@ -62,7 +70,7 @@ class DynamoOutgoingStates:
         When AWS did the work and its answer was lost, the SDK's next try meets our own mark in the row: the attempt is ours.
         """
         mark = uuid.uuid4().hex
-        entry = HistoryEntry(now, EmailStatus.SENDING, request=request)
+        entry = HistoryEntry(now, EmailStatus.SENDING, BEGUN, request)
         changes = f"SET #status = :status, #changed = :now, #mark = :mark, {NOTED}"
         waiting = {":pending": EmailStatus.PENDING.value, ":deferred": EmailStatus.DEFERRED.value}
         values: dict[str, Value] = {":now": micros(now), ":mark": mark, ":one": 1, **waiting}
@@ -130,10 +138,18 @@ class DynamoOutgoingStates:
         *,
         evidence: str,
         results: Sequence[RecipientResult],
+        reason: str | None = None,
         request: str = "",
     ) -> bool:
-        """Write what was reported of the recipients, if nothing else has changed since the state was read."""
-        return self._retell(state, results, {}, HistoryEntry(now, status, evidence, request))
+        """Write what was reported of the recipients, if nothing else has changed since the state was read.
+
+        Where reports have made the history long, its middle goes with a second write.
+        """
+        entry = HistoryEntry(now, status, evidence, request)
+        noted = self._retell(state, results, {}, entry, reason=reason)
+        if noted and len(state.history) >= MOST_HISTORY:
+            self._shortened(replace(state, history=(*state.history, entry)))
+        return noted
 
     def reopen(
         self,
@@ -168,11 +184,12 @@ class DynamoOutgoingStates:
         changes: Mapping[str, Value],
         entry: HistoryEntry,
         more: str = "",
+        reason: str | None = None,
     ) -> bool:
         """Change the results with the state, if nothing else has changed since it was read."""
         condition, seen = rows.as_read(state)
         written = {"results": rows.written_results(results), **changes}
-        return self._turn(state.activity, written, seen, condition, entry, more)
+        return self._turn(state.activity, written, seen, condition, entry, more, reason)
 
     def _turn(
         self,
@@ -182,12 +199,14 @@ class DynamoOutgoingStates:
         condition: str,
         entry: HistoryEntry,
         more: str = "",
+        reason: str | None = None,
     ) -> bool:
         """Change the state with its history; False when the condition does not hold and the entry is not there already."""
         given = {name: value for name, value in changes.items() if value is not None}
         expression = "SET #status = :status, #changed = :now, #reason = :reason, " + NOTED
         expression += "".join(f", #{name} = :new_{name}" for name in given) + more
-        values = {":now": micros(entry.at), ":reason": entry.evidence[: rows.LONGEST_EVIDENCE], **rows.noted(entry)}
+        said = entry.evidence if reason is None else reason
+        values = {":now": micros(entry.at), ":reason": said[: rows.LONGEST_EVIDENCE], **rows.noted(entry)}
         values |= {f":new_{name}": value for name, value in given.items()} | dict(seen)
         try:
             self._table.update(self._place(activity), expression, values, condition=condition)

@@ -74,6 +74,10 @@ class S3BlobStore:
         with translated(self._what):
             self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
 
+    def place(self, key: str) -> tuple[str, str]:
+        """Return bucket and key under which the blob lies, for those who read it from outside."""
+        return self._bucket, self._key(key)
+
     def _key(self, key: str) -> str:
         kind, _, rest = key.partition("/")
         return f"{kind}/{self._organisation}/{rest}"
