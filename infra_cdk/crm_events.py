@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from infra_cdk import permissions as may
+from infra_cdk.accepted import accept
 from infra_cdk.foundation import Foundation
 from infra_cdk.function import FunctionPlan, make_function
 from infra_cdk.queues import dead_letter_queue
@@ -52,6 +53,7 @@ class CrmEvents(Construct):
             self, "switched-on", expression=Fn.condition_equals(base.parameters.publish_events, "true")
         )
         self.dead_letters = dead_letter_queue(self, "CrmEventDeadLetters", base.storage.key)
+        accept(self.dead_letters, "SQS3", "it is the dead-letter queue of the bus, of the function and of both streams")
         self.bus = events.EventBus(
             self,
             "bus",

@@ -12,9 +12,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra_cdk.accepted import accept
 from infra_cdk.checkout import ROOT
 from infra_cdk.layer_versions import Layers
-from infra_cdk.permissions import allow
+from infra_cdk.permissions import NAMELESS, WILDCARDS, allow
 
 LOG_RETENTION = logs.RetentionDays.ONE_MONTH
 
@@ -38,7 +39,7 @@ def make_function(scope: Construct, plan: FunctionPlan, layers: Layers, shared: 
     """Make the function whose code is functions/<name>, with `shared` and its own environment."""
     asset_name = f"fn-{plan.name.replace('_', '-')}"
     log = logs.LogGroup(scope, f"{asset_name}-log", retention=LOG_RETENTION, removal_policy=RemovalPolicy.DESTROY)
-    return lambda_.Function(
+    function = lambda_.Function(
         scope,
         asset_name,
         description=f"CRM E-mail Router: {plan.name}",
@@ -54,6 +55,12 @@ def make_function(scope: Construct, plan: FunctionPlan, layers: Layers, shared: 
         dead_letter_queue=plan.dead_letters,
         environment={**shared, **plan.environment, "POWERTOOLS_SERVICE_NAME": plan.name},
     )
+    accept(
+        function,
+        "L1",
+        "compiled dependencies are locked and tried for this version; the next one is a change of its own",
+    )
+    return function
 
 
 def _role(
@@ -61,9 +68,15 @@ def _role(
 ) -> iam.Role:
     """Make the role with one inline policy.  The managed AWSLambdaBasicExecutionRole would allow every log group."""
     write_log = allow(["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)
-    return iam.Role(
+    role = iam.Role(
         scope,
         f"{asset_name}-role",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         inline_policies={"exact": iam.PolicyDocument(statements=[write_log, *permissions])},
     )
+    for resource, reason in WILDCARDS.items():
+        accept(role, f"IAM5[Resource::{resource}]", reason)
+    for statement in permissions:
+        if "*" in statement.resources and NAMELESS.issuperset(statement.actions):
+            accept(role, "IAM5[Resource::*]", f"{', '.join(statement.actions)}: IAM knows no resource of it")
+    return role

@@ -29,6 +29,21 @@ KEY_ACTIONS = (
 )
 SECRET_PREFIX = "email-router/${AWS::StackName}/"  # noqa: S105 - where secrets lie, not one of them
 
+WILDCARDS = {
+    "<RouterTable.Arn>/stream/*": "a stream has another name each time that it is switched on",
+    "<CrmTable.Arn>/stream/*": "a stream has another name each time that it is switched on",
+    "<DataBucket.Arn>/*": "blobs are named by what they hold: no narrower name is known when the role is made",
+    "arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:email-router/<AWS::StackName>/*": (
+        "publish makes a secret for each profile, under a prefix of this stack alone"
+    ),
+    "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*": (
+        "who sends is chosen in the configuration: any address that the account has verified"
+    ),
+}
+"""Resources with a `*` that a role may name, as cdk-nag writes them, and why they are no narrower."""
+NAMELESS = frozenset({"ses:GetAccount", "ses:GetSuppressedDestination"})
+"""Actions for which IAM knows no resource but `*`."""
+
 
 def allow(actions: Sequence[str], *resources: str) -> iam.PolicyStatement:
     """Allow exactly these actions on exactly these resources."""
@@ -107,7 +122,7 @@ def ask_of_the_ses_account() -> iam.PolicyStatement:
 
     Neither names a resource (Service Authorization Reference, "Amazon SES v2").
     """
-    return allow(["ses:GetAccount", "ses:GetSuppressedDestination"], "*")
+    return allow([*NAMELESS], "*")
 
 
 def use_key(scope: Construct, key: kms.IKey, *services: str) -> iam.PolicyStatement:

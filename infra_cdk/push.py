@@ -9,6 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk import permissions as may
+from infra_cdk.accepted import accept
 from infra_cdk.foundation import Foundation
 from infra_cdk.function import FunctionPlan, make_function
 from infra_cdk.queues import dead_letter_queue, work_queue
@@ -48,6 +49,11 @@ class Push(Construct):
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=SECRET_LENGTH, exclude_punctuation=True
             ),
+        )
+        accept(
+            self.secret,
+            "SMG4",
+            "each live subscription carries a proof made with it: another secret makes them all anew, on purpose",
         )
         self.dead_letters = dead_letter_queue(self, "SubscriptionDeadLetters", base.storage.key)
         self.queue = work_queue(

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from infra_cdk.alarms import Alarms
 from infra_cdk.crm_events import CrmEvents
+from infra_cdk.dashboard import Dashboard
 from infra_cdk.foundation import Foundation
 from infra_cdk.incoming import Incoming
 from infra_cdk.layer_versions import Layers
@@ -42,6 +43,7 @@ class RouterStack(Stack):
         self.push = Push(self, "push", self._base, self.incoming.queue, self.outgoing.collect_outgoing)
         self.crm_events = CrmEvents(self, "crm-events", self._base)
         self._watch(Alarms(self, "alarms", key=storage.key, address=parameters.alarm_address))
+        self._show()
         self._tell()
 
     def asset_names(self) -> dict[str, str]:
@@ -80,6 +82,27 @@ class RouterStack(Stack):
         alarms.on_dead_letters("crm-event-dead-letters", self.crm_events.dead_letters)
         alarms.on_errors("publish-events-fails", self.crm_events.publish_events)
         alarms.on_lag("publish-events-late", self.crm_events.publish_events, Duration.hours(1))
+
+    def _show(self) -> None:
+        incoming, outgoing, push = self.incoming, self.outgoing, self.push
+        Dashboard(
+            self,
+            "dashboard",
+            queues={"mailbox-work": incoming.queue, "outgoing-work": outgoing.queue},
+            dead_letters={
+                "ticks": self._ticks,
+                "mailbox-work": incoming.dead_letters,
+                "outgoing-work": outgoing.dead_letters,
+                "delivery reports": outgoing.report_dead_letters,
+                "subscriptions": push.dead_letters,
+                "CRM events": self.crm_events.dead_letters,
+            },
+            functions=[
+                *(incoming.schedule_mailboxes, incoming.route_mailbox),
+                *(outgoing.collect_outgoing, outgoing.send_email, outgoing.record_delivery),
+                *(push.receive_notification, push.renew_subscriptions, self.crm_events.publish_events),
+            ],
+        )
 
     def _tell(self) -> None:
         """Output what the command line needs to find its way: `email-router --stack NAME`."""

@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra_cdk.accepted import accept
 from infra_cdk.resources import keep_logical_id
 
 TIME_TO_LIVE = "expires"
@@ -112,6 +113,11 @@ class Storage(Construct):
             removal_policy=RemovalPolicy.RETAIN,
         )
         keep_logical_id(bucket, "DataBucket")
+        accept(
+            bucket,
+            "S1",
+            "the functions alone read it; CloudTrail's data events tell by whom and when, where that must be proven",
+        )
         bucket.add_lifecycle_rule(
             id="earlier-versions",
             noncurrent_version_expiration=Duration.days(UNDO_DAYS),

@@ -150,7 +150,3 @@ class MemoryConfigurations:
             return self._versions[organisation][number]
         except KeyError as missing:
             raise ConfigurationError(f"{organisation}: expected version {number}, which is not kept") from missing
-
-    def rollback(self, organisation: str, number: int) -> None:
-        """Point to a kept version again."""
-        self._current[organisation] = self.version(organisation, number).version

@@ -16,6 +16,7 @@ from email_router.cli.alerts import alerts
 from email_router.cli.counters import counters
 from email_router.cli.demo.command import demo
 from email_router.cli.deploy_rules import deploy_rules
+from email_router.cli.diff import diff, rollback
 from email_router.cli.emails import emails
 from email_router.cli.embedded.trouble import EmbeddedCloudError
 from email_router.cli.explain import explain
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, local, publish, show, status, emails, explain, send, inspect, counters, alerts):
+for command in (demo, local, publish, diff, rollback, show, status, emails, explain, send, inspect, counters, alerts):
     app.command()(command)
 app.command(name="what-if")(what_if)
 app.command()(reconcile)

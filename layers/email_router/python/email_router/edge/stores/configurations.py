@@ -108,7 +108,7 @@ class DynamoConfigurations:
         number = int(self._table.update(place, "ADD #last :one", {":one": 1}, returns="UPDATED_NEW")["last"])
         self._write(replace(configuration, version=number))
         self._table.put({"pk": ORGANISATIONS, "sk": organisation})
-        if not self._point(organisation, number, "attribute_not_exists(#current) OR #current < :current"):
+        if not self._point(organisation, number):
             raise TryLater(f"{organisation}: version {number} was overtaken by a later one", kind="overtaken")
         return number
 
@@ -126,19 +126,14 @@ class DynamoConfigurations:
             raise ConfigurationError(f"{organisation}: expected version {number}, which is not kept")
         return decode_configuration(b"".join(parts))
 
-    def rollback(self, organisation: str, number: int) -> None:
-        """Point to a kept version again; the next publish still takes the next number."""
-        self.version(organisation, number)
-        self._point(organisation, number, "#last >= :current")
-
     def _pointer(self, organisation: str) -> Item:
         return self._table.get((Keys(organisation).own, _POINTER)) or {}
 
-    def _point(self, organisation: str, number: int, condition: str) -> bool:
-        """Move the pointer on this condition; this process sees the change at once."""
-        place = (Keys(organisation).own, _POINTER)
+    def _point(self, organisation: str, number: int) -> bool:
+        """Move the pointer unless it is further; this process sees the change at once."""
+        place, newer = (Keys(organisation).own, _POINTER), "attribute_not_exists(#current) OR #current < :current"
         try:
-            self._table.update(place, "SET #current = :current", {":current": number}, condition=condition)
+            self._table.update(place, "SET #current = :current", {":current": number}, condition=newer)
         except ConditionFailed:
             return False
         self._kept.pop(organisation, None)
