@@ -19,6 +19,7 @@ from tests.faults.postroom import CountingDrafts, Postroom, Scene
 from tests.faults.seam import Killed
 from tests.flows.house import NOW, SALES
 from tests.flows.office import Office
+from tests.memory.deciding import Giving
 from tests.memory.sender import Lost
 
 _SES = SendResult(outcome=SendOutcome.ACCEPTED, evidence="ok", provider_id="ses-1")
@@ -174,6 +175,16 @@ _SENT = (Office.collect, Postroom.carry_out_all)
 _BOUNCES: dict[str, object] = {"activity": "e1"}
 _ARRIVES: dict[str, object] = {"activity": "e1", "kind": "delivery", "permanent": False}
 
+
+def _tokens_of_the_crm() -> Postroom:
+    """Two new conversations that bear tokens which the CRM gives."""
+    office = Postroom(tracking=Tracking(tokens_from="crm"))
+    office.crm.__class__ = Giving
+    office.write()
+    office.write("e2")
+    return office
+
+
 LETTERS = (
     Scene("an e-mail", _one),
     Scene("an answer", _answer),
@@ -229,6 +240,7 @@ LETTERS = (
     ),
     Scene("three e-mails, one without an address", _three),
     Scene("two new conversations of one user", _two_of_a_user),
+    Scene("two new conversations whose tokens the CRM gives", _tokens_of_the_crm),
     Scene(
         "an e-mail cancelled while its order waits",
         _cancelled,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from email_router.core.activity import EmailActivity, EmailStatus
+from email_router.core.crm_rulings import Ruling
 from email_router.core.errors import MessageRefused
 from email_router.core.fetched import Fetched, Listed, Page, Position, Wrapper
 from email_router.core.flows.route_mailbox import RouteMailbox
@@ -15,11 +16,12 @@ from email_router.core.mailbox import Accept, AfterDelivery, CreateSender, Direc
 from email_router.core.mailbox_state import Lease
 from email_router.core.message import Message
 from email_router.core.sending import OutgoingState
-from email_router.core.settings import Tracking
+from email_router.core.settings import CrmSettings, Tracking
 from email_router.core.work import RECONCILE_NOW, MailboxWork
 from tests.faults.mailroom import Mailroom, Scene, known_mails
 from tests.faults.seam import Fault, Killed
 from tests.flows.house import ANN, NOW, SALES, House, mail
+from tests.memory.deciding import Deciding
 from tests.memory.source import MemorySource
 
 FORWARD = "router@contoso.example"
@@ -388,6 +390,18 @@ def _strangers() -> Mailroom:
     return house
 
 
+def _decided_there() -> Mailroom:
+    """Four mails, one of them twice, for a CRM that decides by itself and does not want the third."""
+    house = _deleting(
+        mail(1), mail(2, subject="Yes"), mail(3, subject="No"), mail(2, subject="Yes"), accept=Accept.NONE
+    )
+    house.crm.__class__ = Deciding
+    assert isinstance(house.crm, Deciding)
+    house.crm.rulings["No"] = Ruling(False, "no_correlation_match", "told so")
+    house.configuration = replace(house.configuration, crm=CrmSettings(kind="dataverse", options={"deliver": "server"}))
+    return house
+
+
 _AGAIN = (serve(),) + (later(400), serve()) * 4
 
 _MEET = frozenset({Fault.DOUBLED, Fault.OVERTAKEN})
@@ -470,4 +484,5 @@ SCENES = (
     Scene("a source that deletes page by page", _collecting, (serve(),)),
     Scene("senders whom nobody knows", _strangers, (serve(), serve(ANN))),
     Scene("passes that run out of time", _slow, (serve(), serve(), serve())),
+    Scene("a CRM that decides by itself", _decided_there, (serve(),)),
 )

@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from email_router.cli.explain_words import otherwise_line, outcome_line
-from email_router.core.crm_rulings import DECIDES, Offer, Ruling
+from email_router.core.crm_rulings import DECIDES, Ruling
 from email_router.core.flows.what_if import Difference, change_of
-from email_router.core.ledger import Delivered, Delivery, Outcome, Trace
+from email_router.core.ledger import Outcome, Trace
 from email_router.core.mailbox import Accept, AutomaticMail, CreateSender, Mailbox, MailboxKind
-from email_router.core.mailbox_state import Lease
 from email_router.core.settings import CrmSettings
 from tests.flows.house import ANN, SALES, House, mail
-from tests.memory.crm import MemoryCrm
+from tests.memory.deciding import Deciding
 
 THERE = CrmSettings(kind="dataverse", options={"deliver": "server"})
-
-
-class Deciding(MemoryCrm):
-    """Wants what its `rulings` say of a subject, and gives ids of its own; `asked` has the offers of each call."""
-
-    asked: list[list[Offer]]
-    rulings: dict[str, Ruling]
-
-    def rule_on(self, offers: Sequence[Offer]) -> Sequence[Ruling]:
-        self.asked.append(list(offers))
-        return [self.rulings.get(one.subject, Ruling(True, "accept_all", "told so")) for one in offers]
-
-    def deliver(self, deliveries: Sequence[Delivery], lease: Lease) -> Sequence[Delivered]:
-        return super().deliver([_named(one) for one in deliveries], lease)
-
-
-def _named(one: Delivery) -> Delivery:
-    real = f"real {one.activity.message_id}"
-    return replace(
-        one,
-        activity=replace(one.activity, id=real),
-        claim=replace(one.claim, activity=real),
-        receipt=replace(one.receipt, activity=real),
-        trace=replace(one.trace, activity=real),
-        links=tuple(replace(link, email=replace(link.email, activity=real)) for link in one.links),
-    )
 
 
 @pytest.fixture
 def house() -> House:
     made = House(accept=Accept.NONE)
     made.crm.__class__ = Deciding
-    crm(made).asked, crm(made).rulings = [], {}
     made.configuration = replace(made.configuration, crm=THERE)
     return made
 

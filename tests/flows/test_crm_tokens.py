@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,28 +12,7 @@ from email_router.core.ledger import KnownEmail, Wanted
 from email_router.core.settings import Tracking
 from tests.flows.house import NOW
 from tests.flows.office import Office
-from tests.memory.crm import MemoryCrm
-
-
-class Giving(MemoryCrm):
-    """A CRM that gives tokens; `asked` has the subjects of each call."""
-
-    form = "CRM:0007%03d"
-    trouble: Exception | None = None
-
-    def new_tokens(self, subjects: Sequence[str]) -> Sequence[str]:
-        if self.trouble:
-            raise self.trouble
-        self.asked.append(list(subjects))
-        begun = sum(map(len, self.asked)) - len(subjects)
-        return [
-            self.form % (begun + number) if "%" in self.form else self.form for number in range(1, len(subjects) + 1)
-        ]
-
-    @property
-    def asked(self) -> list[list[str]]:
-        found: list[list[str]] = self.__dict__.setdefault("_asked", [])
-        return found
+from tests.memory.deciding import Giving
 
 
 @pytest.fixture
