@@ -12,10 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.file_blobs import FileBlobs
 from email_router.core.fetched import Position
 from email_router.core.flows.incoming import Timing
 from email_router.core.mailbox import AfterDelivery, Direction, Mailbox, Profile
@@ -44,30 +44,6 @@ def large_mail(size: int = 61 * MEGABYTE, number: int = 7) -> bytes:
     return b"".join([head, text, disposition, _LINE * (size // len(_LINE)), b"--b--\r\n"])
 
 
-class _FileBlobs:
-    """A blob store in files: what lies in S3 is not in the function's memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._names: dict[str, Path] = {}
-
-    def _path(self, key: str) -> Path:
-        return self._names.setdefault(key, self._folder / str(len(self._names)))
-
-    def put(self, key: str, data: bytes) -> None:
-        self._path(key).write_bytes(data)
-
-    def put_stream(self, key: str, pieces: Iterable[bytes]) -> int:
-        with self._path(key).open("wb") as file:
-            return sum(file.write(piece) for piece in pieces)
-
-    def get(self, key: str) -> bytes:
-        return self._path(key).read_bytes()
-
-    def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
-
 def peak(asked: dict[str, Any]) -> dict[str, int]:
     """Serve one mailbox through the whole road in this process; return how far its peak grew, in bytes, and what came."""
     profile = Profile(
@@ -83,7 +59,7 @@ def peak(asked: dict[str, Any]) -> dict[str, int]:
         maximum_message_size=200 * MEGABYTE,
     )
     house = House(mail(5_000))  # an id that none of the others has
-    house.blobs = _FileBlobs(Path(tempfile.mkdtemp(prefix="blobs-")))  # type: ignore[assignment]  # as the port has it
+    house.blobs = FileBlobs(Path(tempfile.mkdtemp(prefix="blobs-")))  # type: ignore[assignment]  # as the port has it
     house.route()
     house.configure(profile=profile)
 

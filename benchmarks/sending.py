@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 from moto import mock_aws
 
+from benchmarks.file_blobs import FileBlobs
 from email_router.core.activity import StoredAttachment
 from email_router.core.compose import Outgoing, compose
 from email_router.core.flows.outgoing import Outgoing as Ports
@@ -252,35 +253,11 @@ def calls(port: int, mails: int = 100) -> dict[str, float]:
     return {name: count / mails for name, count in sorted((rows.calls + blobs.calls).items())}
 
 
-class _FileBlobs:
-    """A blob store in files: what lies in S3 is not in the function's memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._names: dict[str, Path] = {}
-
-    def _path(self, key: str) -> Path:
-        return self._names.setdefault(key, self._folder / str(len(self._names)))
-
-    def put(self, key: str, data: bytes) -> None:
-        self._path(key).write_bytes(data)
-
-    def put_stream(self, key: str, pieces: Iterable[bytes]) -> int:
-        with self._path(key).open("wb") as file:
-            return sum(file.write(piece) for piece in pieces)
-
-    def get(self, key: str) -> bytes:
-        return self._path(key).read_bytes()
-
-    def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
-
 def peak(port: int, megabytes: int) -> int:
     """Send one e-mail with attachments of so many megabytes through the road in this process; return by how many bytes its peak grew."""
     with tempfile.TemporaryDirectory() as folder:
         made = SmtpOffice(port, 1)
-        made.blobs = _FileBlobs(Path(folder))  # type: ignore[assignment]  # as the port has it
+        made.blobs = FileBlobs(Path(folder))  # type: ignore[assignment]  # as the port has it
         made.send("e0")
         piece = bytes(range(256)) * (MEGABYTE * 5 // 256)
         files = tuple(
