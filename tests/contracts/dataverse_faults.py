@@ -30,7 +30,7 @@ class Enumeration:
         found, runs = [], 0
         for site, name in enumerate(self.calls()):
             for fault in faults_of(name):
-                if fault in _ODD:
+                if fault in _ODD or (fault is Fault.DIES_BEFORE and site):  # it is to die after the call before
                     continue
                 run = self.make({site: fault})
                 prepare(run, fault)
