@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +16,21 @@ from tests.simulators.witnessed import watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ADDRESSES = ("sales@contoso.example", "ann@contoso.example", "bob@contoso.example")
 """The mailboxes that Postfix delivers to."""
 
 
 watch.awake = (SHARED / "contracts").exists()
+
+WAITING = ("e2e", "cli", "embedded", "functions")
+"""Folders of tests that mostly wait for other processes: begun first, so that those that compute run beside them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put those that wait first, all else as it stands."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in WAITING)
 
 
 @pytest.fixture(autouse=True)
