@@ -21,7 +21,7 @@ demo: setup
 
 test:
 	@$(INSTALL) dev >&2
-	@.venv/bin/python -m pytest -m "not alone" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest -m "not alone and not long" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@.venv/bin/python -m pytest -m alone $(ARGS) || [ $$? -eq 5 ]  # those that compare CPU times; 5: ARGS chose none of them
 
 check:

@@ -48,6 +48,7 @@ def got(house: House, subject: str) -> list[tuple[str, ...]]:
     return [mail.recipients for mail in house.outbox.received() if f"Subject: {subject}".encode() in mail.raw]
 
 
+@pytest.mark.long
 def test_a_recipient_that_was_refused_is_shown_explained_and_tried_again_alone(house: House) -> None:
     house.outbox.store.set_faults(Faults(rcpt={BOB: "550 5.1.1 no such user"}))
     activity = write(house, "Refused")
@@ -88,6 +89,7 @@ def _unknown(house: House, subject: str) -> str:
     return activity
 
 
+@pytest.mark.long
 def test_an_unknown_result_is_settled_by_a_person_either_way(house: House) -> None:
     left, again = _unknown(house, "Left"), _unknown(house, "Again")
 
@@ -126,6 +128,7 @@ def test_what_failed_is_an_alert_of_its_owner(house: House) -> None:
     assert [one["text"] for one in told["notes"]] == [f"Not delivered to {CARLA}, {BOB}: 550 5.7.1 not you"]
 
 
+@pytest.mark.long
 def test_an_e_mail_for_later_waits_with_its_instant_and_can_be_cancelled(house: House) -> None:
     asked = ("--at", "2099-01-01T08:00:00+01:00", "--importance", "high", "--read-receipt", "--delivery-receipt")
     activity = write(house, "Later", *asked)

@@ -20,6 +20,7 @@ from tests.cli.running import Ran, run
 from tests.cli.schemas import EMAILS, check
 from tests.deliveries import ANN, SALES, delivery
 
+pytestmark = pytest.mark.long
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 CSV = (
     "\ufeffkind,address,name,owner,id\r\n"

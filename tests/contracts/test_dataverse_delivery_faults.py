@@ -19,6 +19,7 @@ def every(moto_clients: Clients, dataverse: Rig) -> Iterator[Enumeration]:
         yield Enumeration(lambda planted: Run(moto_clients, dataverse, planted))
 
 
+@pytest.mark.long
 def test_whatever_goes_wrong_once_every_mail_is_one_complete_activity(every: Enumeration) -> None:
     found, runs = every.once()
 

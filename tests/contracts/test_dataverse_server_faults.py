@@ -27,6 +27,7 @@ def _that_refuses_copies(run: Run, fault: Fault) -> None:
         run.refusing()
 
 
+@pytest.mark.long
 def test_whatever_goes_wrong_once_every_mail_is_one_email(every: Enumeration) -> None:
     found, runs = every.once(_that_refuses_copies)
 

@@ -32,6 +32,7 @@ def played() -> Played:
         return processes.submit(play, CrmKind.DATAVERSE).result()
 
 
+@pytest.mark.long
 def test_every_event_of_the_demo_fits_its_schema(played: Played) -> None:
     for event in played.events:
         check(event["detail-type"], event["detail"])
@@ -39,6 +40,7 @@ def test_every_event_of_the_demo_fits_its_schema(played: Played) -> None:
         assert event["detail"]["shortened"] == []
 
 
+@pytest.mark.long
 def test_every_activity_is_told_once_with_its_mailboxes(played: Played) -> None:
     delivered = [one for one in played.told["messages"] if one["verdict"] == "delivered"]
 
@@ -49,6 +51,7 @@ def test_every_activity_is_told_once_with_its_mailboxes(played: Played) -> None:
     assert len(played.of(RECEIVED)) > 0
 
 
+@pytest.mark.long
 def test_an_activity_is_told_as_it_was_matched(played: Played) -> None:
     told = {one["activity"]: one for one in played.told["messages"] if one["verdict"] == "delivered"}
 
@@ -62,6 +65,7 @@ def test_an_activity_is_told_as_it_was_matched(played: Played) -> None:
     assert any(party["record"] for one in played.of(DELIVERED) for party in one["parties"])
 
 
+@pytest.mark.long
 def test_every_result_is_told_and_the_latest_one_is_the_demo_s(played: Played) -> None:
     latest: dict[str, Event] = {}
     for one in sorted(played.of(RESULTED), key=lambda event: int(event["sequence"])):
@@ -81,6 +85,7 @@ def test_every_result_is_told_and_the_latest_one_is_the_demo_s(played: Played) -
     assert bounced
 
 
+@pytest.mark.long
 def test_what_an_event_names_can_be_read_and_holds_what_it_says(played: Played) -> None:
     bodies = [json.loads(played.objects[one["body"]["key"]]) for one in played.of(DELIVERED) if one["body"]]
 
@@ -92,6 +97,7 @@ def test_what_an_event_names_can_be_read_and_holds_what_it_says(played: Played) 
         assert len(played.objects[one["content"]["key"]]) == one["size"]
 
 
+@pytest.mark.long
 def test_ids_are_of_facts_and_nothing_was_set_aside(played: Played) -> None:
     ids = [one["detail"]["id"] for one in played.events]
 
@@ -99,6 +105,7 @@ def test_ids_are_of_facts_and_nothing_was_set_aside(played: Played) -> None:
     assert played.dead == []
 
 
+@pytest.mark.long
 def test_the_page_s_example_brings_the_other_crm_to_the_same_state_in_any_order(played: Played) -> None:
     """Each event came twice, in a random order; a result that comes late changes nothing."""
     kept, messages = played.other.kept, played.of(DELIVERED)

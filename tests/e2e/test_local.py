@@ -186,6 +186,7 @@ def test_a_kill_at_any_moment_loses_no_mail(office: Office) -> None:
     assert office.dovecot.count(office.sales) == 5
 
 
+@pytest.mark.long
 def test_a_full_disk_keeps_the_old_state_says_so_and_loses_no_mail(office: Office) -> None:
     office.dovecot.put(office.sales, mail(1))
     assert office.local().code == 0

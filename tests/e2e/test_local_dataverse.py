@@ -76,6 +76,7 @@ def office(tmp_path: Path, dovecot: DovecotServer, postfix: PostfixServer, autho
         assert dataverse.violations() == []
 
 
+@pytest.mark.long
 def test_mail_comes_into_dynamics_365_an_e_mail_leaves_from_there_and_its_answer_finds_it(office: Office) -> None:
     office.dovecot.put(SALES, mail(1))
 

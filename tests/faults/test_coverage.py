@@ -6,6 +6,8 @@ import re
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 import email_router.core.flows
 from tests.faults import mailroom, postroom
 from tests.faults.letters import LETTERS
@@ -36,6 +38,7 @@ def test_every_method_that_a_flow_calls_on_a_port_is_a_site_and_the_sites_are_ma
     assert sum(len(faults_of(call)) for call in calls) >= _FEWEST_RUNS
 
 
+@pytest.mark.long
 def test_two_faults_in_one_run_lose_nothing_and_double_nothing() -> None:
     found = [broken for run in islice(pairs(seed=20261124), 2_500) for broken in run]
 

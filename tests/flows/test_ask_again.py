@@ -147,7 +147,13 @@ def test_asked_again_under_the_same_settings_every_mail_gets_the_same_answers(se
     assert len(outcomes) > 1 or "nothing" in settings or "approved" in settings
 
 
-@pytest.mark.parametrize("before", ["all, smart", "nothing, smart", "not approved, smart", "contacts, strict"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "contacts, strict",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("all, smart", "nothing, smart", "not approved, smart")),
+    ],
+)
 def test_asked_again_under_other_settings_every_mail_gets_the_answers_that_it_would_have_got(before: str) -> None:
     different = 0
 
