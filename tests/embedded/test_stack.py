@@ -20,6 +20,9 @@ from .conftest import done, rows
 Work = Callable[..., None]
 
 
+pytestmark = pytest.mark.alone  # a queue gives a message out again when its function starts too slowly
+
+
 def test_a_function_runs_with_both_layers_and_answers(stack: DeployedStack) -> None:
     answer = stack.invoke("record_event", {"hello": "world"})
 

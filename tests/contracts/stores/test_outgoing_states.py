@@ -86,7 +86,7 @@ class TestOutgoingStates:
         state = stores.outgoing.get("e1")
         assert (state.status, state.provider_id, state.reason) == (EmailStatus.SENT, "0100", "250 ok")
         assert [(one.status, one.evidence) for one in state.history] == [
-            (EmailStatus.SENDING, ""),
+            (EmailStatus.SENDING, "an attempt begins"),
             (EmailStatus.SENT, "250 ok"),
         ]
         assert stores.outgoing.claim("e1", later(9), "r2") is None
