@@ -16,11 +16,11 @@ import pytest
 from email_router.cli.embedded.session import EmbeddedCloud
 from tests.cli.exchange import VARIABLES, Company
 from tests.cli.running import START, run
+from tests.cli.standing import ACCOUNT
 from tests.simulators.certificates import Authority
 from tests.simulators.ews.process import EwsProcess
 from tests.simulators.graph.process import GraphProcess
 
-ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 _NUMBERS = itertools.count(1)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -14,16 +12,12 @@ from moto import mock_aws
 
 from email_router.cli import deployed
 from email_router.cli.backend import environment_of
-from email_router.cli.embedded.session import EmbeddedCloud
 from email_router.core.errors import ConfigurationError
-from tests.cli.example import VARIABLES, write_example
-from tests.cli.running import Ran, run
+from tests.cli.running import run
+from tests.cli.standing import ACCOUNT, Stack, standing
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import DimensionTypeDef
-
-
-ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture
@@ -34,23 +28,10 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@dataclass
-class Stack:
-    """A stack that stands, reached as one on AWS is: by credentials, region and name."""
-
-    folder: Path
-    variables: dict[str, str]
-
-    def run(self, *arguments: str) -> Ran:
-        return run(*arguments, "--stack", "email-router", folder=self.folder, variables=self.variables)
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    write_example(folder)
-    with EmbeddedCloud() as cloud:
-        yield Stack(folder, {**ACCOUNT, **VARIABLES, "AWS_ENDPOINT_URL": cloud.stack.endpoint.url})
+    with standing(tmp_path_factory.mktemp("stack")) as made:
+        yield made
 
 
 def count(name: str, organisation: str, value: float, days_ago: int) -> None:

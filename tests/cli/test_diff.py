@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from email_router.cli.changes import Change, changes
-from email_router.cli.embedded.session import EmbeddedCloud
-from tests.cli.example import EXAMPLE, VARIABLES, write_example
-from tests.cli.running import Ran, run
+from tests.cli.example import EXAMPLE, write_example
+from tests.cli.standing import Stack, standing
 
-ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 CHANGED = EXAMPLE.replace('prefix = "CRM:"', 'prefix = "CASE:"').replace('accept = "all"', 'accept = "replies"')
 ANN = '\n[[mailboxes]]\naddress = "ann@contoso.example"\nincoming = "pop3-in"\n'
 
 
-@dataclass
-class Stack:
-    """A stack in the emulator whose first version is the example."""
-
-    folder: Path
-    variables: dict[str, str]
-    cloud: EmbeddedCloud
-
-    def run(self, *arguments: str) -> Ran:
-        return run(*arguments, "--stack", "email-router", folder=self.folder, variables=self.variables)
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("diff")
-    write_example(folder)
-    with EmbeddedCloud() as cloud:
-        made = Stack(folder, {**ACCOUNT, **VARIABLES, "AWS_ENDPOINT_URL": cloud.stack.endpoint.url}, cloud)
+    with standing(tmp_path_factory.mktemp("diff")) as made:
         assert made.run("publish", "router.toml").code == 0
         yield made
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from email_router.cli.backend import of_cloud
 from email_router.cli.emails import REVIEWED
-from email_router.cli.embedded.session import EmbeddedCloud
-from email_router.cli.place import Place
 from email_router.core.flows import activities
-from tests.cli.example import VARIABLES, write_example
-from tests.cli.running import Ran, run
 from tests.cli.schemas import EMAILS, check
+from tests.cli.standing import Stack, standing
 from tests.deliveries import ANN, SALES, delivery
 
 pytestmark = pytest.mark.long
-ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 CSV = (
     "\ufeffkind,address,name,owner,id\r\n"
     "contact,shared@fabrikam.example,Erin,ann@contoso.example,c-erin\r\n"
@@ -33,20 +28,8 @@ CSV = (
 )
 
 
-@dataclass
-class Stack:
-    """A stack that stands: the folder that commands run in, and its stores."""
-
-    folder: Path
-    variables: dict[str, str]
-    cloud: EmbeddedCloud
-
-    def run(self, *arguments: str) -> Ran:
-        return run(*arguments, "--stack", "email-router", folder=self.folder, variables=self.variables)
-
-    @property
-    def place(self) -> Place:
-        return of_cloud(self.cloud).organisation()
+class Records(Stack):
+    """A stack and the records in it."""
 
     def names(self, address: str) -> list[str]:
         """Return the names of the records that the address leads to."""
@@ -54,25 +37,23 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Records]:
     folder = tmp_path_factory.mktemp("records")
-    write_example(folder)
     (folder / "crm.csv").write_bytes(CSV.encode())
-    with EmbeddedCloud() as cloud:
-        made = Stack(folder, {**ACCOUNT, **VARIABLES, "AWS_ENDPOINT_URL": cloud.stack.endpoint.url}, cloud)
+    with standing(folder) as made:
         assert made.run("publish", "router.toml").code == 0
         assert made.run("crm", "import", "crm.csv", "--json").json == {"imported": 5}
-        yield made
+        yield Records(made.folder, made.variables, made.cloud)
 
 
-def test_an_import_repeated_changes_nothing_and_keeps_several_records_of_one_address(stack: Stack) -> None:
+def test_an_import_repeated_changes_nothing_and_keeps_several_records_of_one_address(stack: Records) -> None:
     assert stack.run("crm", "import", "crm.csv", "--json").json == {"imported": 5}
 
     assert stack.names("shared@fabrikam.example") == ["Ed", "Erin", "Both"]
     assert stack.names("erin@home.example") == ["Erin"]
 
 
-def test_a_record_is_deactivated_and_activated_again(stack: Stack) -> None:
+def test_a_record_is_deactivated_and_activated_again(stack: Records) -> None:
     name = "lead:shared@fabrikam.example"
 
     for _ in range(2):
@@ -84,7 +65,7 @@ def test_a_record_is_deactivated_and_activated_again(stack: Stack) -> None:
     assert stack.names("shared@fabrikam.example") == ["Ed", "Erin", "Both"]
 
 
-def test_a_record_is_merged_into_another_once_and_for_all(stack: Stack) -> None:
+def test_a_record_is_merged_into_another_once_and_for_all(stack: Records) -> None:
     pair = ("account:fabrikam@fabrikam.example", "account:office@fabrikam.example")
 
     for _ in range(2):
@@ -107,7 +88,7 @@ def test_a_record_is_merged_into_another_once_and_for_all(stack: Stack) -> None:
     ],
     ids=["of two kinds", "itself", "several", "nobody"],
 )
-def test_what_cannot_be_done_is_told_with_2(stack: Stack, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_done_is_told_with_2(stack: Records, arguments: tuple[str, ...], told: str) -> None:
     ran = stack.run("crm", *arguments)
 
     assert (ran.code, ran.out) == (2, "")
@@ -125,7 +106,7 @@ def test_each_flag_is_documented_and_those_that_ask_for_a_person_as_such() -> No
     assert {flag for flag in REVIEWED if f"| `{flag}` | yes |" not in documented} == set()
 
 
-def test_review_lists_the_emails_that_a_person_should_look_at_and_no_others(stack: Stack) -> None:
+def test_review_lists_the_emails_that_a_person_should_look_at_and_no_others(stack: Records) -> None:
     now = datetime.now(UTC)
     lease = stack.place.states.lease(SALES, now, now + timedelta(seconds=330))
     assert lease is not None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from email_router.core.activity import EmailStatus
 from email_router.edge.senders.ses_pace import QUOTA_SECONDS, SesPace
 from email_router.edge.stores.send_pace import DynamoSendPace
 from tests.cloud import Place
 from tests.flows.office import Office
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -55,18 +55,8 @@ class Time:
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoSendPace]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "x")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-west-1")
-        client.create_table(
-            TableName="router",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        )
-        yield DynamoSendPace(client, "router")
+def store(router_table: DynamoDBClient) -> DynamoSendPace:
+    return DynamoSendPace(router_table, "router")
 
 
 def pace(ses: Ses, store: DynamoSendPace, time: Time) -> SesPace:

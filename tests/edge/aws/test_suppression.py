@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from moto import mock_aws
 
 from email_router.core.activity import EmailStatus, Party, Role
 from email_router.core.flows.by_hand import ByHand
@@ -72,28 +69,13 @@ class Time:
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "x")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="eu-west-1")
-        client.create_table(
-            TableName="router",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        )
-        yield client
-
-
-@pytest.fixture
 def time() -> Time:
     return Time()
 
 
 @pytest.fixture
-def known(dynamodb: Any, time: Time) -> DynamoSuppressed:
-    return DynamoSuppressed(dynamodb, "router", time)
+def known(router_table: Any, time: Time) -> DynamoSuppressed:
+    return DynamoSuppressed(router_table, "router", time)
 
 
 def sender(ses: Ses, known: DynamoSuppressed) -> SesSender:
@@ -175,12 +157,12 @@ def test_where_ses_does_not_tell_nobody_is_held_back_and_it_is_not_asked_again_a
     assert known.holds(ANN)
 
 
-def test_what_was_learned_is_read_once_a_minute_and_no_oftener(dynamodb: Any, time: Time) -> None:
-    one, other = (DynamoSuppressed(dynamodb, "router", time) for _ in range(2))
+def test_what_was_learned_is_read_once_a_minute_and_no_oftener(router_table: Any, time: Time) -> None:
+    one, other = (DynamoSuppressed(router_table, "router", time) for _ in range(2))
     assert not one.holds(ANN)
     other.learn([ANN])
 
-    with billed(dynamodb) as bill:
+    with billed(router_table) as bill:
         assert not any(one.holds(f"{number}@fabrikam.example") for number in range(1000))
         time.at += timedelta(seconds=60)
         assert one.holds(ANN.upper())
@@ -189,10 +171,10 @@ def test_what_was_learned_is_read_once_a_minute_and_no_oftener(dynamodb: Any, ti
     assert bill.calls == {"GetItem": 1}
 
 
-def test_what_is_known_already_is_not_written_again(dynamodb: Any, known: DynamoSuppressed) -> None:
+def test_what_is_known_already_is_not_written_again(router_table: Any, known: DynamoSuppressed) -> None:
     known.learn([ANN, ANN.upper()])
 
-    with billed(dynamodb) as bill:
+    with billed(router_table) as bill:
         known.learn([ANN])
 
     assert bill.calls == {"GetItem": 1}
