@@ -3,106 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from email_router.cli.backend import Backend
-from email_router.core.errors import MailboxBlocked, TryLater
-from email_router.core.flows.follow_settings import NOT_FOLLOWED, NOT_READ, FollowSettings
-from email_router.core.followed import Reading
+from email_router.core.errors import TryLater
+from email_router.core.flows.follow_settings import NOT_FOLLOWED
 from email_router.core.mailbox import Accept
-from email_router.core.settings import Configuration
 from email_router.edge.crm.dataverse_settings import DataverseSettings
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.wiring import build
-from email_router.wiring.configuration import Loaded, load
-from email_router.wiring.following import following
 from email_router.wiring.services import Services
 from tests.cloud import Place
-from tests.contracts.dataverse_published import FILE, services_of
+from tests.contracts.dataverse_followed import ANN, MORE, OFFICE, PERIOD, USER, Followed
 from tests.contracts.dataverse_rig import Rig
-from tests.fakes import FixedClock
-from tests.simulators.dataverse.process import CLIENT, SECRET, TENANT
-
-ORGANIZATION = "7f0a4b0e-0d0c-4d0a-8f3e-5f2a6f1c0003"
-ANN = "7f0a4b0e-0d0c-4d0a-8f3e-5f2a6f1c0010"
-OFFICE = "office@contoso.example"
-USER = "ann@contoso.example"
-MORE = """
-[[mailboxes]]
-address = "ann@contoso.example"
-outgoing = "out"
-"""
-PERIOD = 300.0
-
-
-class Followed:
-    """A published configuration that follows everything, its stores, and the settings of the organisation."""
-
-    def __init__(self, place: Place, dataverse: Rig, folder: Path) -> None:
-        self.place, self.dataverse, self.folder = place, dataverse, folder
-        self.clock = FixedClock()
-        self.services: Services = services_of(place)
-        (folder / "ca.pem").write_text(dataverse.process.authority.pem)
-        self.mailboxes: dict[str, str] = {}
-        queue = dataverse.queue(OFFICE, incomingemailfilteringmethod=1)
-        dataverse.process.put("systemuser", systemuserid=ANN, fullname="Ann", internalemailaddress=USER)
-        dataverse.process.put("usersettings", systemuserid=ANN, incomingemailfilteringmethod=3)
-        self.mailbox(OFFICE, regardingobjectid={"table": "queue", "id": queue}, emailrouteraccessapproval=1)
-        self.mailbox(USER, regardingobjectid={"table": "systemuser", "id": ANN}, emailrouteraccessapproval=1)
-        self.organization(trackingprefix="ACME:;CRM:", enablesmartmatching=True, emailcorrelationenabled=True)
-        dataverse.process.clear_requests()
-
-    def mailbox(self, address: str, **values: Any) -> None:
-        """Make or change a mailbox's record."""
-        known = {"mailboxid": self.mailboxes[address]} if address in self.mailboxes else {}
-        row = self.dataverse.process.put("mailbox", name=address, emailaddress=address, **known, **values)
-        self.mailboxes[address] = str(row["mailboxid"])
-
-    def organization(self, **values: Any) -> None:
-        """Change the organisation's settings."""
-        self.dataverse.process.put("organization", organizationid=ORGANIZATION, **values)
-
-    def file(self, follow: str = '"tracking", "mailboxes"', tracking: str = "", more: str = MORE) -> Loaded:
-        """Return the configuration as a file that follows says it."""
-        text = FILE.format(url=self.dataverse.process.url, tenant=TENANT, client=CLIENT) + more
-        text = text.replace('ca_bundle = "ca.pem"', f'ca_bundle = "ca.pem"\nfollow = [{follow}]')
-        (self.folder / "router.toml").write_text(f"{text}\n[organisation.tracking]\n{tracking}\n")
-        return load(self.folder / "router.toml", {"DATAVERSE_SECRET": SECRET})
-
-    def publish(self, loaded: Loaded | None = None) -> int:
-        """Publish the file as the command does."""
-        backend = Backend(self.services, save=lambda: None, count=lambda _organisation: {})
-        return backend.publish(loaded or self.file()).version
-
-    def current(self) -> Configuration:
-        """Return what a function reads that has nothing in memory."""
-        store = DynamoConfigurations(self.place.clients.dynamodb, self.place.router, ttl=0)
-        return store.current("contoso")
-
-    def follow(self) -> FollowSettings:
-        """Return what a function refreshes the settings by."""
-        made = following(self.services, self.services.configurations.published("contoso"), self.clock)
-        return replace(made, period=PERIOD)
-
-    def later(self, seconds: float = PERIOD) -> datetime:
-        """Let time pass; the settings that were read at publishing stand at the machine's time."""
-        self.clock.at = build.CLOCK.now() + timedelta(seconds=seconds)
-        return self.clock.at
-
-    def accepted(self) -> dict[str, tuple[Accept, bool]]:
-        """Return accept option and approval of each mailbox in force."""
-        return {box.key: (box.accept, box.approved) for box in self.current().mailboxes}
-
-    def asked(self) -> list[str]:
-        """Return the requests that Dataverse got, a batch as one."""
-        made = [one for one in self.dataverse.process.requests() if not one["batched"] and "/api/" in one["path"]]
-        return [str(one["path"]) for one in made]
 
 
 @pytest.fixture
@@ -300,108 +217,6 @@ def test_mailboxes_that_both_serve_are_told(office: Followed) -> None:
 
     (alert,) = office.services.alerts("contoso").all()
     assert f"{USER}: its outgoing mail is served by the CRM itself" in alert.text
-
-
-@pytest.mark.parametrize("fault", ["throttled", "unavailable"])
-def test_the_last_known_settings_stay_while_dynamics_is_away(office: Followed, fault: str) -> None:
-    office.publish()
-    before = office.current()
-    office.organization(trackingprefix="NEW:")
-    office.later()
-    office.dataverse.process.fault("POST .*batch", fault)
-
-    office.follow().look()
-    assert office.current() == before
-    assert list(office.services.alerts("contoso").all()) == []
-
-
-def test_the_next_look_after_it_was_away_reads_what_changed(office: Followed) -> None:
-    office.publish()
-    office.organization(trackingprefix="NEW:")
-    office.later()
-    office.dataverse.process.fault("POST .*batch", "unavailable")
-    office.follow().look()
-
-    office.clock.advance(PERIOD / 4 + 1)
-    office.follow().look()
-
-    assert office.current().tracking.prefix == "NEW:"
-
-
-def test_a_missing_privilege_is_told_by_name_and_settled_when_it_is_given(office: Followed) -> None:
-    office.publish()
-    office.later()
-    office.dataverse.process.control("POST", "settings", {"denied": ["prvReadUserSettings"]})
-
-    office.follow().look()
-
-    (alert,) = office.services.alerts("contoso").all()
-    assert (alert.kind, "prvReadUserSettings" in alert.text + alert.mend) == (NOT_READ, True)
-    office.dataverse.process.control("POST", "settings", {"denied": []})
-    office.clock.advance(PERIOD)
-    office.follow().look()
-    assert list(office.services.alerts("contoso").all()) == []
-
-
-def test_reading_at_the_wish_of_a_person_raises_what_is_wrong(office: Followed) -> None:
-    office.publish()
-    office.dataverse.process.control("POST", "settings", {"denied": ["prvReadMailbox"]})
-
-    with pytest.raises(MailboxBlocked, match="prvReadMailbox"):
-        office.follow().read_now()
-
-
-def test_of_two_functions_at_once_one_asks(office: Followed) -> None:
-    office.publish()
-    office.later()
-    first, second = office.follow(), office.follow()
-    office.dataverse.process.clear_requests()
-
-    class Interrupted:
-        def settings(self, addresses: Sequence[str]) -> Reading:
-            second.look()
-            return DataverseSettings(office.dataverse.client).settings(addresses)
-
-    replace(first, open_reader=Interrupted).look()
-
-    assert len(office.asked()) == 2
-
-
-def test_the_later_reading_of_two_wins(office: Followed) -> None:
-    office.publish()
-    office.later()
-    first, second = office.follow(), office.follow()
-
-    class Overtaken:
-        def settings(self, addresses: Sequence[str]) -> Reading:
-            old = DataverseSettings(office.dataverse.client).settings(addresses)
-            office.organization(trackingprefix="NEW:")
-            second.read_now()
-            return old
-
-    known = replace(first, open_reader=Overtaken).look()
-
-    assert office.current().tracking.prefix == "NEW:"
-    assert known is not None
-    assert known.tracking["prefix"] == "NEW:"
-
-
-def test_a_function_that_dies_while_it_reads_keeps_nobody_back_for_long(office: Followed) -> None:
-    office.publish()
-    office.later()
-
-    class Dying:
-        def settings(self, addresses: Sequence[str]) -> Reading:
-            raise KeyboardInterrupt(addresses)
-
-    with pytest.raises(KeyboardInterrupt):
-        replace(office.follow(), open_reader=Dying).look()
-    office.organization(trackingprefix="NEW:")
-    office.clock.advance(PERIOD / 4 + 1)
-
-    office.follow().look()
-
-    assert office.current().tracking.prefix == "NEW:"
 
 
 def test_a_change_is_in_force_in_a_function_with_a_memory_within_the_period(office: Followed) -> None:
