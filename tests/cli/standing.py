@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from email_router.cli.backend import of_cloud
+from email_router.cli.backend import PARAMETERS, of_cloud
 from email_router.cli.embedded.session import EmbeddedCloud
 from email_router.cli.place import Place
 from tests.cli.example import VARIABLES, write_example
@@ -40,3 +40,10 @@ def standing(folder: Path) -> Iterator[Stack]:
     write_example(folder)
     with EmbeddedCloud() as cloud:
         yield Stack(folder, {**ACCOUNT, **VARIABLES, "AWS_ENDPOINT_URL": cloud.stack.endpoint.url}, cloud)
+
+
+@contextmanager
+def held(state: Path) -> Iterator[None]:
+    """Hold what is stored in the folder: commands join the process that does, which spares each of them a cloud of its own."""
+    with EmbeddedCloud(folder=state, parameters=PARAMETERS, stores_only=True):
+        yield

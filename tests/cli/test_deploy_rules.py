@@ -82,7 +82,7 @@ def test_rules_are_made_where_they_can_be_and_each_error_is_its_mailboxs_own(com
 
 def test_a_second_run_finds_everything_as_wanted(company: Company) -> None:
     arguments = ("deploy-rules", company.address("ann"), company.address("eve"), "--forward-to", company.forward)
-    company.run(*arguments)
+    assert company.run(*arguments).code == 0
 
     ran = company.run(*arguments, "--json")
 

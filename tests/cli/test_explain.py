@@ -16,6 +16,7 @@ from email_router.core.ledger import Answer, Outcome, Trace
 from tests.cli.kinds import reasons
 from tests.cli.running import Ran
 from tests.cli.schemas import EXPLANATION, check
+from tests.cli.standing import held
 from tests.cli.test_local import CARLA, CRM, SALES, House, configuration, mail
 from tests.simulators import pop3, smtp
 from tests.simulators.certificates import Authority
@@ -49,7 +50,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Ite
     inbox.put(SALES, mail(2, f"In-Reply-To: {sent['message_id']}\r\n"))
     inbox.put(SALES, b"\x00\x01\x02 this is no mail at all")
     made.local()
-    yield made
+    with held(folder / ".email-router"):
+        yield made
     inbox.stop()
     outbox.stop()
 

@@ -17,6 +17,7 @@ from tests.cli.schemas import (
     RUN,
     check,
 )
+from tests.cli.standing import held
 from tests.simulators import pop3, smtp
 from tests.simulators.certificates import Authority
 
@@ -176,67 +177,6 @@ def test_an_answer_to_what_was_sent_matches_in_the_next_run(house: House, second
     assert house.inbox.messages(SALES) == [b"\x00\x01\x02 this is no mail at all"]
 
 
-def test_emails_lists_the_activities_oldest_first(house: House, second: Ran) -> None:
-    assert second.out
-
-    told = house.run("emails", "--json").json
-
-    check(told, EMAILS)
-    subjects = [email["subject"] for email in told["emails"]]
-    assert subjects[:4] == ["mail 0", "mail 1", "mail 2", "Your order CRM:0001001"]
-    assert told["emails"][0]["from"][0]["record"]["kind"] == "contact"
-    assert told["emails"][0]["receipts"] == [SALES]
-    assert told["emails"][3]["attachments"][0]["name"] == "crm.csv"
-
-
-def test_explain_gives_every_question_and_its_answer(house: House, second: Ran) -> None:
-    assert second.out
-
-    told = house.run("explain", "1@fabrikam.example", "--json").json
-
-    check(told, EXPLANATION)
-    assert told["message_id"] == "<1@fabrikam.example>"
-    assert [one["question"] for one in told["trace"]][-1] == "accept_all"
-
-
-def test_explain_of_an_unknown_message_ends_with_1(house: House, second: Ran) -> None:
-    assert second.out
-
-    told = house.run("explain", "nobody@knows.example", "--json")
-
-    assert (told.code, told.out) == (1, "")
-    assert "no trace of this message" in told.err
-
-
-def test_outgoing_lists_what_was_sent(house: House, second: Ran) -> None:
-    assert second.out
-
-    told = house.run("outgoing", "list", "--json").json
-
-    check(told, OUTGOING_LIST)
-    assert [one["status"] for one in told["outgoing"]] == ["sent"]
-
-
-def alerts_of(house: House, kind: str) -> list[dict[str, str]]:
-    return [one for one in house.run("alerts", "--json").json["alerts"] if one["kind"] == kind]
-
-
-def test_a_quarantined_message_is_listed_exported_and_tried_again(house: House, second: Ran) -> None:
-    assert second.out
-    (entry,) = house.run("undeliverable", "list", "--json").json["undeliverable"]
-    (alert,) = alerts_of(house, "quarantined")
-    assert alert["about"] == entry["id"]
-    assert house.run("alerts", "--settle", alert["id"]).code == 2  # it ends with the message
-
-    assert house.run("undeliverable", "show", entry["id"], "--json").json == entry
-    assert house.run("undeliverable", "export", entry["id"], "--to", "raw.eml").code == 0
-    assert (house.folder / "raw.eml").read_bytes().strip() == b"\x00\x01\x02 this is no mail at all"
-    assert house.run("undeliverable", "retry", entry["id"]).code == 0
-    assert house.run("undeliverable", "list", "--json").json == {"undeliverable": []}
-    assert alerts_of(house, "quarantined") == []
-    assert house.run("undeliverable", "show", entry["id"]).code == 2
-
-
 def test_counters_add_up_over_the_runs(house: House, second: Ran) -> None:
     assert second.out
 
@@ -247,37 +187,7 @@ def test_counters_add_up_over_the_runs(house: House, second: Ran) -> None:
     assert told["OutgoingMessagesDelivered"] == 1
 
 
-def test_status_ends_with_1_while_a_mailbox_is_in_error(house: House, second: Ran) -> None:
-    assert second.out
-
-    told = house.run("status", "--json")
-
-    assert told.code == 1
-    assert [one["status"] for one in told.json["mailboxes"]] == ["ok", "idle", "error"]
-    assert {one["told"]["push_until"] for one in told.json["mailboxes"]} == {None}
-    assert all(60 <= one["told"]["polled_every"] <= 900 for one in told.json["mailboxes"])
-
-
-def test_show_tells_no_secret(house: House, second: Ran) -> None:
-    assert second.out
-
-    told = house.run("show", "--json")
-
-    assert told.code == 0
-    assert told.json["organisation"] == "contoso"
-    assert [one["secret"] for one in told.json["profiles"]] == ["contoso/good", "contoso/wrong", "contoso/smtp-out"]
-    assert pop3.PASSWORD not in told.out
-
-
-def test_send_from_a_mailbox_without_an_outgoing_profile_ends_with_2(house: House, second: Ran) -> None:
-    assert second.out
-
-    told = house.run("send", "--from", EMPTY, "--to", CARLA, "--subject", "x")
-
-    assert told.code == 2
-    assert f"--from {EMPTY} is no mailbox with an outgoing profile; those that have one: {SALES}" in told.err
-
-
+@pytest.mark.long
 def test_after_another_prefix_an_answer_with_the_old_token_still_matches(house: House, second: Ran) -> None:
     sent = second.json["outgoing"][0]
     file = house.folder / "router.toml"
@@ -301,3 +211,88 @@ def test_after_another_prefix_an_answer_with_the_old_token_still_matches(house: 
     assert answer["correlated"] in with_token
     assert "the prefix was CRM: and is NEW: now; tokens of CRM: are still found" in told.err
     assert house.run("show", "--json").json["tracking"]["earlier_prefixes"] == ["CRM:"]
+
+
+@pytest.fixture(scope="module")
+def looked_at(house: House, second: Ran) -> Iterator[House]:
+    """The house when all runs are over: commands look at what they left."""
+    assert second.out
+    with held(house.folder / ".email-router"):
+        yield house
+
+
+def test_emails_lists_the_activities_oldest_first(looked_at: House) -> None:
+    told = looked_at.run("emails", "--json").json
+
+    check(told, EMAILS)
+    subjects = [email["subject"] for email in told["emails"]]
+    assert subjects[:4] == ["mail 0", "mail 1", "mail 2", "Your order CRM:0001001"]
+    assert told["emails"][0]["from"][0]["record"]["kind"] == "contact"
+    assert told["emails"][0]["receipts"] == [SALES]
+    assert told["emails"][3]["attachments"][0]["name"] == "crm.csv"
+
+
+def test_explain_gives_every_question_and_its_answer(looked_at: House) -> None:
+    told = looked_at.run("explain", "1@fabrikam.example", "--json").json
+
+    check(told, EXPLANATION)
+    assert told["message_id"] == "<1@fabrikam.example>"
+    assert [one["question"] for one in told["trace"]][-1] == "accept_all"
+
+
+def test_explain_of_an_unknown_message_ends_with_1(looked_at: House) -> None:
+    told = looked_at.run("explain", "nobody@knows.example", "--json")
+
+    assert (told.code, told.out) == (1, "")
+    assert "no trace of this message" in told.err
+
+
+def test_outgoing_lists_what_was_sent(looked_at: House) -> None:
+    told = looked_at.run("outgoing", "list", "--json").json
+
+    check(told, OUTGOING_LIST)
+    assert [one["status"] for one in told["outgoing"]] == ["sent"]
+
+
+def alerts_of(looked_at: House, kind: str) -> list[dict[str, str]]:
+    return [one for one in looked_at.run("alerts", "--json").json["alerts"] if one["kind"] == kind]
+
+
+def test_a_quarantined_message_is_listed_exported_and_tried_again(looked_at: House) -> None:
+    (entry,) = looked_at.run("undeliverable", "list", "--json").json["undeliverable"]
+    (alert,) = alerts_of(looked_at, "quarantined")
+    assert alert["about"] == entry["id"]
+    assert looked_at.run("alerts", "--settle", alert["id"]).code == 2  # it ends with the message
+
+    assert looked_at.run("undeliverable", "show", entry["id"], "--json").json == entry
+    assert looked_at.run("undeliverable", "export", entry["id"], "--to", "raw.eml").code == 0
+    assert (looked_at.folder / "raw.eml").read_bytes().strip() == b"\x00\x01\x02 this is no mail at all"
+    assert looked_at.run("undeliverable", "retry", entry["id"]).code == 0
+    assert looked_at.run("undeliverable", "list", "--json").json == {"undeliverable": []}
+    assert alerts_of(looked_at, "quarantined") == []
+    assert looked_at.run("undeliverable", "show", entry["id"]).code == 2
+
+
+def test_status_ends_with_1_while_a_mailbox_is_in_error(looked_at: House) -> None:
+    told = looked_at.run("status", "--json")
+
+    assert told.code == 1
+    assert [one["status"] for one in told.json["mailboxes"]] == ["ok", "idle", "error"]
+    assert {one["told"]["push_until"] for one in told.json["mailboxes"]} == {None}
+    assert all(60 <= one["told"]["polled_every"] <= 900 for one in told.json["mailboxes"])
+
+
+def test_show_tells_no_secret(looked_at: House) -> None:
+    told = looked_at.run("show", "--json")
+
+    assert told.code == 0
+    assert told.json["organisation"] == "contoso"
+    assert [one["secret"] for one in told.json["profiles"]] == ["contoso/good", "contoso/wrong", "contoso/smtp-out"]
+    assert pop3.PASSWORD not in told.out
+
+
+def test_send_from_a_mailbox_without_an_outgoing_profile_ends_with_2(looked_at: House) -> None:
+    told = looked_at.run("send", "--from", EMPTY, "--to", CARLA, "--subject", "x")
+
+    assert told.code == 2
+    assert f"--from {EMPTY} is no mailbox with an outgoing profile; those that have one: {SALES}" in told.err

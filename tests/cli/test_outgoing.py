@@ -111,6 +111,7 @@ def test_an_unknown_result_is_settled_by_a_person_either_way(house: House) -> No
     assert house.run("outgoing", "settle", left, "--resend").code == 2
 
 
+@pytest.mark.long
 def test_what_failed_is_an_alert_of_its_owner(house: House) -> None:
     house.outbox.store.set_faults(Faults(mail="550 5.7.1 not you"))
     activity = write(house, "Failed")

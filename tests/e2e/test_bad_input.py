@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import Ended, email_router
+from tests.cli.running import Ran
+from tests.cli.standing import held
+from tests.e2e.command import email_router
 from tests.flows.house import mail
 from tests.servers import DovecotServer
 from tests.simulators.certificates import Authority, self_signed
@@ -45,7 +47,7 @@ LONG_LINE = "a" * 100_000
 class Round:
     """One `local --once` over good and bad mailboxes."""
 
-    ended: Ended
+    ended: Ran
     told: dict[str, Any]
     state: Path
 
@@ -57,7 +59,7 @@ class Round:
         """What is told of a mailbox's messages."""
         return [one for one in self.told["messages"] if one["mailbox"] == address]
 
-    def run(self, *arguments: object) -> Ended:
+    def run(self, *arguments: object) -> Ran:
         """Run a command on the state."""
         return email_router(*arguments, "--state", self.state)
 
@@ -106,7 +108,8 @@ def told(dovecot: DovecotServer, authority: Authority, tmp_path_factory: pytest.
     mailboxes = [MAILBOX.format(address=address, profile=profile) for address, profile in boxes]
     file.write_text("\n".join(['[organisation]\nname = "contoso"', *profiles, *mailboxes]))
     ended = email_router("local", "--config", file, "--once", "--json", "--state", folder / "state", env=PASSWORDS)
-    yield Round(ended, ended.json, folder / "state")
+    with held(folder / "state"):
+        yield Round(ended, ended.json, folder / "state")
     untrusted.stop()
     stern.stop()
 

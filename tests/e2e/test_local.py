@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from email_router.core.parse import parse
-from tests.e2e.command import PROGRAM, Ended, email_router
+from tests.cli.running import Ran
+from tests.e2e.command import PROGRAM, email_router
 from tests.flows.house import mail
 from tests.servers import DovecotServer, PostfixServer
 from tests.simulators.certificates import Authority
@@ -62,11 +63,11 @@ class Office:
     dovecot: DovecotServer
     sales: str
 
-    def run(self, *arguments: object, within: float = 240) -> Ended:
+    def run(self, *arguments: object, within: float = 240) -> Ran:
         """Run a command on the state."""
         return email_router(*arguments, "--state", self.folder / "state", env=self.env, within=within)
 
-    def local(self, *arguments: object) -> Ended:
+    def local(self, *arguments: object) -> Ran:
         """One round."""
         return self.run("local", "--config", self.folder / "router.toml", "--once", "--json", *arguments)
 
@@ -97,6 +98,7 @@ def wait_for_mail(office: Office, count: int) -> None:
     assert office.dovecot.count(office.sales) == count
 
 
+@pytest.mark.long
 def test_a_new_mail_comes_in_an_e_mail_goes_out_and_its_answer_finds_it(office: Office) -> None:
     office.dovecot.put(office.sales, mail(1))
     records = office.folder / "people.csv"

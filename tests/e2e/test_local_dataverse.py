@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from email_router.core.parse import parse
-from tests.e2e.command import Ended, email_router
+from tests.cli.running import Ran
+from tests.e2e.command import email_router
 from tests.e2e.test_local import CONFIGURATION
 from tests.flows.house import mail
 from tests.servers import DovecotServer, PostfixServer
@@ -40,12 +41,12 @@ class Office:
     dovecot: DovecotServer
     dataverse: SummaryProcess
 
-    def run(self, *arguments: object, secret: str = SECRET) -> Ended:
+    def run(self, *arguments: object, secret: str = SECRET) -> Ran:
         """Run a command on the state."""
         secrets = {"POP3_PASSWORD": self.dovecot.password, "SMTP_PASSWORD": self.dovecot.password}
         return email_router(*arguments, "--state", self.folder / "state", env={**secrets, "DATAVERSE_SECRET": secret})
 
-    def local(self) -> Ended:
+    def local(self) -> Ran:
         """One round."""
         ended = self.run("local", "--config", self.folder / "router.toml", "--once", "--json")
         assert ended.code == 0, ended.err

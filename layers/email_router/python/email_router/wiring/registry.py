@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from email_router.core.errors import ConfigurationError
+from email_router.edge.connect.importing import in_turn
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Profile
@@ -65,7 +65,7 @@ def load(place: str) -> Any:  # noqa: ANN401 - as above
     """Return the object at "module:name"."""
     module, _, name = place.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
+        return getattr(in_turn(module), name)
     except ImportError as missing:
         raise ConfigurationError(
             f"the adapter {place} cannot be loaded ({missing}): is its layer attached?"

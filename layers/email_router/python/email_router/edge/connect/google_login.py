@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.edge.connect.https import Place, ask
+from email_router.edge.connect.importing import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,14 +105,15 @@ def _form(account: GoogleAccount, key: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _assertion(account: GoogleAccount, key: Mapping[str, Any]) -> str:
-    import jwt  # noqa: PLC0415 - msal brings it; only mailboxes of Google pay for its import
+    jwt = in_turn("jwt")  # msal brings it; only mailboxes of Google pay for its import
 
     now = int(time.time())
     claims = {"iss": key["client_email"], "sub": account.user, "scope": _SCOPE, "aud": account.place}
     try:
-        return jwt.encode({**claims, "iat": now, "exp": now + _LIFE}, key["private_key"], algorithm="RS256")
+        signed: str = jwt.encode({**claims, "iat": now, "exp": now + _LIFE}, key["private_key"], algorithm="RS256")
     except jwt.PyJWTError as problem:
         raise ValueError("private key") from problem
+    return signed
 
 
 def _away(account: GoogleAccount, status: int) -> TryLater:
