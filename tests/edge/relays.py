@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import pytest
 
+from email_router.core.errors import TryLater
 from email_router.core.mailbox import Authentication, Direction, Mailbox, Profile, Security
 from email_router.core.ports import Reach
-from email_router.core.sending import Envelope, SendResult
+from email_router.core.sending import Envelope, SendOutcome, SendResult
 from email_router.edge.senders.smtp import SmtpSender
+from tests.simulators import relay as relay_module
 from tests.simulators.relay import Relay, Script
 
 SENDER, ANN, BOB, EVE = "sales@contoso.example", "ann@example.org", "bob@example.org", "eve@example.org"
@@ -63,3 +66,53 @@ def sent(relay: Relay, composed: bytes = MAIL, *recipients: str) -> SendResult:
     """Send one mail over a line of its own."""
     with closing(opened(profile(relay))) as sender:
         return sender.send(envelope(*recipients), composed)
+
+
+class Mail(NamedTuple):
+    """What is sent."""
+
+    envelope: Envelope
+    text: bytes
+
+
+def mails(count: int) -> list[Mail]:
+    """Return mails of different sizes to different people."""
+    return [
+        Mail(envelope(f"user{number}@example.org"), b"Subject: %d\r\n\r\n" % number + b".dot\r\n" * number)
+        for number in range(count)
+    ]
+
+
+def sent_in_turn(sender: SmtpSender, these: Sequence[Mail], *, announced: bool = True) -> list[SendResult | TryLater]:
+    """Send the mails, each but the first announced before the one ahead of it is sent; return what became of each."""
+    told: list[SendResult | TryLater] = []
+    for number, one in enumerate(these):
+        if announced and number + 1 < len(these):
+            sender.announce(*these[number + 1])
+        try:
+            told.append(sender.send(*one))
+        except TryLater as later:
+            told.append(later)
+    return told
+
+
+def outcomes(told: Sequence[SendResult | TryLater]) -> list[SendOutcome | None]:
+    """Return the outcomes, None for what was certainly not handed over."""
+    return [one.outcome if isinstance(one, SendResult) else None for one in told]
+
+
+def on_the_wire(one: Mail) -> bytes:
+    """Return a mail as a relay takes it."""
+    return one.text.replace(b"\r\n.", b"\r\n..")
+
+
+class Watching(relay_module._Session):
+    """A good server that notes what lay before it when it answered a final dot."""
+
+    ahead: ClassVar[list[bytes]] = []
+
+    def say(self, text: str) -> None:
+        """Answer, and note."""
+        if text.endswith("taken"):
+            self.ahead.append(self.buffer)
+        super().say(text)

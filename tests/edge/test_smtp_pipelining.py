@@ -11,7 +11,7 @@ import pytest
 
 from email_router.core.errors import TryLater
 from email_router.core.sending import SendOutcome
-from email_router.edge.connect import smtp
+from email_router.edge.connect import smtp, smtp_text
 from tests.edge.relays import ANN, BOB, EVE, MAIL, SENDER, envelope, opened, profile, sent
 from tests.simulators import relay as relay_module
 from tests.simulators.relay import Relay, Script
@@ -230,9 +230,9 @@ def test_a_large_mail_is_stuffed_as_a_small_one_is(relays: Callable[..., Relay])
 
     assert sent(relay, LARGE).outcome is ACCEPTED
     assert relay.taken == [LARGE.replace(b"\r\n.", b"\r\n..")]
-    assert b"".join(smtp.whole_lines(LARGE)) == LARGE
-    assert all(piece.endswith(b"\r\n") for piece in smtp.whole_lines(LARGE))
-    assert max(map(len, smtp.whole_lines(LARGE))) < 310_000
+    assert b"".join(smtp_text.whole_lines(LARGE)) == LARGE
+    assert all(piece.endswith(b"\r\n") for piece in smtp_text.whole_lines(LARGE))
+    assert max(map(len, smtp_text.whole_lines(LARGE))) < 310_000
 
 
 @pytest.mark.parametrize("flaw", [b"\n", b"\r", b"\0", b"\r\r\n", b"\n\r\n"])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from email_router.core import wire
+from email_router.core.enclosed import Enclosed
 from email_router.core.errors import MessageRefused
-from email_router.core.message import Address, Attachment, Importance
+from email_router.core.message import Address, Importance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ class Outgoing:
     references: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
     html: str = field(default="", repr=False)
-    attachments: tuple[Attachment, ...] = field(default=(), repr=False)
+    attachments: tuple[Enclosed, ...] = field(default=(), repr=False)
     importance: Importance = Importance.NORMAL
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -79,7 +80,7 @@ class _Part:
     """A MIME entity: its Content- fields, and the pieces of its content, of which an attachment is still to be encoded; all end in CRLF."""
 
     fields: bytes
-    content: tuple[bytes | Attachment, ...]
+    content: tuple[bytes | Enclosed, ...]
 
 
 def compose(mail: Outgoing) -> bytes:
@@ -87,9 +88,9 @@ def compose(mail: Outgoing) -> bytes:
 
     All of it is ASCII but addresses with letters outside ASCII before the @, which stand in From, To and Cc in UTF-8 (RFC 6532).  Text goes
     as quoted-printable or base64, attachments as base64, so that no byte of the author's stands on the wire as itself.  Control characters
-    in subject, display and file names become spaces.  Beside the attachments only what is returned is held, of 1.37 times their size.
-    Raises MessageRefused "address" or "unsafe" for an address, id or further field that would have to be changed to be sent (RFC 5322,
-    2045-2047, 2231).
+    in subject, display and file names become spaces.  Beside the attachments only what is returned is held, of 1.37 times their size; of
+    those that are read in their turn (core/enclosed.py) one at a time.  Raises MessageRefused "address" or "unsafe"
+    for an address, id or further field that would have to be changed to be sent (RFC 5322, 2045-2047, 2231).
     """
     whole = _body(mail)
     written = BytesIO()  # gives its buffer away without a copy
@@ -187,10 +188,10 @@ def _body(mail: Outgoing) -> _Part:
     )
 
 
-def shown_and_attached(mail: Outgoing) -> tuple[list[Attachment], list[Attachment]]:
+def shown_and_attached(mail: Outgoing) -> tuple[list[Enclosed], list[Enclosed]]:
     """Return the attachments that the HTML shows in its place, and all others (RFC 2387, 2392)."""
-    shown: list[Attachment] = []
-    attached: list[Attachment] = []
+    shown: list[Enclosed] = []
+    attached: list[Enclosed] = []
     for one in mail.attachments:
         here = mail.html and one.inline and one.content_id and f"cid:{one.content_id}" in mail.html
         (shown if here else attached).append(one)
@@ -203,7 +204,7 @@ def _multipart(kind: str, parts: list[_Part], boundary: str) -> _Part:
         return parts[0]
     fields = f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n'.encode("ascii")
     limit = f"--{boundary}".encode("ascii")
-    pieces: list[bytes | Attachment] = []
+    pieces: list[bytes | Enclosed] = []
     for part in parts:
         pieces += (limit, b"\r\n", part.fields, b"\r\n", *part.content)
     return _Part(fields, (*pieces, limit, b"--\r\n"))
@@ -220,7 +221,7 @@ def _text(text: str, subtype: str) -> _Part:
     return _Part(fields.encode("ascii"), (content,))
 
 
-def _attachment(attachment: Attachment) -> _Part:
+def _attachment(attachment: Enclosed) -> _Part:
     media_type = attachment.media_type.strip().lower()
     # A message or multipart may not be base64 (RFC 2045 6.4), and nothing of the author's goes unencoded.
     if not _MEDIA_TYPE.fullmatch(media_type) or media_type.startswith(("multipart/", "message/")):

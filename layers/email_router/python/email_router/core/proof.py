@@ -13,8 +13,9 @@ from typing import ParamSpec, TypeVar
 
 from email_router.core import compose, read_back, wire
 from email_router.core.compose import Outgoing
+from email_router.core.enclosed import Enclosed
 from email_router.core.errors import MessageRefused
-from email_router.core.message import Address, Attachment, Importance
+from email_router.core.message import Address, Importance
 from email_router.core.read_back import Fields, Misread
 
 _P = ParamSpec("_P")
@@ -107,7 +108,7 @@ class _Text:
 class _File:
     """An attachment."""
 
-    def __init__(self, attachment: Attachment) -> None:
+    def __init__(self, attachment: Enclosed) -> None:
         self._attachment = attachment
 
     def prove(self, raw: bytes, fields: Fields, start: int, end: int) -> None:

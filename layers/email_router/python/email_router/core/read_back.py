@@ -34,7 +34,9 @@ _GROUP = 57
 
 _AT_ONCE = _GROUP * 4096
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_PRINTABLE = bytes(range(ord(" "), ord("~") + 1)) + b"\t"
+_LITERAL = bytes(set(range(ord(" "), ord("~") + 1)) - {ord("=")}) + b"\t"
+"""What may stand for itself in quoted-printable (RFC 2045 6.7)."""
+
 
 Fields = list[tuple[str, str]]
 
@@ -178,25 +180,26 @@ def parts_of(raw: bytes, kind: str, value: str, start: int, end: int) -> Iterato
 def is_quoted_printable(raw: bytes, start: int, end: int, content: bytes) -> bool:
     """Tell whether what stands there is this text, each character of it in a way that RFC 2045 6.7 has every reader read alike."""
     coded = raw[start:end]
-    lines = coded.split(b"\r\n")
+    lines = coded.splitlines()
+    beside = coded.translate(None, _LITERAL)  # line ends and escapes alone
     return (
         binascii.a2b_qp(coded) == content
-        and coded.translate(None, _PRINTABLE) == b"\r\n" * (len(lines) - 1)
+        and coded.endswith(b"\r\n")
+        and beside.translate(None, b"=") == b"\r\n" * len(lines)  # fewer than lines where a CR or LF stands alone
         and max(map(len, lines)) <= _LINE
-        and b" \r" not in coded
-        and (b"\t" not in coded or b"\t\r" not in coded)
-        and _escapes_alone(coded, len(lines) - 1, content)
+        and [*map(bytes.rstrip, lines)] == lines
+        and _escapes_alone(coded, beside.count(b"="), len(lines), content)
     )
 
 
-def _escapes_alone(coded: bytes, breaks: int, content: bytes) -> bool:
+def _escapes_alone(coded: bytes, escapes: int, breaks: int, content: bytes) -> bool:
     """Tell whether every = begins an escape or a soft line end, so that no boundary of ours ("=_") can stand there.
 
     A line end that is not the text's is soft and shortens it by three, an escape by two; a = that decodes as itself would shorten it by
     less than its part.
     """
     soft = breaks - content.count(b"\n")
-    return 2 * (coded.count(b"=") - soft) == len(coded) - len(content) - 3 * soft
+    return 2 * (escapes - soft) == len(coded) - len(content) - 3 * soft
 
 
 def is_base64(raw: bytes, start: int, end: int, content: bytes) -> bool:

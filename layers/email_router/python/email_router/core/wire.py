@@ -233,9 +233,10 @@ def quoted_printable(text: bytes) -> bytes:
     escaped = text.replace(b"=", b"=3D")
     if text.translate(None, _NEEDS_NO_CODE):
         escaped = _CONTROL_BYTE.sub(_escape, escaped)
-    if b" \r" in escaped or (b"\t" in escaped and b"\t\r" in escaped):
-        escaped = _LAST_BLANK.sub(_escape, escaped)
     lines = escaped.split(b"\r\n")
+    if [*map(bytes.rstrip, lines)] != lines:  # searching the text for blanks before a line end takes twice as long
+        escaped = _LAST_BLANK.sub(_escape, escaped)
+        lines = escaped.split(b"\r\n")
     if max(map(len, lines)) <= _LINE:
         return escaped
     return b"\r\n".join([line if len(line) <= _LINE else _softly(line) for line in lines])
@@ -247,8 +248,12 @@ def _escape(found: re.Match[bytes]) -> bytes:
 
 def _softly(line: bytes) -> bytes:
     """Cut a long line by soft line ends, never inside an escape."""
+    most = _LINE - 1
+    end = most - 1 if line[most - 1] == _ESCAPES else most - 2 if line[most - 2] == _ESCAPES else most
+    if len(line) <= end + _LINE:  # one cut will do, as nearly always
+        return line[:end] + b"=\r\n" + line[end:]
     parts: list[bytes] = []
-    at, last, most = 0, len(line) - _LINE, _LINE - 1
+    at, last = 0, len(line) - _LINE
     while at < last:
         end = at + most
         if line[end - 1] == _ESCAPES:

@@ -7,7 +7,7 @@ import ssl
 from ipaddress import ip_address
 from struct import pack
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.core.mailbox import Security
@@ -58,7 +58,7 @@ class Line:
         self._wait(seconds)
 
     @classmethod
-    def to(cls, profile: Profile, reach: Reach, address: str, port: int) -> Line:
+    def to(cls, profile: Profile, reach: Reach, address: str, port: int) -> Self:
         """Connect to the profile's server (`port` where it names none), with TLS where it is implicit.
 
         Raises MailboxBlocked "insecure" where no TLS is wanted and the server is neither this machine nor in a private network.

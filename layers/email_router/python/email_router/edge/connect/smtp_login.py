@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Protocol
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked
+from email_router.core.mailbox import own_password_mend
 from email_router.edge.connect.sasl import xoauth2
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _check(session: Speaking, user: str, password: str) -> None:
         raise MailboxBlocked(
             f"{session.name}: the password is missing, or it or the user name holds a line break or NUL",
             kind="credentials",
-            mend='Set the profile\'s credentials and publish; authentication = "anonymous" needs none.',
+            mend=f'{own_password_mend()} authentication = "anonymous" needs none.',
         )
 
 
@@ -140,5 +141,8 @@ def refused(session: Speaking, why: str) -> MailboxBlocked:
     return MailboxBlocked(
         f"{session.name}: the login was refused: {why}",
         kind="login_refused",
-        mend="Check user name and password, and that the account may send by SMTP.",
+        mend=(
+            "Check user name and password (the profile's credentials, or the mailbox's own: `email-router set-password MAILBOX`), and that "
+            "the account may send by SMTP."
+        ),
     )

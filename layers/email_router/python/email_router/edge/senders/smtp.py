@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
-from email_router.core.sending import RecipientResult, SendOutcome, SendResult
-from email_router.core.wire import downgraded, international_address
-from email_router.edge.connect.smtp import LEAVING, Handover, SmtpSession, whole_lines
+from email_router.core.errors import MailboxBlocked, TryLater
+from email_router.core.sending import SendOutcome, SendResult
+from email_router.edge.connect.smtp import LEAVING, SmtpSession
 from email_router.edge.connect.smtp_account import opened
-from email_router.edge.connect.smtp_answer import Answer
+from email_router.edge.connect.smtp_letter import Fitted, Letter
+from email_router.edge.connect.smtp_outcome import result_of
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile
     from email_router.core.ports import Reach
     from email_router.core.sending import Envelope
+    from email_router.edge.connect.smtp_handover import Handover
+    from email_router.edge.connect.smtp_transaction import Transaction
 
-RETRY_SECONDS = 300.0
-"""How long a 4xx asks to wait at least: grey lists mean five minutes."""
-
-_NO_SMTPUTF8 = (
-    "the relay does not offer SMTPUTF8 (RFC 6531), which an address with letters outside ASCII before the @ needs"
-)
 _FAREWELL_SECONDS = 5.0
 _LOGIN_WANTED = frozenset({530, 534, 535, 538})  # RFC 4954 6
+
+
+class _Next(NamedTuple):
+    """The mail that was announced, as the relay of this session gets it."""
+
+    letter: Letter
+    session: SmtpSession
+    fitted: Fitted
+
+    def of(self, session: SmtpSession, letter: Letter) -> bool:
+        """Tell whether it is of this mail and this relay."""
+        return self.letter is letter and self.session is session
 
 
 class SmtpSender:
@@ -33,6 +41,10 @@ class SmtpSender:
     that the relay closed between two mails is opened anew.  A mail is ACCEPTED when the relay takes it for at least one recipient;
     `recipients` tells of each.  Where the relay offers no SMTPUTF8, recipients who need it are refused and the others get the mail, its
     header downgraded.
+
+    Where the relay stands pipelines, the envelope of a mail that was announced goes in one breath with the text of the one before (RFC
+    2920 3.1): one round trip a mail.  No byte of its text goes before it is sent itself, so until then it is for certain not handed over,
+    whatever becomes of the line; and nothing that is said of it is held against the one before.
     """
 
     kind = "smtp"
@@ -46,29 +58,33 @@ class SmtpSender:
         self._session: SmtpSession | None = None
         self._kept = False
         self._pipelines = True
+        self._chains = True
+        self._has_chained = False
+        self._announced: Letter | None = None
+        self._next: _Next | None = None
+
+    def announce(self, envelope: Envelope, composed: bytes) -> None:
+        """Say which mail is sent after the one that is sent next, so that its envelope may go ahead.
+
+        It counts for that one `send` and promises nothing: another mail may follow, or none.  Nothing is sent here, and nothing raised.
+        """
+        self._announced = Letter.of(envelope, composed)
 
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
         """Hand the mail over once."""
-        try:
-            sender = international_address(envelope.sender)
-        except MessageRefused as refusal:
-            return SendResult(outcome=SendOutcome.REFUSED, evidence=f"sender: {refusal}")
-        good, bad = _addresses(envelope.recipients)
-        flaw = _flaw(composed) or ("" if good else "no recipient has an address that mail can be sent to")
-        if flaw:
-            return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw, recipients=bad)
-        session = self._open()
-        if "SMTPUTF8" not in session.extensions:
-            composed = downgraded(composed)
-            good, unable = _plain_ones(good)
-            bad += unable
-        flaw = _unfit(session, sender, good, composed)
-        if flaw:
-            return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw, recipients=bad)
-        receipt = envelope.activity if envelope.delivery_receipt else ""
-        handover = self._hand_over(session, sender, tuple(good), composed, receipt)
+        letter = self._letter(envelope, composed)
+        following, self._announced = self._announced, None
+        if letter.flaw:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=letter.flaw, recipients=letter.refused)
+        handover = None
+        while handover is None:
+            session = self._open()
+            mail = self._fitted(session, letter)
+            if mail.flaw:
+                return SendResult(outcome=SendOutcome.REFUSED, evidence=mail.flaw, recipients=mail.refused)
+            handover = self._hand_over(session, mail.transaction, following)
         self._look(handover)
-        return _result(handover, tuple(good.values()), bad)
+        return result_of(handover, mail.recipients, mail.refused)
 
     def close(self) -> None:
         """End the session; never raises."""
@@ -82,26 +98,64 @@ class SmtpSender:
             self._kept = False
         return self._session
 
-    def _hand_over(
-        self, session: SmtpSession, sender: str, recipients: tuple[str, ...], composed: bytes, receipt: str
-    ) -> Handover:
-        """Hand over.  Where nothing was handed over it is done anew, once for each of two reasons, over a line of its own.
+    def _letter(self, envelope: Envelope, composed: bytes) -> Letter:
+        known = self._next.letter if self._next else None
+        return known if known and known.is_of(envelope, composed) else Letter.of(envelope, composed)
 
-        A kept line may turn out to be gone; and a server may announce pipelines and not stand them, so no other is tried on it.
+    def _fitted(self, session: SmtpSession, letter: Letter) -> Fitted:
+        known = self._next
+        return known.fitted if known and known.of(session, letter) else Fitted.to(session, letter)
+
+    def _ahead(self, session: SmtpSession, following: Letter | None) -> tuple[str, ...]:
+        """Return the commands that may go ahead: those of a mail that this relay can take as it is."""
+        self._next = _Next(following, session, Fitted.to(session, following)) if following else None
+        goes = self._next is not None and self._chains and not self._next.fitted.flaw
+        return self._next.fitted.transaction.commands if self._next and goes else ()
+
+    def _hand_over(self, session: SmtpSession, mail: Transaction, following: Letter | None) -> Handover | None:
+        """Hand over; None where nothing was handed over and it is to be done anew over a line of its own.
+
+        That is once for each of three reasons: a kept line may turn out to be gone; a server may announce pipelines and not stand them, or
+        not stand that an envelope goes ahead, so neither is tried on it again.
         """
         kept, self._kept = self._kept, True
+        went_ahead = session.ahead == mail.commands
+        ahead = self._ahead(session, following)
+        # The next text is looked through while the relay has this one to read.
+        meanwhile = (lambda: following.flaw) if following else None
         try:
-            handover = session.hand_over(sender, recipients, composed, receipt, pipelined=self._pipelines)
+            handover = session.hand_over(mail, ahead, meanwhile, pipelined=self._pipelines)
         except TryLater:
             session.drop()
             if not kept and not self._may_have_piped(session):
                 raise
             self._pipelines = self._pipelines and kept
-        else:
-            if handover.mail.code != LEAVING or not kept:
-                return handover
+            self._chains = self._chains and (self._has_chained or not went_ahead)
+            return None
+        if self._doubts(session, handover, went_ahead=went_ahead):
+            self._chains = False
+            return handover if handover.broken else None
+        if handover.mail.code == LEAVING and kept:
             session.drop()
-        return self._hand_over(self._open(), sender, recipients, composed, receipt)
+            return None
+        return handover
+
+    def _doubts(self, session: SmtpSession, handover: Handover, *, went_ahead: bool) -> bool:
+        """Tell whether what the server said may mean only that it does not stand an envelope that goes ahead.
+
+        Before that has once gone well, a refusal after it is not believed: nothing was handed over, and the mail is offered in the plain way.
+        """
+        if self._has_chained:
+            return False
+        if went_ahead:
+            self._has_chained = handover.waits and handover.wanted
+            return not self._has_chained
+        if not session.ahead or (handover.final is not None and handover.final.good):
+            return False
+        if session.answers_ahead():
+            return False
+        session.drop()
+        return True
 
     def _may_have_piped(self, session: SmtpSession) -> bool:
         return self._pipelines and "PIPELINING" in session.extensions
@@ -118,76 +172,3 @@ class SmtpSender:
             raise TryLater(
                 f"{self._address}: {self._profile.host} is busy: {handover.mail}", kind="server_busy", shared=True
             )
-
-
-def _flaw(composed: bytes) -> str:
-    """Say why the bytes may not go on the wire, or nothing: a bare CR or LF may smuggle a second mail, a NUL cut this one."""
-    sound = all(b"\r\n".join(piece.splitlines()) + b"\r\n" == piece for piece in whole_lines(composed))
-    if b"\0" in composed or not sound:
-        return "the mail holds a bare CR, a bare LF or a NUL, or does not end with CRLF"
-    return ""
-
-
-def _unfit(session: SmtpSession, sender: str, recipients: dict[str, str], composed: bytes) -> str:
-    """Say why this relay cannot take the mail, or nothing."""
-    if not recipients or (not sender.isascii() and "SMTPUTF8" not in session.extensions):
-        return _NO_SMTPUTF8
-    if not composed.isascii() and "8BITMIME" not in session.extensions:
-        return "the relay takes no 8-bit mail"
-    if 0 < session.size_limit < len(composed):
-        return f"{len(composed)} bytes, and the relay takes at most {session.size_limit}"
-    return ""
-
-
-def _addresses(recipients: tuple[str, ...]) -> tuple[dict[str, str], tuple[RecipientResult, ...]]:
-    """Return the addresses as they stand on the wire with the ones given, and a refusal for each that cannot stand there."""
-    good: dict[str, str] = {}
-    bad: list[RecipientResult] = []
-    for recipient in recipients:
-        try:
-            good.setdefault(international_address(recipient), recipient)
-        except MessageRefused as refusal:
-            bad.append(RecipientResult(recipient, SendOutcome.REFUSED, str(refusal)))
-    return good, tuple(bad)
-
-
-def _plain_ones(recipients: dict[str, str]) -> tuple[dict[str, str], tuple[RecipientResult, ...]]:
-    """Return those whom any relay can reach, and a refusal for each of the others."""
-    plain = {address: given for address, given in recipients.items() if address.isascii()}
-    others = (given for address, given in recipients.items() if not address.isascii())
-    return plain, tuple(RecipientResult(given, SendOutcome.REFUSED, _NO_SMTPUTF8) for given in others)
-
-
-def _result(handover: Handover, recipients: tuple[str, ...], bad: tuple[RecipientResult, ...]) -> SendResult:
-    whole, evidence = _whole(handover)
-    each = [
-        RecipientResult(
-            address, *((whole, evidence) if answer.good or not handover.mail.good else (_outcome(answer), str(answer)))
-        )
-        for address, answer in zip(recipients, handover.recipients, strict=False)
-    ]
-    put_off = any(found is SendOutcome.DEFERRED for found in (whole, *(one.outcome for one in each)))
-    after = RETRY_SECONDS if put_off else 0
-    return SendResult(outcome=whole, evidence=evidence, recipients=(*each, *bad), after=after)
-
-
-def _whole(handover: Handover) -> tuple[SendOutcome, str]:
-    """Return what became of the mail, with the words that decided it."""
-    if handover.broken:
-        return SendOutcome.UNKNOWN, handover.broken
-    if handover.final is not None:
-        return _outcome(handover.final), str(handover.final)
-    if not handover.mail.good:
-        return _outcome(handover.mail), str(handover.mail)
-    refusals = [answer for answer in handover.recipients if not answer.good]
-    if len(refusals) == len(handover.recipients):
-        deciding = next((answer for answer in refusals if answer.later), refusals[0])
-        return _outcome(deciding), str(deciding)
-    deciding = handover.data or refusals[0]
-    return _outcome(deciding), str(deciding)
-
-
-def _outcome(answer: Answer) -> SendOutcome:
-    if answer.good:
-        return SendOutcome.ACCEPTED
-    return SendOutcome.DEFERRED if answer.later else SendOutcome.REFUSED
