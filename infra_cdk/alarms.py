@@ -1,6 +1,9 @@
-"""Who is told when nothing moves: an alarm on each dead-letter queue, on orders that wait, and on a silent scheduler."""
+"""Who is told when nothing moves: alarms on dead letters, on orders that wait, on a silent scheduler, and on our own counters."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aws_cdk import CfnCondition, Duration, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,9 +14,59 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from email_router.core import counters
 from infra_cdk.resources import resource_of
 
 FIVE_MINUTES = Duration.minutes(5)
+QUARTER = Duration.minutes(15)
+NAMESPACE = "EmailRouter"
+
+
+@dataclass(frozen=True, slots=True)
+class OnGauge:
+    """An alarm on one of our own counters: what it is of any organisation at worst, over a quarter of an hour."""
+
+    name: str
+    counter: str
+    threshold: float
+    description: str
+    falls: bool = False
+    """Whether it rings below the threshold, not from it on."""
+
+
+ON_GAUGES: Sequence[OnGauge] = (
+    OnGauge(
+        "most-of-a-profile-fails",
+        counters.FAILING_PERCENT,
+        51,
+        "More than half of a profile's mailboxes failed within the last hour: `email-router status` says why.",
+    ),
+    OnGauge(
+        "circuit-open",
+        counters.OPEN_CIRCUITS,
+        1,
+        "Most mailboxes of a server or provider fail: `email-router alerts` names it and says what to do.",
+    ),
+    OnGauge(
+        "undelivered-is-old",
+        counters.OLDEST_UNDELIVERED,
+        24 * 3600,
+        "A message has waited for another try or for a person for a day: `email-router undeliverable list`.",
+    ),
+    OnGauge(
+        "unknown-results",
+        counters.UNKNOWN_RESULTS,
+        1,
+        "Nobody knows whether an e-mail has left: `email-router alerts` names it and says how to settle it.",
+    ),
+    OnGauge(
+        "credentials-end-soon",
+        counters.SECRET_DAYS_LEFT,
+        30,
+        "A profile's credentials end within 30 days: renew them, publish, and set credentials_expire anew.",
+        falls=True,
+    ),
+)
 
 
 class Alarms(Construct):
@@ -49,7 +102,8 @@ class Alarms(Construct):
             function.metric_invocations(period=FIVE_MINUTES, statistic="Sum"),
             threshold=1,
             description="Nothing has started this function for a quarter of an hour: is its rule enabled?",
-            silence=True,
+            below=True,
+            missing_rings=True,
             periods=3,
         )
 
@@ -72,6 +126,13 @@ class Alarms(Construct):
             description="Changes wait too long to be published: read the function's log.",
         )
 
+    def on_counters(self) -> None:
+        """Alarm on what the scheduler tells of every organisation without a dimension: the worst of them counts."""
+        for one in ON_GAUGES:
+            worst = "Minimum" if one.falls else "Maximum"
+            metric = cloudwatch.Metric(namespace=NAMESPACE, metric_name=one.counter, statistic=worst, period=QUARTER)
+            self._alarm(one.name, metric, threshold=one.threshold, description=one.description, below=one.falls)
+
     def _alarm(
         self,
         name: str,
@@ -79,7 +140,8 @@ class Alarms(Construct):
         *,
         threshold: float,
         description: str,
-        silence: bool = False,
+        below: bool = False,
+        missing_rings: bool = False,
         periods: int = 1,
     ) -> None:
         alarm = cloudwatch.Alarm(
@@ -90,11 +152,11 @@ class Alarms(Construct):
             evaluation_periods=periods,
             comparison_operator=(
                 cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
-                if silence
+                if below
                 else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
             ),
             treat_missing_data=(
-                cloudwatch.TreatMissingData.BREACHING if silence else cloudwatch.TreatMissingData.NOT_BREACHING
+                cloudwatch.TreatMissingData.BREACHING if missing_rings else cloudwatch.TreatMissingData.NOT_BREACHING
             ),
             alarm_description=description,
         )

@@ -7,13 +7,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "infra_cdk" / "template.json"
 ASSEMBLY = ROOT / "cdk.out"
-BUILT_LAYERS = ("runtime", "exchange")
+CODE_LAYER = "email-router"
+"""The layer of our own code, layers/email_router."""
+PACKAGE_LAYERS = ("runtime", "exchange")
 """The layers of packages: what each holds stands in layers/<name>/requirements.txt."""
+BUILT_LAYERS = (CODE_LAYER, *PACKAGE_LAYERS)
 
 
 def requirements(layer: str) -> Path:
     """Return the lock of a layer's packages."""
     return ROOT / "layers" / layer / "requirements.txt"
+
+
+def source(layer: str) -> Path:
+    """Return the folder below layers/ that a layer is built from."""
+    return ROOT / "layers" / layer.replace("-", "_")
 
 
 def built(layer: str) -> Path:

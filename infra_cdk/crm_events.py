@@ -16,9 +16,10 @@ from constructs import Construct
 from infra_cdk import permissions as may
 from infra_cdk.accepted import accept
 from infra_cdk.foundation import Foundation
-from infra_cdk.function import FunctionPlan, make_function
+from infra_cdk.function import FunctionPlan, RouterFunction, make_function
 from infra_cdk.queues import dead_letter_queue
 from infra_cdk.resources import keep_logical_id, resource_of
+from infra_cdk.tables import TableInUse
 
 TIMEOUT = Duration.seconds(60)
 BATCH = 100
@@ -77,7 +78,7 @@ class CrmEvents(Construct):
             conditions={"ArnEquals": {"aws:SourceArn": self.bus.event_bus_arn}},
         )
 
-    def _publish_events(self) -> lambda_.Function:
+    def _publish_events(self) -> RouterFunction:
         storage = self._base.storage
         plan = FunctionPlan(
             name="publish_events",
@@ -97,18 +98,21 @@ class CrmEvents(Construct):
                 may.use_key(self, storage.key, "dynamodb", "s3", "sqs"),
             ],
         )
-        return make_function(self, plan, self._base.layers, self._base.environment)
+        return make_function(self, plan, self._base)
 
-    def _consume(self, name: str, table: dynamodb.Table, filters: Sequence[dict[str, Any]]) -> None:
-        """Stream the table and let the function read of it what `filters` choose, from the first change on."""
+    def _consume(self, name: str, table: TableInUse, filters: Sequence[dict[str, Any]]) -> None:
+        """Stream the table and let the function read of it what `filters` choose, from the first change on.
+
+        A table that was named in place of the stack's own has a stream of its own, or none.
+        """
         stream = {"StreamViewType": dynamodb.StreamViewType.NEW_AND_OLD_IMAGES.value}
-        row = resource_of(table)
+        row = resource_of(table.own)
         row.add_property_override("StreamSpecification", Fn.condition_if(self._on.logical_id, stream, Aws.NO_VALUE))
         mapping = lambda_.EventSourceMapping(
             self.publish_events,
             name,
-            target=self.publish_events,
-            event_source_arn=row.get_att("StreamArn").to_string(),
+            target=self.publish_events.entry,
+            event_source_arn=table.stream_arn,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             batch_size=BATCH,
             max_batching_window=WINDOW,
@@ -118,4 +122,5 @@ class CrmEvents(Construct):
             filters=[lambda_.FilterCriteria.filter({"dynamodb": one}) for one in filters],
             on_failure=sources.SqsDlq(self.dead_letters),
         )
-        resource_of(mapping).cfn_options.condition = self._on
+        told = Fn.condition_and(self._on, table.streams)  # type: ignore[arg-type]  # jsii writes no type_hint for CfnCondition
+        resource_of(mapping).cfn_options.condition = CfnCondition(self, f"{name}-told", expression=told)

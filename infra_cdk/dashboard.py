@@ -41,6 +41,7 @@ class Dashboard(Construct):
         )
         self._incoming()
         self._outgoing()
+        self._health()
         self._waiting(queues, dead_letters)
         self._functions(functions)
         self._service()
@@ -64,6 +65,17 @@ class Dashboard(Construct):
         self.page.add_widgets(
             self._counted("E-mails", counters.OUTGOING_DELIVERED, counters.OUTGOING_UNDELIVERED),
             self._speed("E-mails a second", counters.OUTGOING_PROCESSED),
+        )
+
+    def _health(self) -> None:
+        self._title("Health", "what stands, told every five minutes (`email-router status`, `email-router alerts`)")
+        self.page.add_widgets(
+            self._standing("Mailboxes", counters.FAILING_MAILBOXES, counters.FAILING_PERCENT, counters.OPEN_CIRCUITS),
+            self._standing("Wants a person", counters.UNDELIVERABLE_MESSAGES, counters.UNKNOWN_RESULTS),
+        )
+        self.page.add_widgets(
+            self._standing("Oldest undelivered message, seconds", counters.OLDEST_UNDELIVERED),
+            self._standing("Days that credentials have left", counters.SECRET_DAYS_LEFT),
         )
 
     def _waiting(self, queues: Mapping[str, sqs.IQueue], dead_letters: Mapping[str, sqs.IQueue]) -> None:
@@ -99,6 +111,9 @@ class Dashboard(Construct):
     def _counted(self, title: str, *names: str, width: int = HALF) -> cloudwatch.GraphWidget:
         return self._graph(title, [_search(name) for name in names], "a period", width)
 
+    def _standing(self, title: str, *names: str) -> cloudwatch.GraphWidget:
+        return self._graph(title, [_search(name, statistic="Maximum") for name in names], "now")
+
     def _speed(self, title: str, name: str) -> cloudwatch.GraphWidget:
         return self._graph(title, [_search(name, f"{{found}}/{PERIOD.to_seconds()}", "a second")], "a second")
 
@@ -111,10 +126,10 @@ class Dashboard(Construct):
         )
 
 
-def _search(name: str, formula: str = "{found}", label: str = "") -> cloudwatch.MathExpression:
+def _search(name: str, formula: str = "{found}", label: str = "", statistic: str = "Sum") -> cloudwatch.MathExpression:
     """Return a counter of every organisation: `formula` of what a search for it finds (CloudWatch, "search expressions")."""
     query = f'{{{NAMESPACE},{DIMENSION}}} MetricName="{name}"'
-    found = f"SEARCH('{query}', 'Sum', {PERIOD.to_seconds()})"
+    found = f"SEARCH('{query}', '{statistic}', {PERIOD.to_seconds()})"
     return cloudwatch.MathExpression(
         expression=formula.format(found=found),
         label=f"{label or name} ${{PROP('Dim.{DIMENSION}')}}",

@@ -15,7 +15,7 @@ from constructs import Construct
 class DeliveryTopic(Construct):
     """The topic's subscription, and the right of this one topic to start the function."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, topic: str, function: lambda_.Function) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, topic: str, function: lambda_.IFunction) -> None:
         super().__init__(scope, construct_id)
         named = CfnCondition(self, "named", expression=Fn.condition_not(Fn.condition_equals(topic, "")))
         allowed = lambda_.CfnPermission(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from aws_cdk import Duration
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra_cdk import permissions as may
 from infra_cdk.foundation import Foundation
-from infra_cdk.function import FunctionPlan, make_function
+from infra_cdk.function import FunctionPlan, RouterFunction, make_function
 from infra_cdk.queues import dead_letter_queue, work_queue
 from infra_cdk.triggers import consume, every_minute
 
@@ -39,7 +38,7 @@ class Incoming(Construct):
         self.schedule_mailboxes = self._schedule_mailboxes(base.tick_dead_letters)
         self.route_mailbox = self._route_mailbox()
 
-    def _schedule_mailboxes(self, dead_letters: sqs.IQueue) -> lambda_.Function:
+    def _schedule_mailboxes(self, dead_letters: sqs.IQueue) -> RouterFunction:
         storage = self._base.storage
         plan = FunctionPlan(
             name="schedule_mailboxes",
@@ -54,28 +53,32 @@ class Incoming(Construct):
             ],
             dead_letters=dead_letters,
         )
-        function = make_function(self, plan, self._base.layers, self._base.environment)
+        function = make_function(self, plan, self._base)
         every_minute(self, "schedule-mailboxes-tick", function, dead_letters)
         return function
 
-    def _route_mailbox(self) -> lambda_.Function:
+    def _route_mailbox(self) -> RouterFunction:
         storage = self._base.storage
         plan = FunctionPlan(
             name="route_mailbox",
             timeout=PASS_TIMEOUT,
             memory=1024,
             opens_mailboxes=True,
+            connects=True,
             environment={"MAILBOX_QUEUE_URL": self.queue.queue_url},
             permissions=[
-                may.items(may.READ + may.WRITE + may.REMOVE, storage.router, storage.crm),
+                may.items(may.READ + may.WRITE + may.CHECK + may.REMOVE, storage.router),
+                may.items(may.ACTIVITIES, storage.crm),
                 may.blobs(storage.bucket, "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
                 may.tell_missing_blobs(storage.bucket),
                 may.secrets(),
                 may.send_to(self.queue),
                 may.receive_from(self.queue),
                 may.use_key(self, storage.key, "dynamodb", "s3", "secretsmanager", "sqs"),
+                may.open_passwords(storage.key),
+                may.put_events(self._base.alerts),
             ],
         )
-        function = make_function(self, plan, self._base.layers, self._base.environment)
+        function = make_function(self, plan, self._base)
         consume(function, "mailbox-work", self.queue, self._base.parameters.mailbox_concurrency)
         return function

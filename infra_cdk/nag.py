@@ -1,4 +1,4 @@
-"""Hold the stack against cdk-nag's AwsSolutions: `python -m infra_cdk.nag` prints each finding that no resource gives a reason for."""
+"""Hold a stage against cdk-nag's AwsSolutions: `python -m infra_cdk.nag [STAGE]` prints each finding that no resource gives a reason for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from aws_cdk import App, CfnResource, Stack
 from cdk_nag import AwsSolutionsChecks
 
-from infra_cdk.app import STACK
 from infra_cdk.router_stack import RouterStack
+from infra_cdk.stage import DEFAULT
+from infra_cdk.stage_file import read_stage
 
 
 def findings(stack: Stack) -> Iterator[str]:
@@ -27,9 +28,10 @@ def findings(stack: Stack) -> Iterator[str]:
 
 def main() -> None:
     """Print what is found; exit code 1 when there is anything."""
+    stage = read_stage(sys.argv[1] if sys.argv[1:] else DEFAULT)
     with tempfile.TemporaryDirectory() as folder:
         app = App(analytics_reporting=False, outdir=str(Path(folder)))
-        found = list(findings(RouterStack(app, STACK, built=False)))
+        found = list(findings(RouterStack(app, stage.stack, stage, built=False)))
     for line in found:
         sys.stdout.write(f"{line}\n")
     sys.exit(bool(found))

@@ -1,9 +1,15 @@
-"""What a stage may change without a new synthesis: the stack's CloudFormation parameters."""
+"""What may be changed without a new synthesis: the stack's CloudFormation parameters.  A stage's file may give them other defaults."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import CfnParameter
 from constructs import Construct
+
+from infra_cdk.parameter_values import Choice, Span, unknown
+from infra_cdk.stage import ParameterValue
+from infra_cdk.tables import STREAM, TABLE, Named
 
 CIDRS = r"^([0-9A-Fa-f.:]+/[0-9]{1,3}(,[0-9A-Fa-f.:]+/[0-9]{1,3})*)?$"
 HTTPS = r"^(https://[^?#\s]+)?$"
@@ -14,8 +20,10 @@ ADDRESS = r"^([^@\s]+@[^@\s]+)?$"
 class Parameters(Construct):
     """Every parameter, by the name that it has in the template.  README and docs/deploying.md explain them."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, chosen: Mapping[str, ParameterValue]) -> None:
+        """Make them.  Raises SystemExit where the stage chose what a parameter does not take, or a parameter that there is not."""
         super().__init__(scope, construct_id)
+        self._chosen = chosen
         self.allow_loopback = self._text(
             "AllowLoopback",
             "false",
@@ -77,6 +85,26 @@ class Parameters(Construct):
         )
         self.mailbox_concurrency = self._number("MailboxConcurrency", 10, "Mailboxes served at the same time.", 2, 1000)
         self.outgoing_concurrency = self._number("OutgoingConcurrency", 5, "Senders served at the same time.", 2, 1000)
+        self.router_table = self._existing("Router")
+        self.crm_table = self._existing("Crm")
+        unknown(chosen, [child.node.id for child in self.node.children])
+
+    def _existing(self, which: str) -> Named:
+        """Make the parameters of a table that stands already, as after a point-in-time recovery (docs/recovery.md)."""
+        return Named(
+            self._text(
+                f"Existing{which}Table",
+                "",
+                "A table that stands already, used in place of the stack's own; empty: the stack's own.",
+                allowed_pattern=TABLE,
+            ),
+            self._text(
+                f"Existing{which}Stream",
+                "",
+                "The label of that table's stream, where changes are told to other CRMs; empty: those of that table are not.",
+                allowed_pattern=STREAM,
+            ),
+        )
 
     def _text(
         self,
@@ -90,7 +118,7 @@ class Parameters(Construct):
         parameter = CfnParameter(
             self,
             name,
-            default=default,
+            default=Choice(name, allowed_values, allowed_pattern).taken(self._chosen.get(name, default)),
             description=description,
             allowed_values=allowed_values,
             allowed_pattern=allowed_pattern,
@@ -99,8 +127,9 @@ class Parameters(Construct):
         return parameter.value_as_string
 
     def _number(self, name: str, default: int, description: str, least: int, most: int) -> CfnParameter:
+        value = Span(name, least, most).taken(self._chosen.get(name, default))
         parameter = CfnParameter(
-            self, name, type="Number", default=default, description=description, min_value=least, max_value=most
+            self, name, type="Number", default=value, description=description, min_value=least, max_value=most
         )
         parameter.override_logical_id(name)
         return parameter

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import Fn, Stack
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -14,11 +13,17 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra_cdk.tables import TableInUse
+
 CONFIGURATION = ("dynamodb:GetItem", "dynamodb:Query")
 """What reading the published configuration takes."""
 READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
-WRITE = ("dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
+CHECK = ("dynamodb:ConditionCheckItem",)
+"""What a transaction takes that only looks at an item: the lease's token."""
 REMOVE = ("dynamodb:DeleteItem",)
+ACTIVITIES = ("dynamodb:BatchGetItem", "dynamodb:GetItem", *WRITE)
+"""What reading and writing the CRM's e-mails, records and notes takes: by their keys, and none is ever removed."""
 KEY_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -41,8 +46,19 @@ WILDCARDS = {
     ),
 }
 """Resources with a `*` that a role may name, as cdk-nag writes them, and why they are no narrower."""
-NAMELESS = frozenset({"ses:GetAccount", "ses:GetSuppressedDestination"})
-"""Actions for which IAM knows no resource but `*`."""
+OF_THE_SES_ACCOUNT = ("ses:GetAccount", "ses:GetSuppressedDestination")
+TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
+STAND_IN_A_NETWORK = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""What Lambda does in the function's name to put it into a VPC (docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)."""
+NAMELESS = frozenset({*OF_THE_SES_ACCOUNT, *TRACE, *STAND_IN_A_NETWORK})
+"""Actions for which IAM knows no resource but `*`, or none before the function stands."""
 
 
 def allow(actions: Sequence[str], *resources: str) -> iam.PolicyStatement:
@@ -50,12 +66,12 @@ def allow(actions: Sequence[str], *resources: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=sorted(actions), resources=list(resources))
 
 
-def items(actions: Sequence[str], *tables: dynamodb.ITable) -> iam.PolicyStatement:
+def items(actions: Sequence[str], *tables: TableInUse) -> iam.PolicyStatement:
     """Items of the tables.  A transaction is covered by the actions of its items; indexes are not."""
     return allow(actions, *(table.table_arn for table in tables))
 
 
-def index(table: dynamodb.ITable, name: str) -> iam.PolicyStatement:
+def index(table: TableInUse, name: str) -> iam.PolicyStatement:
     """Query one index of a table."""
     return allow(["dynamodb:Query"], f"{table.table_arn}/index/{name}")
 
@@ -70,11 +86,11 @@ def tell_missing_blobs(bucket: s3.IBucket) -> iam.PolicyStatement:
     return allow(["s3:ListBucket"], bucket.bucket_arn)
 
 
-def read_streams(*tables: dynamodb.ITable) -> iam.PolicyStatement:
+def read_streams(*tables: TableInUse) -> iam.PolicyStatement:
     """What an event source needs of the tables' streams, whichever stands: one that is switched on anew has another name."""
     return allow(
         ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"],
-        *(f"{table.table_arn}/stream/*" for table in tables),
+        *(resource for table in tables for resource in table.stream_resources),
     )
 
 
@@ -89,11 +105,10 @@ def send_to(*queues: sqs.IQueue) -> iam.PolicyStatement:
 
 
 def receive_from(queue: sqs.IQueue) -> iam.PolicyStatement:
-    """What an event source needs of its queue (docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
-    return allow(
-        ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
-        queue.queue_arn,
-    )
+    """What an event source needs of its queue: what AWSLambdaSQSQueueExecutionRole allows
+    (docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+    """
+    return allow(["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queue.queue_arn)
 
 
 def start(function: lambda_.IFunction) -> iam.PolicyStatement:
@@ -107,12 +122,12 @@ def secrets() -> iam.PolicyStatement:
     return allow(["secretsmanager:GetSecretValue"], Fn.sub(where))
 
 
-def send_mail(scope: Construct, configuration_set: str) -> iam.PolicyStatement:
-    """Send through SES as any identity that this account has verified, with our configuration set."""
+def send_mail(scope: Construct, configuration_set: str, identities: Sequence[str] = ()) -> iam.PolicyStatement:
+    """Send through SES with our configuration set, as these identities; where none is named, as any that this account has verified."""
     stack = Stack.of(scope)
     return allow(
         ["ses:SendEmail", "ses:SendRawEmail"],
-        stack.format_arn(service="ses", resource="identity", resource_name="*"),
+        *(stack.format_arn(service="ses", resource="identity", resource_name=one) for one in identities or ("*",)),
         stack.format_arn(service="ses", resource="configuration-set", resource_name=configuration_set),
     )
 
@@ -122,7 +137,16 @@ def ask_of_the_ses_account() -> iam.PolicyStatement:
 
     Neither names a resource (Service Authorization Reference, "Amazon SES v2").
     """
-    return allow([*NAMELESS], "*")
+    return allow(OF_THE_SES_ACCOUNT, "*")
+
+
+def open_passwords(key: kms.IKey) -> iam.PolicyStatement:
+    """Decrypt what was encrypted for one mailbox of one organisation (`email-router set-password`), and nothing else that the key closed."""
+    statement = allow(["kms:Decrypt"], key.key_arn)
+    context = ("mailbox", "organisation")
+    statement.add_condition("ForAllValues:StringEquals", {"kms:EncryptionContextKeys": [*context]})
+    statement.add_condition("Null", {f"kms:EncryptionContext:{name}": "false" for name in context})
+    return statement
 
 
 def use_key(scope: Construct, key: kms.IKey, *services: str) -> iam.PolicyStatement:

@@ -11,13 +11,12 @@ from constructs import Construct
 from infra_cdk import permissions as may
 from infra_cdk.accepted import accept
 from infra_cdk.foundation import Foundation
-from infra_cdk.function import FunctionPlan, make_function
+from infra_cdk.function import FunctionPlan, RouterFunction, make_function
 from infra_cdk.queues import dead_letter_queue, work_queue
 from infra_cdk.triggers import consume, every
 
 ANSWER_TIMEOUT = Duration.seconds(10)
 RENEWAL_TIMEOUT = Duration.seconds(120)
-RENEWAL_EVERY = Duration.minutes(15)
 WORK_RETENTION = Duration.hours(1)
 """What a stale order was for is found by a later tick."""
 WORK_ATTEMPTS = 3
@@ -66,7 +65,7 @@ class Push(Construct):
             dead_letters=self.dead_letters,
         )
         self.receive_notification = self._receive_notification()
-        self.url = self.receive_notification.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
+        self.url = self.receive_notification.entry.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
         self.public_address, self.address = self._addresses()
         self.renew_subscriptions = self._renew_subscriptions(base.tick_dead_letters)
 
@@ -85,7 +84,7 @@ class Push(Construct):
             Token.as_string(Fn.condition_if(given.logical_id, chosen.notification_url, own)),
         )
 
-    def _receive_notification(self) -> lambda_.Function:
+    def _receive_notification(self) -> RouterFunction:
         storage = self._base.storage
         plan = FunctionPlan(
             name="receive_notification",
@@ -105,14 +104,15 @@ class Push(Construct):
                 may.use_key(self, storage.key, "dynamodb", "secretsmanager", "sqs"),
             ],
         )
-        return make_function(self, plan, self._base.layers, self._base.environment)
+        return make_function(self, plan, self._base)
 
-    def _renew_subscriptions(self, dead_letters: sqs.IQueue) -> lambda_.Function:
+    def _renew_subscriptions(self, dead_letters: sqs.IQueue) -> RouterFunction:
         storage, chosen = self._base.storage, self._base.parameters
         plan = FunctionPlan(
             name="renew_subscriptions",
             timeout=RENEWAL_TIMEOUT,
             memory=512,
+            connects=True,
             environment={
                 "NOTIFICATION_SECRET": self.secret.secret_arn,
                 "NOTIFICATION_URL": self.address,
@@ -128,9 +128,11 @@ class Push(Construct):
                 may.send_to(self.queue),
                 may.receive_from(self.queue),
                 may.use_key(self, storage.key, "dynamodb", "secretsmanager", "sqs"),
+                may.put_events(self._base.alerts),
             ],
         )
-        function = make_function(self, plan, self._base.layers, self._base.environment)
-        every(self, "renew-subscriptions-tick", function, RENEWAL_EVERY, dead_letters)
+        function = make_function(self, plan, self._base)
+        period = Duration.minutes(self._base.stage.schedules.renew_subscriptions)
+        every(self, "renew-subscriptions-tick", function, period, dead_letters)
         consume(function, "subscription-work", self.queue, chosen.subscription_concurrency)
         return function

@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Fn, Stack
 from constructs import Construct
 
 from infra_cdk.alarms import Alarms
+from infra_cdk.alert_bus import AlertBus
 from infra_cdk.crm_events import CrmEvents
 from infra_cdk.dashboard import Dashboard
 from infra_cdk.foundation import Foundation
@@ -17,13 +18,15 @@ from infra_cdk.permissions import SECRET_PREFIX
 from infra_cdk.push import Push
 from infra_cdk.queues import dead_letter_queue
 from infra_cdk.resources import logical_id_of
+from infra_cdk.stage import Stage
 from infra_cdk.storage import Storage
+from infra_cdk.vpc import FunctionNetwork
 
 
 class RouterStack(Stack):
-    """The CRM E-mail Router.  `built` says that the layers are real ones, to be deployed, not stand-ins for a template."""
+    """The CRM E-mail Router of one stage.  `built` says that the layers are real ones, to be deployed, not stand-ins for a template."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, built: bool) -> None:
+    def __init__(self, scope: Construct, construct_id: str, stage: Stage, *, built: bool) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -31,18 +34,27 @@ class RouterStack(Stack):
             # Without CDK's bootstrap parameter and rule the template deploys anywhere, an emulator included.
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
-        parameters = Parameters(self, "parameters")
-        storage = Storage(self, "storage")
+        parameters = Parameters(self, "parameters", stage.parameters)
+        storage = Storage(self, "storage", parameters)
         self.layers = Layers(self, "layers", built=built)
         self._ticks = dead_letter_queue(self, "TickDeadLetters", storage.key)
+        alerts = AlertBus(self, "alerts", key=storage.key, dead_letters=self._ticks)
         self._base = Foundation(
-            parameters=parameters, storage=storage, layers=self.layers, tick_dead_letters=self._ticks
+            stage=stage,
+            parameters=parameters,
+            storage=storage,
+            layers=self.layers,
+            network=None if stage.vpc.kind == "none" else FunctionNetwork(self, "network", stage.vpc),
+            tick_dead_letters=self._ticks,
+            alerts=alerts.bus,
         )
         self.incoming = Incoming(self, "incoming", self._base)
         self.outgoing = Outgoing(self, "outgoing", self._base)
-        self.push = Push(self, "push", self._base, self.incoming.queue, self.outgoing.collect_outgoing)
+        self.push = Push(self, "push", self._base, self.incoming.queue, self.outgoing.collect_outgoing.entry)
         self.crm_events = CrmEvents(self, "crm-events", self._base)
-        self._watch(Alarms(self, "alarms", key=storage.key, address=parameters.alarm_address))
+        alarms = Alarms(self, "alarms", key=storage.key, address=parameters.alarm_address)
+        alerts.tell(alarms.topic)
+        self._watch(alarms)
         self._show()
         self._tell()
 
@@ -64,13 +76,13 @@ class RouterStack(Stack):
         return {logical_id_of(construct): construct.node.id for construct in constructs}
 
     def _watch(self, alarms: Alarms) -> None:
-        incoming, outgoing = self.incoming, self.outgoing
+        incoming, outgoing, waits = self.incoming, self.outgoing, self._base.stage.alarms
         alarms.on_dead_letters("tick-dead-letters", self._ticks)
         alarms.on_dead_letters("mailbox-dead-letters", incoming.dead_letters)
         alarms.on_dead_letters("outgoing-dead-letters", outgoing.dead_letters)
         alarms.on_dead_letters("delivery-report-dead-letters", outgoing.report_dead_letters)
-        alarms.on_waiting("mailbox-work-waits", incoming.queue, Duration.minutes(10))
-        alarms.on_waiting("outgoing-work-waits", outgoing.queue, Duration.hours(1))
+        alarms.on_waiting("mailbox-work-waits", incoming.queue, Duration.minutes(waits.mailbox_work_waits))
+        alarms.on_waiting("outgoing-work-waits", outgoing.queue, Duration.minutes(waits.outgoing_work_waits))
         alarms.on_silence("schedule-mailboxes-silent", incoming.schedule_mailboxes)
         alarms.on_silence("collect-outgoing-silent", outgoing.collect_outgoing)
         alarms.on_errors("route-mailbox-fails", incoming.route_mailbox)
@@ -81,7 +93,10 @@ class RouterStack(Stack):
 
         alarms.on_dead_letters("crm-event-dead-letters", self.crm_events.dead_letters)
         alarms.on_errors("publish-events-fails", self.crm_events.publish_events)
-        alarms.on_lag("publish-events-late", self.crm_events.publish_events, Duration.hours(1))
+        alarms.on_counters()
+        alarms.on_lag(
+            "publish-events-late", self.crm_events.publish_events, Duration.minutes(waits.publish_events_late)
+        )
 
     def _show(self) -> None:
         incoming, outgoing, push = self.incoming, self.outgoing, self.push
@@ -127,6 +142,7 @@ class RouterStack(Stack):
             "WebhookBaseUrl": self.push.public_address,
             "SesConfigurationSet": outgoing.configuration_set.configuration_set_name,
             "EventBusName": outgoing.bus.event_bus_name,
+            "AlertBusName": self._base.alerts.event_bus_name,
             "CrmEventBusName": self.crm_events.bus.event_bus_name,
             "PublishEventsFunction": self.crm_events.publish_events.function_name,
             "SecretPrefix": Fn.sub(SECRET_PREFIX),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -10,11 +10,14 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra_cdk.accepted import accept
-from infra_cdk.resources import keep_logical_id
+from infra_cdk.parameters import Parameters
+from infra_cdk.resources import keep_logical_id, resource_of
+from infra_cdk.tables import Named, TableInUse
 
 TIME_TO_LIVE = "expires"
-KEPT_FOR_A_WHILE = ("raw/", "unread/", "quarantine/", "body/")
+KEPT_FOR_A_WHILE = ("raw/", "unread/", "quarantine/", "body/", "outgoing/")
 RAW_MAIL_DAYS = 180
+"""docs/privacy.md tells it, and `email-router erase` does not wait for it."""
 SCHEDULED = (
     *("organisation", "mailbox", "minimum", "maximum"),
     *("last_mail", "blocked_until", "next_retry", "pushed_until", "error_kind"),
@@ -29,23 +32,27 @@ def string_key(name: str) -> dynamodb.Attribute:
 
 
 class Storage(Construct):
-    """The tables `router` and `crm`, the data bucket and their key.  All of it outlives the stack."""
+    """The tables `router` and `crm` that are in use, the data bucket and their key.  All of it outlives the stack."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, parameters: Parameters) -> None:
         super().__init__(scope, construct_id)
         self.key = self._key()
-        self.router = self._table("RouterTable")
-        self._index(self.router, "schedule", "spk", "ssk", SCHEDULED)
-        self.crm = self._table("CrmTable")
-        self._index(self.crm, "listing", "lpk", "lsk")
-        self._index(self.crm, "pending", "ppk", "psk")
+        router, crm = self._table("RouterTable"), self._table("CrmTable")
+        self._index(router, "schedule", "spk", "ssk", SCHEDULED)
+        self._index(crm, "listing", "lpk", "lsk")
+        self._index(crm, "pending", "ppk", "psk")
+        self.router = self._in_use("router", router, parameters.router_table)
+        self.crm = self._in_use("crm", crm, parameters.crm_table)
         self.bucket = self._bucket()
+
+    def _in_use(self, name: str, own: dynamodb.Table, named: Named) -> TableInUse:
+        return TableInUse(self, name, own, named, resource_of(own).get_att("StreamArn").to_string())
 
     def _key(self) -> kms.Key:
         key = kms.Key(
             self,
             "DataKey",
-            description="CRM E-mail Router: tables, bodies, queues and alarms",
+            description="CRM E-mail Router: tables, bodies, queues, logs and alarms",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
@@ -63,7 +70,30 @@ class Storage(Construct):
                 resources=["*"],  # in a key's policy `*` is the key itself
             )
         )
+        key.add_to_resource_policy(self._keep_logs())
         return key
+
+    def _keep_logs(self) -> iam.PolicyStatement:
+        """Let CloudWatch encrypt the logs of this stack, whose names CloudFormation begins with the stack's.
+
+        docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        """
+        ours = Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"{Aws.STACK_NAME}-*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return iam.PolicyStatement(
+            sid="LogsOfThisStack",
+            principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
+            actions=[
+                *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"),
+                *("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+            ],
+            resources=["*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ours}},
+        )
 
     def _table(self, name: str) -> dynamodb.Table:
         # Table, not TableV2: a customer-managed key with TableV2 wants a region that is known at synthesis.

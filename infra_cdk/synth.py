@@ -1,4 +1,7 @@
-"""Write infra_cdk/template.json: `python -m infra_cdk.synth`.  Assets are named after their constructs, not by CDK's hashes."""
+"""Write infra_cdk/template.json: `python -m infra_cdk.synth`, or another stage's template elsewhere (`--stage`, `--output`).
+
+Assets are named after their constructs, not by CDK's hashes.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,21 @@ from typing import Any
 
 from aws_cdk import App
 
-from infra_cdk.app import STACK
 from infra_cdk.checkout import ASSEMBLY, TEMPLATE
 from infra_cdk.router_stack import RouterStack
+from infra_cdk.stage import DEFAULT, Stage
+from infra_cdk.stage_file import read_stage
 
 ASSETS_BUCKET = "AssetsBucket"
 CODE = {"AWS::Lambda::Function": "Code", "AWS::Lambda::LayerVersion": "Content"}
 
 
-def synthesize(folder: Path) -> str:
-    """Synthesize into `folder`; return the template's text as it is committed."""
+def synthesize(folder: Path, stage: Stage) -> str:
+    """Synthesize a stage into `folder`; return the template's text, as that of the default stage is committed."""
     app = App(analytics_reporting=False, outdir=str(folder))
-    stack = RouterStack(app, STACK, built=False)
+    stack = RouterStack(app, stage.stack, stage, built=False)
     names = stack.asset_names()
-    template: dict[str, Any] = app.synth().get_stack_by_name(STACK).template
+    template: dict[str, Any] = app.synth().get_stack_by_name(stage.stack).template
     return json.dumps(with_named_assets(template, names), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -43,12 +47,15 @@ def with_named_assets(template: dict[str, Any], names: Mapping[str, str]) -> dic
 
 
 def main() -> None:
-    """Write the template where it is committed, or where `--output` says."""
+    """Write the default stage's template where it is committed; another stage's, or anything, where `--output` says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=TEMPLATE)
+    parser.add_argument("--stage", default=DEFAULT, help="the name of a file in stages/, or a path")
     parser.add_argument("--assembly", type=Path, default=ASSEMBLY)
     chosen = parser.parse_args()
-    chosen.output.write_text(synthesize(chosen.assembly), encoding="utf-8")
+    if chosen.stage != DEFAULT and chosen.output == TEMPLATE:
+        parser.error("the committed template is the default stage's: say with --output where this one shall be written")
+    chosen.output.write_text(synthesize(chosen.assembly, read_stage(chosen.stage)), encoding="utf-8")
     sys.stderr.write(f"wrote {chosen.output}\n")
 
 

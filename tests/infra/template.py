@@ -24,8 +24,18 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
     return {name: resource.get("Properties", {}) for name, resource in found.items()}
 
 
+@cache
+def named_tables() -> frozenset[str]:
+    """The conditions under which an operator has named a table."""
+    conditions: dict[str, Any] = template()["Conditions"]
+    wanted = [{"Fn::Not": [{"Fn::Equals": [{"Ref": f"Existing{which}Table"}, ""]}]} for which in ("Router", "Crm")]
+    return frozenset(name for name, condition in conditions.items() if condition in wanted)
+
+
 def text_of(value: Any) -> str:
-    """A value with its references as ${LogicalId} or ${LogicalId.Attribute}."""
+    """A value with its references as ${LogicalId} or ${LogicalId.Attribute}; of a table that may be named in the place of the stack's own
+    it is the stack's own (test_tables_in_use.py looks at the other).
+    """
     if isinstance(value, str):
         return value
     (function, argument), *others = value.items()
@@ -38,6 +48,8 @@ def text_of(value: Any) -> str:
         return str(argument)
     if function == "Fn::If":
         condition, then, otherwise = argument
+        if condition in named_tables():
+            return text_of(otherwise)
         return f"{condition} ? {text_of(then)} : {text_of(otherwise)}"
     if function == "Fn::Join":
         separator, parts = argument
@@ -72,7 +84,13 @@ def statements(function: str) -> Iterator[dict[str, Any]]:
 
 
 def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    """One or several values as a list, without those that are there for a named table alone."""
+    return [one for one in (value if isinstance(value, list) else [value]) if not _of_a_named_table(one)]
+
+
+def _of_a_named_table(value: Any) -> bool:
+    condition, _, otherwise = value.get("Fn::If", ("", "", "")) if isinstance(value, dict) else ("", "", "")
+    return condition in named_tables() and otherwise == {"Ref": "AWS::NoValue"}
 
 
 def may(function: str) -> dict[str, set[str]]:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.infra.template import ROOT, TEMPLATE
 
 ACCEPTED = {"W3005": "CDK writes DependsOn beside a GetAtt, so that a role's policies stand before its function"}
@@ -33,6 +35,13 @@ def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_departure_from_cdk_nag_has_its_reason_at_the_resource() -> None:
     done = _run("-m", "infra_cdk.nag")
+
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.mark.long
+def test_a_stage_that_uses_every_setting_keeps_the_rules_too() -> None:
+    done = _run("-m", "infra_cdk.nag", Path(__file__).parent / "stages" / "everything.toml")
 
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 

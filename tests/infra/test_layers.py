@@ -1,23 +1,21 @@
-"""The layers of packages: complete, without a package twice, within Lambda's limits, and built whole or not at all."""
+"""The layers of packages: complete, without a package twice, and within Lambda's limits and ours."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import subprocess
 import sys
-import zipfile
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
 
 from email_router.cli.embedded.checkout import Checkout
-from infra_cdk import checkout, layers
+from infra_cdk import checkout, layer_content, layers
 from tests.infra.template import ROOT, resources
 
 LAMBDA_LIMIT = 250 * 1024 * 1024
+EVERY_FUNCTION = 90 * 1000 * 1000
 COMPILED = 1.3
 """How much larger layers are with compiled modules, rounded up: 84 MB to 68, measured with Python 3.13 for arm64."""
 
@@ -44,7 +42,7 @@ def test_the_lock_of_exchange_names_what_it_leaves_to_the_runtime_layer() -> Non
     assert left_out <= locked(checkout.requirements("runtime")).keys()
 
 
-@pytest.mark.parametrize("layer", checkout.BUILT_LAYERS)
+@pytest.mark.parametrize("layer", checkout.PACKAGE_LAYERS)
 def test_every_package_is_pinned_by_hashes_and_is_what_the_tests_run_on(layer: str) -> None:
     lock = checkout.requirements(layer)
     pinned = re.split(r"^(?=[\w.-]+==)", lock.read_text(), flags=re.MULTILINE)
@@ -89,16 +87,15 @@ def test_exchangelib_loads_from_the_two_layers_alone() -> None:
     assert done.stdout.count(str(here.exchange)) == 2
 
 
+def installed_size(*folders: Path) -> float:
+    """What packages take with compiled files, by those of this machine: wheels for arm64 are of the same size within a few percent."""
+    files = [file for folder in folders for file in layer_content.files_of(folder) if file.suffix != ".pyc"]
+    return sum(file.stat().st_size for file in files) * COMPILED
+
+
 def test_a_function_with_all_its_layers_is_within_the_limits_of_lambda() -> None:
-    """By what is installed for this machine: the wheels for arm64 are of the same size within a few percent."""
     here = Checkout.find()
-    packages = [
-        file
-        for folder in (here.runtime, here.exchange)
-        for file in folder.rglob("*")
-        if file.is_file() and file.suffix != ".pyc"
-    ]
-    unpacked = sum(file.stat().st_size for file in packages) * COMPILED + layers.size_of(here.code)
+    unpacked = installed_size(here.runtime, here.exchange, here.code)
 
     attached = max(len(one["Layers"]) for one in resources("AWS::Lambda::Function").values())
     print(f"{unpacked / 1e6:.0f} MB unpacked, {attached} layers")
@@ -107,57 +104,12 @@ def test_a_function_with_all_its_layers_is_within_the_limits_of_lambda() -> None
     assert attached <= 5
 
 
-@pytest.fixture
-def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lock of one package of our own making, which pip finds in a folder and nowhere else."""
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    wheel = wheels / "small_thing-1.0-py3-none-any.whl"
-    files = {
-        "small_thing.py": b"ANSWER = 42\n",
-        "small_thing-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: small-thing\nVersion: 1.0\n",
-        "small_thing-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    rows = [
-        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(text).digest()).decode().rstrip('=')},{len(text)}"
-        for name, text in files.items()
-    ]
-    record = "\n".join([*rows, "small_thing-1.0.dist-info/RECORD,,", ""]).encode()
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in {**files, "small_thing-1.0.dist-info/RECORD": record}.items():
-            archive.writestr(name, text)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    found = tmp_path / "requirements.txt"
-    found.write_text(f"small-thing==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
-    return found
+def test_what_every_function_has_is_at_most_90_mb_with_its_compiled_files() -> None:
+    here = Checkout.find()
+    unpacked = installed_size(here.runtime, here.code)
 
-
-def test_a_layer_is_built_of_what_its_lock_names(lock: Path, tmp_path: Path) -> None:
-    target = tmp_path / "layer"
-
-    size = layers.build(target, lock)
-
-    assert (target / "python" / "small_thing.py").read_text() == "ANSWER = 42\n"
-    assert size == layers.size_of(target)
-
-
-@pytest.mark.parametrize("why", ["too large with the layers beside it", "a hash that is another one"])
-def test_a_layer_that_cannot_be_built_leaves_the_old_one(
-    lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
-    target, beside = tmp_path / "layer", tmp_path / "beside"
-    beside.mkdir()
-    (beside / "large").write_bytes(bytes(2000))
-    layers.build(target, lock)
-    (target / "old").touch()
-    if why == "a hash that is another one":
-        lock.write_text(re.sub(r"sha256:\w{8}", "sha256:00000000", lock.read_text()))
-    else:
-        monkeypatch.setattr(layers, "UNPACKED_LIMIT", layers.size_of(target) + 1000)
-
-    with pytest.raises(SystemExit):
-        layers.build(target, lock, beside=[beside])
-
-    assert (target / "old").exists()
-    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("tmp")] == []
+    print(f"{unpacked / 1e6:.0f} MB in every function")
+    assert unpacked < EVERY_FUNCTION
+    assert layers.EVERYWHERE_LIMIT == EVERY_FUNCTION
+    for layer, other in (("email-router", "runtime"), ("runtime", "email-router")):
+        assert layers.Bound(EVERY_FUNCTION, [checkout.built(other)]) in layers.bounds_of(layer)

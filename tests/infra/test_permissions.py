@@ -1,4 +1,4 @@
-"""Each function may do what its road needs, action by action, and nothing else."""
+"""Each function may do what its road needs, action by action, and nothing else: what it is seen to use, its role allows, and no more."""
 
 from __future__ import annotations
 
@@ -7,138 +7,37 @@ from typing import Any
 import pytest
 
 from tests.infra.template import functions, listed, logical_id, may, resources, statements, text_of
+from tests.roads.actions import ACCOUNT, SECRETS, encrypting, granted, on_behalf, used
+from tests.roads.scenes import SCENES
+from tests.roads.stack import stack
 
-ITEMS = {"${RouterTable.Arn}", "${CrmTable.Arn}"}
 STREAMS = {"${RouterTable.Arn}/stream/*", "${CrmTable.Arn}/stream/*"}
 BLOBS = {"${DataBucket.Arn}/*"}
-SECRETS = {
-    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:email-router/${AWS::StackName}/*"
-}
-KEY = {
-    f"kms:{action}": {"${DataKey.Arn}"}
-    for action in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
-}
-ALL_ITEMS = {
-    f"dynamodb:{action}": ITEMS
-    for action in (
-        *("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem"),
-        *("PutItem", "Query", "UpdateItem"),
-    )
-}
 
 
-def consumed(queue: str) -> dict[str, set[str]]:
-    actions = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
-    return {f"sqs:{action}": {f"${{{queue}.Arn}}"} for action in actions}
+@pytest.mark.parametrize("name", SCENES)
+def test_a_role_allows_what_its_function_was_seen_to_use_and_nothing_else(name: str) -> None:
+    """Action by action, on the very tables, indexes, queues and secrets; what Lambda does in its name is told by the template."""
+    with stack() as made:
+        SCENES[name](made)
+        calls = made.recorder.made_by(name)
+
+    seen = used(calls, made.names) | on_behalf(name)
+
+    assert {"used, but not granted": seen - granted(name), "granted, but never used": granted(name) - seen} == {
+        "used, but not granted": set(),
+        "granted, but never used": set(),
+    }
 
 
-def sent_to(*queues: str) -> dict[str, set[str]]:
-    return {"sqs:SendMessage": {f"${{{queue}.Arn}}" for queue in queues}}
+def test_every_function_has_its_scenes() -> None:
+    assert sorted(SCENES) == sorted(functions())
 
 
-def ses() -> set[str]:
-    (configuration_set,) = resources("AWS::SES::ConfigurationSet")
-    account = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
-    return {f"{account}:identity/*", f"{account}:configuration-set/${{{configuration_set}}}"}
-
-
-def stack_secret() -> str:
-    """The one secret of the stack's own making: it proves notifications."""
-    (secret,) = resources("AWS::SecretsManager::Secret")
-    return f"${{{secret}}}"
-
-
-EXPECTED: dict[str, dict[str, set[str]]] = {
-    "schedule_mailboxes": {
-        "dynamodb:GetItem": {"${RouterTable.Arn}"},
-        "dynamodb:Query": {"${RouterTable.Arn}", "${RouterTable.Arn}/index/schedule"},
-        **sent_to("MailboxWorkQueue", "TickDeadLetters"),
-    },
-    "route_mailbox": {
-        **ALL_ITEMS,
-        "s3:AbortMultipartUpload": BLOBS,
-        "s3:DeleteObject": BLOBS,
-        "s3:GetObject": BLOBS,
-        "s3:PutObject": BLOBS,
-        "s3:ListBucket": {"${DataBucket.Arn}"},
-        "secretsmanager:GetSecretValue": SECRETS,
-        **sent_to("MailboxWorkQueue"),
-        **consumed("MailboxWorkQueue"),
-    },
-    "collect_outgoing": {
-        "dynamodb:BatchGetItem": {"${CrmTable.Arn}"},
-        "dynamodb:DeleteItem": {"${RouterTable.Arn}"},
-        "dynamodb:GetItem": {"${RouterTable.Arn}"},
-        "dynamodb:PutItem": {"${RouterTable.Arn}"},
-        "dynamodb:Query": {"${RouterTable.Arn}", "${CrmTable.Arn}/index/pending"},
-        "dynamodb:UpdateItem": {"${RouterTable.Arn}", "${CrmTable.Arn}"},
-        "secretsmanager:GetSecretValue": SECRETS,
-        **sent_to("OutgoingWorkQueue", "TickDeadLetters"),
-    },
-    "send_email": {
-        **ALL_ITEMS,
-        "s3:GetObject": BLOBS,
-        "s3:PutObject": BLOBS,
-        "s3:ListBucket": {"${DataBucket.Arn}"},
-        "secretsmanager:GetSecretValue": SECRETS,
-        "ses:GetAccount": {"*"},
-        "ses:GetSuppressedDestination": {"*"},
-        "ses:SendEmail": ses(),
-        "ses:SendRawEmail": ses(),
-        **consumed("OutgoingWorkQueue"),
-    },
-    "receive_notification": {
-        "dynamodb:DeleteItem": {"${RouterTable.Arn}"},
-        "dynamodb:PutItem": {"${RouterTable.Arn}"},
-        "lambda:InvokeFunction": {f"${{{logical_id('collect_outgoing')}.Arn}}"},
-        "secretsmanager:GetSecretValue": {stack_secret()},
-        **sent_to("MailboxWorkQueue", "SubscriptionWorkQueue"),
-    },
-    "renew_subscriptions": {
-        **{
-            f"dynamodb:{action}": {"${RouterTable.Arn}"}
-            for action in ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
-        },
-        "secretsmanager:GetSecretValue": SECRETS | {stack_secret()},
-        **sent_to("SubscriptionWorkQueue"),
-        **consumed("SubscriptionWorkQueue"),
-    },
-    "record_delivery": {
-        **{action: ITEMS for action in ALL_ITEMS if action != "dynamodb:DeleteItem"},
-        "secretsmanager:GetSecretValue": SECRETS,
-        **sent_to("DeliveryReportDeadLetters"),
-    },
-    "publish_events": {
-        "dynamodb:GetItem": ITEMS,
-        **{
-            f"dynamodb:{action}": STREAMS
-            for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
-        },
-        "events:PutEvents": {"${CrmEventBus.Arn}"},
-        "s3:GetObject": BLOBS,
-        "s3:PutObject": BLOBS,
-        "s3:ListBucket": {"${DataBucket.Arn}"},
-        **sent_to("CrmEventDeadLetters"),
-    },
-}
-
-
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_function_may_do_exactly_this(name: str) -> None:
-    log = functions()[name]["LoggingConfig"]["LogGroup"]["Ref"]
-    write_log = {f"logs:{action}": {f"${{{log}.Arn}}"} for action in ("CreateLogStream", "PutLogEvents")}
-
-    assert may(name) == EXPECTED[name] | KEY | write_log
-
-
-def test_every_function_s_permissions_are_written_down() -> None:
-    assert sorted(EXPECTED) == sorted(functions())
-
-
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", SCENES)
 def test_no_action_is_a_pattern_and_no_resource_is_everything(name: str) -> None:
     """The patterns among the resources: keys of blobs, names of secrets, addresses to send from, the streams of a table."""
-    patterns = BLOBS | SECRETS | STREAMS | {resource for resource in ses() if resource.endswith("identity/*")}
+    patterns = BLOBS | {SECRETS, f"{ACCOUNT}:identity/*"} | STREAMS
 
     for action, allowed_on in may(name).items():
         assert "*" not in action
@@ -147,14 +46,30 @@ def test_no_action_is_a_pattern_and_no_resource_is_everything(name: str) -> None
         assert named <= ({"*"} if of_the_account else patterns)
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+def of_passwords(statement: dict[str, Any]) -> bool:
+    return "Null" in statement.get("Condition", {})
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_only_who_opens_mailboxes_decrypts_directly_and_only_what_was_encrypted_for_a_mailbox(name: str) -> None:
+    found = [statement for statement in statements(name) if of_passwords(statement)]
+
+    assert len(found) == (name in {"route_mailbox", "send_email"})
+    for statement in found:
+        assert listed(statement["Action"]) == ["kms:Decrypt"]
+        assert statement["Condition"] == {
+            "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["mailbox", "organisation"]},
+            "Null": {f"kms:EncryptionContext:{name}": "false" for name in ("mailbox", "organisation")},
+        }
+
+
+@pytest.mark.parametrize("name", SCENES)
 def test_the_key_is_used_only_through_the_services_that_hold_the_data(name: str) -> None:
     for statement in statements(name):
-        if any(action.startswith("kms:") for action in listed(statement["Action"])):
+        if any(action.startswith("kms:") for action in listed(statement["Action"])) and not of_passwords(statement):
             via = {text_of(service) for service in statement["Condition"]["StringEquals"]["kms:ViaService"]}
             services = {service.partition(".")[0] for service in via}
-            assert services <= {"dynamodb", "s3", "secretsmanager", "sqs"}
-            assert services >= {"dynamodb", "sqs"}
+            assert services == encrypting(granted(name))
 
 
 def test_no_role_has_a_managed_policy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ STATEFUL = {
     "SubscriptionDeadLetters": "AWS::SQS::Queue",
     "CrmEventDeadLetters": "AWS::SQS::Queue",
 }
+SECRET = "pushnotificationsecretF8F7B79E"
 KEPT = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key"}
 DAY = 24 * 3600
 
@@ -101,6 +103,61 @@ def test_the_key_turns_and_is_ours() -> None:
     assert resources("AWS::KMS::Key")["DataKey"]["EnableKeyRotation"] is True
 
 
+KEYED = {
+    "AWS::DynamoDB::Table": "SSESpecification",
+    "AWS::Events::EventBus": "KmsKeyIdentifier",
+    "AWS::Logs::LogGroup": "KmsKeyId",
+    "AWS::S3::Bucket": "BucketEncryption",
+    "AWS::SNS::Topic": "KmsMasterKeyId",
+    "AWS::SQS::Queue": "KmsMasterKeyId",
+    "AWS::SecretsManager::Secret": "KmsKeyId",
+}
+"""What holds data, and the property that says under which key."""
+HOLD_NO_DATA = {
+    *("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key"),
+    *("AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function"),
+    *("AWS::Lambda::LayerVersion", "AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::S3::BucketPolicy"),
+    *("AWS::SES::ConfigurationSet", "AWS::SES::ConfigurationSetEventDestination", "AWS::SNS::Subscription"),
+    *("AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"),
+}
+
+
+def test_whatever_holds_data_is_encrypted_with_our_key() -> None:
+    """A kind of resource that is new here must be put into one of the two lists."""
+    assert {one["Type"] for one in template()["Resources"].values()} - HOLD_NO_DATA == KEYED.keys()
+
+    open_ones = [
+        name
+        for kind, told_by in KEYED.items()
+        for name, properties in resources(kind).items()
+        if "DataKey" not in json.dumps(properties.get(told_by))
+    ]
+    assert open_ones == []
+
+
+def test_the_key_takes_the_logs_of_this_stack_and_no_others() -> None:
+    (statement,) = (
+        one
+        for one in resources("AWS::KMS::Key")["DataKey"]["KeyPolicy"]["Statement"]
+        if '"logs.' in json.dumps(one["Principal"])
+    )
+    ((operator, condition),) = statement["Condition"].items()
+
+    assert operator == "ArnLike"
+    assert {name: text_of(arn) for name, arn in condition.items()} == {
+        "kms:EncryptionContext:aws:logs:arn": (
+            "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${AWS::StackName}-*"
+        )
+    }
+    assert [name for name, log in resources("AWS::Logs::LogGroup").items() if "LogGroupName" in log] == []
+
+
+def test_the_secret_and_the_buses_keep_their_logical_ids() -> None:
+    """Another secret makes every subscription anew; on another bus nobody's rules stand."""
+    assert list(resources("AWS::SecretsManager::Secret")) == [SECRET]
+    assert list(resources("AWS::Events::EventBus")) == ["AlertBus", "CrmEventBus"]
+
+
 def test_the_bucket_is_closed_encrypted_and_forgets_in_time() -> None:
     bucket = resources("AWS::S3::Bucket")["DataBucket"]
 
@@ -117,6 +174,7 @@ def test_the_bucket_is_closed_encrypted_and_forgets_in_time() -> None:
         "unread/": 180,
         "quarantine/": 180,
         "body/": 180,
+        "outgoing/": 180,
     }
 
 
@@ -153,7 +211,7 @@ def test_queues_and_topic_are_encrypted_with_our_key() -> None:
 def mappings() -> dict[str, dict[str, Any]]:
     """The event sources by the logical id of their queue."""
     found = resources("AWS::Lambda::EventSourceMapping").values()
-    return {source["EventSourceArn"]["Fn::GetAtt"][0]: source for source in found}
+    return {text_of(source["EventSourceArn"]).strip("${}").partition(".")[0]: source for source in found}
 
 
 @pytest.mark.parametrize(
@@ -288,7 +346,7 @@ def test_failing_notifications_and_renewals_ring_somebody() -> None:
     failing = {
         alarm["Dimensions"][0]["Value"]["Ref"]
         for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "Errors"
+        if alarm.get("MetricName") == "Errors"
     }
 
     assert {logical_id("receive_notification"), logical_id("renew_subscriptions")} <= failing
@@ -382,6 +440,7 @@ def test_the_template_s_settings_are_ones_that_the_wiring_takes(name: str) -> No
         notification_url=values.get("NOTIFICATION_URL", ""),
         notification_secret=values.get("NOTIFICATION_SECRET", ""),
         ses_configuration_set=values.get("SES_CONFIGURATION_SET", ""),
+        alert_bus="${AlertBus}",
         crm_event_bus=values.get("CRM_EVENT_BUS", ""),
         crm_event_dead_letters_url=values.get("CRM_EVENT_DEAD_LETTERS_URL", ""),
         secret_prefix="email-router/${AWS::StackName}/",
@@ -401,12 +460,26 @@ def test_every_dead_letter_queue_rings_somebody() -> None:
     watched = {
         dimension["Value"]["Fn::GetAtt"][0]
         for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
         for dimension in alarm["Dimensions"]
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     }
 
     assert watched == {name for name in STATEFUL if name.endswith("DeadLetters")}
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in resources("AWS::CloudWatch::Alarm").values())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_function_fails_in_silence(name: str) -> None:
+    """It rings itself, or the queue does that takes what it could not handle."""
+    watched = {
+        dimension["Value"]["Ref"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm.get("Dimensions", [])
+        if "Ref" in dimension["Value"]
+    }
+    target = functions()[name].get("DeadLetterConfig", {}).get("TargetArn", {}).get("Fn::GetAtt", [""])[0]
+
+    assert logical_id(name) in watched or target.endswith("DeadLetters")
 
 
 def test_a_silent_scheduler_rings_somebody() -> None:
@@ -447,6 +520,7 @@ def test_the_outputs_lead_to_everything_that_the_command_line_needs() -> None:
         "NotificationSecretArn": f"${{{next(iter(resources('AWS::SecretsManager::Secret')))}}}",
         "WebhookBaseUrl": f"{own_address()} ? ${{NotificationUrl}} : ${{{next(iter(resources('AWS::Lambda::Url')))}.FunctionUrl}}",
         "SesConfigurationSet": f"${{{next(iter(resources('AWS::SES::ConfigurationSet')))}}}",
+        "AlertBusName": "${AlertBus}",
         "EventBusName": "default",
         "CrmEventBusName": "${CrmEventBus}",
         "PublishEventsFunction": f"${{{logical_id('publish_events')}}}",
