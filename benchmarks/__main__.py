@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import dataverse, graph, imap, reading, sending, store
+from benchmarks import counts, dataverse, graph, imap, reading, scale, sending, store
 
 BENCHMARKS = {
+    "counts": counts.run,
     "dataverse": dataverse.run,
     "graph": graph.run,
     "imap": imap.run,
     "reading": reading.run,
+    "scale": scale.run,
     "sending": sending.run,
     "store": store.run,
 }

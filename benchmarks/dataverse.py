@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from moto import mock_aws
 
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Record, Role
+from email_router.core.flows.send_group import GROUP
 from email_router.core.mailbox import CreateSender, Direction
+from email_router.core.write_back import WriteBack
 from email_router.edge.connect.https import hang_up
 from email_router.edge.crm.dataverse import DataverseCrm
 from tests.cloud import Stores, aws_stores, clients, make_place
@@ -121,6 +124,23 @@ def leaving(at: Bench) -> tuple[int, int]:
     return at.asked()
 
 
+def leaving_together(at: Bench) -> tuple[int, int]:
+    """Return what a group of e-mails without attachments takes that leave together: read, Sending, Sent."""
+    parties = (Party(Role.FROM, SALES, "Sales", Record("queue", _QUEUE)), Party(Role.TO, "p0@x.example"))
+    kept = {"status": EmailStatus.PENDING, "subject": "Offer", "text": "Hello"}
+    names = [str(UUID(int=number)) for number in range(1, GROUP + 1)]
+    for name in names:
+        at.crm.create_outgoing(EmailActivity(id=name, direction=Direction.OUTGOING, parties=parties, **kept))  # type: ignore[arg-type]  # fields by name
+    at.rig.process.clear_requests()
+    at.crm.several(names)
+    at.crm.write_back_all([WriteBack(activity=one, status=EmailStatus.SENDING, attempts=1) for one in names])
+    sent = {"status": EmailStatus.SENT, "subject": "Offer CRM:0001001", "tracking_token": "CRM:0001001"}
+    others = at.crm.write_back_all([WriteBack(activity=one, sent=NOW, **sent) for one in names])  # type: ignore[arg-type]  # as above
+    if others:
+        raise ValueError(f"not written back: {others}")
+    return at.asked()
+
+
 def run() -> None:
     """Print the figures."""
     with DataverseProcess(Path(tempfile.mkdtemp(prefix="bench-"))) as process:
@@ -135,5 +155,10 @@ def run() -> None:
             )
             print(f"dataverse, a look for e-mails to be sent, none waits: {idle(at)[0]} request (target 1)")
             requests, held = leaving(at)
-            print(f"dataverse, an e-mail that waits and leaves: {requests} requests that hold {held}")
+            print(f"dataverse, an e-mail that waits and leaves by itself: {requests} requests that hold {held}")
+            requests, held = leaving_together(at)
+            each = requests / GROUP
+            print(
+                f"dataverse, {GROUP} e-mails that leave together: {requests} requests that hold {held}, {each:.2f} an e-mail"
+            )
         hang_up()

@@ -1,0 +1,1 @@
+"""Back up one organisation into one encrypted file, and bring it back."""
