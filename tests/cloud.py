@@ -19,6 +19,7 @@ from email_router.core.activity import Record
 from email_router.edge.crm.builtin import BuiltinCrm
 from email_router.edge.crm.builtin_records import AddressedRecord
 from email_router.edge.stores.alerts import DynamoAlerts
+from email_router.edge.stores.circuits import DynamoCircuits
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.edge.stores.ledger import DynamoLedger
 from email_router.edge.stores.mailbox_states import DynamoMailboxStates
@@ -33,6 +34,7 @@ from email_router.edge.stores.subscriptions import DynamoSubscriptions
 from tests.fakes import (
     MemoryAlerts,
     MemoryBlobs,
+    MemoryCircuits,
     MemoryConfigurations,
     MemoryCrm,
     MemoryLedger,
@@ -115,6 +117,7 @@ class Stores:
     alerts: Any
     nudges: Any
     subscriptions: Any
+    circuits: Any
     place: Place | None = None
 
     def know(self, address: str, record: Record) -> None:
@@ -173,6 +176,7 @@ def aws_stores(place: Place, organisation: str = "contoso", given: Clients | Non
         DynamoAlerts(dynamodb, router, organisation),
         DynamoNudges(dynamodb, router, organisation),
         DynamoSubscriptions(dynamodb, router, organisation),
+        DynamoCircuits(dynamodb, router, organisation),
         place,
     )
 
@@ -188,7 +192,7 @@ def memory_stores(organisation: str = "contoso") -> Stores:
         MemorySchedule(states),
         ledger,
         MemoryQuarantine(states),
-        MemoryOutgoingStates(),
+        MemoryOutgoingStates(ledger),
         MemoryConfigurations(),
         blobs,
         MemorySecrets(),
@@ -197,6 +201,7 @@ def memory_stores(organisation: str = "contoso") -> Stores:
         MemoryAlerts(),
         MemoryNudges(),
         MemorySubscriptions(states),
+        MemoryCircuits(),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.memory.alerts import MemoryAlerts
+from tests.memory.circuits import MemoryCircuits
 from tests.memory.crm import MemoryCrm
 from tests.memory.ledger import MemoryLedger, MemoryQuarantine
 from tests.memory.outgoing import MemoryOutgoingStates
@@ -29,6 +30,7 @@ __all__ = [
     "FixedClock",
     "MemoryAlerts",
     "MemoryBlobs",
+    "MemoryCircuits",
     "MemoryConfigurations",
     "MemoryCrm",
     "MemoryLedger",

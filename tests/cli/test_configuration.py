@@ -257,7 +257,8 @@ def test_exchange_online_by_ews_is_accepted_with_a_warning_until_its_last_day(
         ('authentication = "anonymous"', "not available yet for exchange"),
         ('security = "starttls"', 'EWS is spoken over "tls" only'),
         ("", "`host` is missing"),
-        ('host = "mail.contoso.example"', "`credentials` is missing"),
+        ('host = "mail.contoso.example"\nusername = "router"', "`credentials` is missing"),
+        ('host = "mail.contoso.example"\naccess = "delegate"', "`credentials` is missing"),
     ],
 )
 def test_an_exchange_profile_names_what_it_lacks(tmp_path: Path, more: str, told: str) -> None:

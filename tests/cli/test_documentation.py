@@ -9,7 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
-import click
 import pytest
 import typer
 from pydantic.fields import FieldInfo
@@ -116,10 +115,11 @@ def written(default: object) -> str:
 
 def commands() -> Iterator[str]:
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group | typer.core.TyperGroup)
-    for name, command in group.commands.items():
+    assert isinstance(group, typer.core.TyperGroup)
+    context = group.make_context("email-router", [], resilient_parsing=True)
+    for name in group.list_commands(context):
         yield name
-        yield from (f"{name} {one}" for one in getattr(command, "commands", {}))
+        yield from (f"{name} {one}" for one in getattr(group.get_command(context, name), "commands", {}))
 
 
 def test_every_command_is_named_in_the_readme() -> None:

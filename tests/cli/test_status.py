@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from email_router.cli import status
+from email_router.core.circuits import Circuit, place_of
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.mailbox_state import MailboxState
 from email_router.core.settings import Configuration
@@ -69,3 +70,29 @@ def test_a_subscription_that_ran_out_is_no_push(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(status, "CLOCK", late)
 
     assert told(ONLINE)["push_until"] is None
+
+
+def test_a_disabled_mailbox_says_since_when() -> None:
+    state = MailboxState(mailbox=SALES, last_pass=NOW, disabled=NOW, failures=10, error_kind="login_refused")
+
+    told = status.mailbox_status(Mailbox(address=SALES, incoming="in"), state)
+
+    assert (told["status"], told["disabled_since"]) == ("error", NOW.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    row = status._row({**told, "told": {"push_until": None, "polled_every": 60}})
+    assert row[2] == f"disabled since {told['disabled_since']}"
+
+
+@pytest.mark.parametrize(("minutes", "opened", "words"), [(9, True, "open: one"), (10, False, "lapsed: all")])
+def test_a_circuit_says_what_it_keeps_back_and_why(minutes: int, opened: bool, words: str) -> None:
+    profile = replace(ONLINE, server="imap", protocol="", host="mail.contoso.example")
+    boxes = (Mailbox(address=SALES, incoming="in"), Mailbox(address="ann@contoso.example", incoming="in"))
+    configuration = Configuration(organisation="contoso", profiles=(profile,), mailboxes=boxes)
+    failed = NOW - timedelta(minutes=minutes)
+    circuit = Circuit(place=place_of(profile), opened=failed, failed=failed, kind="x", text="refused.", mend="Mend it.")
+
+    told = status.circuit_status(configuration, circuit)
+
+    assert (told["open"], told["mailboxes"]) == (opened, 2)
+    row = status._circuit_row(told)
+    assert (row[0], row[-1]) == ("incoming imap mail.contoso.example", "refused. Mend it.")
+    assert str(row[1]).startswith(words)

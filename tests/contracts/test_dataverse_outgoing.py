@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from email_router.core.activity import EmailStatus, Role
 from email_router.core.errors import MessageRefused, RouterError, TryLater
 from email_router.core.mailbox import Direction
+from email_router.core.write_back import WriteBack
+from email_router.edge.connect.dataverse_batch import Request
+from email_router.edge.crm import dataverse_outgoing
 from tests.contracts.crm_houses import guid
 from tests.contracts.dataverse_crm import Office
 from tests.contracts.dataverse_page import Calls
@@ -28,9 +32,9 @@ def pressed(office: Office, key: str = EMAIL, **more: Any) -> None:
     office.process.put("email", activityid=key, statecode=1, statuscode=6)
 
 
-def attached(office: Office, name: str, body: str, **more: Any) -> None:
+def attached(office: Office, name: str, body: str, key: str = EMAIL, **more: Any) -> None:
     row = {"filename": name, "mimetype": "text/plain", "body": body, "objecttypecode": "email", **more}
-    office.rig.client.call("POST", "activitymimeattachments", {**row, "objectid_email@odata.bind": f"/emails({EMAIL})"})
+    office.rig.client.call("POST", "activitymimeattachments", {**row, "objectid_email@odata.bind": f"/emails({key})"})
 
 
 def status(office: Office, key: str = EMAIL) -> tuple[int, int]:
@@ -229,6 +233,98 @@ class TestCancelling:
         assert status(office) == (1, 6)
 
 
+def together(*keys: str, status: EmailStatus = EmailStatus.SENDING, **more: Any) -> list[WriteBack]:
+    return [WriteBack(activity=key, status=status, **more) for key in keys]
+
+
+class TestTogether:
+    def test_many_are_read_sent_and_told_of_by_few_requests(self, office: Office) -> None:
+        keys = [guid(str(number)) for number in range(25)]
+        for key in keys:
+            pressed(office, key)
+        office.process.clear_requests()
+
+        found = office.crm.several(keys)
+        assert office.crm.write_back_all(together(*keys, attempts=1, due=later(60))) == {}
+        assert office.crm.write_back_all(together(*keys, status=EmailStatus.SENT, sent=later(9))) == {}
+
+        assert list(found) == keys
+        assert [status(office, key) for key in keys] == [(1, 3)] * 25
+        assert len([one for one in office.process.requests("/api/") if not one["batched"]]) == 6
+
+    def test_the_attachments_of_all_are_read_each_with_its_own_e_mail(self, office: Office) -> None:
+        office.rig.outgoing()
+        office.rig.outgoing(OTHER)
+        for name in ("a.txt", "b.txt"):
+            attached(office, name, base64.b64encode(name.encode()).decode())
+        for key in (EMAIL, OTHER):
+            office.process.put("email", activityid=key, statecode=1, statuscode=6)
+
+        found = office.crm.several([OTHER, EMAIL.upper()])
+
+        assert [one.name for one in found[EMAIL.upper()].attachments] == ["a.txt", "b.txt"]
+        assert found[OTHER].attachments == ()
+        assert office.stores.blobs.get(found[EMAIL.upper()].attachments[1].blob) == b"b.txt"
+
+    def test_beyond_25_mb_of_attachments_those_behind_are_left_out_but_never_the_first(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dataverse_outgoing, "_FETCHED", 4)
+        keys = [guid(str(number)) for number in range(3)]
+        for key in keys:
+            office.rig.outgoing(key)
+        for key in keys[:2]:
+            attached(office, "a.txt", base64.b64encode(b"first").decode(), key=key)
+        for key in keys:
+            office.process.put("email", activityid=key, statecode=1, statuscode=6)
+
+        assert list(office.crm.several(keys)) == [keys[0], keys[2]]
+        assert list(office.crm.several(keys[1:])) == keys[1:]
+
+    def test_a_user_who_cancels_between_reading_and_writing_wins_and_keeps_no_other_back(self, office: Office) -> None:
+        pressed(office)
+        pressed(office, OTHER)
+        cancels = _Cancelling(office, before="batch", reads=1)
+        crm = office.opened(cancels)  # type: ignore[arg-type]  # a client that lets a user act in between
+
+        assert crm.write_back_all(together(EMAIL, OTHER)) == {EMAIL: EmailStatus.CANCELLED}
+
+        assert (status(office), status(office, OTHER), cancels.done) == ((2, 5), (1, 7), True)
+
+    def test_one_that_others_change_all_the_time_is_tried_later_and_the_others_are_written(
+        self, office: Office
+    ) -> None:
+        pressed(office)
+        pressed(office, OTHER)
+        crm = office.opened(_Changing(office))  # type: ignore[arg-type]  # as above
+
+        with pytest.raises(TryLater):
+            crm.write_back_all(together(EMAIL, OTHER))
+
+        assert (status(office), status(office, OTHER)) == ((1, 6), (1, 7))
+
+    def test_one_that_failed_there_by_nobodys_word_is_told_from_one_of_which_nobody_knows(self, office: Office) -> None:
+        pressed(office)
+        pressed(office, OTHER)
+        office.crm.write_back(EMAIL, EmailStatus.UNKNOWN, reason="the line broke")
+        office.crm.write_back(OTHER, EmailStatus.FAILED, reason="550")
+
+        others = office.crm.write_back_all(together(EMAIL, OTHER, status=EmailStatus.SENT))
+
+        assert others == {OTHER: EmailStatus.FAILED}
+        assert (status(office), status(office, OTHER)) == ((1, 3), (0, 8))
+
+    def test_one_that_dataverse_refuses_is_told_when_the_others_are_written(self, office: Office) -> None:
+        pressed(office)
+        pressed(office, OTHER)
+        crm = office.opened(_Refusing(office))  # type: ignore[arg-type]  # as above
+
+        with pytest.raises(MessageRefused):
+            crm.write_back_all(together(EMAIL, OTHER))
+
+        assert (status(office), status(office, OTHER)) == ((1, 6), (1, 7))
+
+
 class _Changing:
     """A client before whose every batch a user changes the e-mail."""
 
@@ -249,14 +345,30 @@ class _Changing:
 class _Cancelling(_Changing):
     """A client before whose first batch a user cancels the e-mail."""
 
-    def __init__(self, office: Office, before: str) -> None:
+    def __init__(self, office: Office, before: str, reads: int = 0) -> None:
         super().__init__(office)
         self.done = False
+        self.left = reads
 
     def act(self) -> None:
-        if not self.done:
+        if self.left:
+            self.left -= 1
+        elif not self.done:
             self.done = True
             self._office.rig.client.call("PATCH", f"emails({EMAIL})", {"statecode": 2, "statuscode": 5})
+
+
+class _Refusing(_Changing):
+    """A client that spoils what is written of one e-mail: Dataverse refuses it."""
+
+    def batch(self, items: Any) -> Any:
+        spoilt = [
+            replace(one, content={"subject": 7})
+            if isinstance(one, Request) and one.method == "PATCH" and EMAIL in one.target
+            else one
+            for one in items
+        ]
+        return self._office.rig.client.batch(spoilt)
 
 
 ENDS = {
@@ -266,18 +378,18 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(("end", "joint"), [*((end, False) for end in ENDS), (EmailStatus.SENT, True)])
 @pytest.mark.parametrize("fault", [Fault.DIES_BEFORE, Fault.DIES_AFTER, Fault.AWAY, Fault.ANSWER_LOST])
 def test_wherever_a_worker_falls_the_e_mail_is_collected_again_until_its_end_is_told(
-    office: Office, end: EmailStatus, fault: Fault
+    office: Office, end: EmailStatus, fault: Fault, *, joint: bool
 ) -> None:
     pressed(office)
-    sites = _fall(office, end, None, fault)
+    sites = _fall(office, end, None, fault, joint=joint)
     assert status(office) == ENDS[end]
 
     for site in range(sites):
         office.process.put("email", activityid=EMAIL, statecode=1, statuscode=6, category=None)
-        _fall(office, end, site, fault)
+        _fall(office, end, site, fault, joint=joint)
         for _ in range(3):
             if [one for one, _ in office.crm.pending(later(9999), 9)] == [EMAIL]:
                 office.crm.write_back(EMAIL, end, reason="told")
@@ -286,13 +398,19 @@ def test_wherever_a_worker_falls_the_e_mail_is_collected_again_until_its_end_is_
         assert list(office.crm.pending(later(9999), 9)) == []
 
 
-def _fall(office: Office, end: EmailStatus, site: int | None, fault: Fault) -> int:
+def _fall(office: Office, end: EmailStatus, site: int | None, fault: Fault, *, joint: bool) -> int:
     """Let a worker take the e-mail up and tell its end, and fall at one of its calls; return how many it made."""
     seam = Seam(FixedClock(NOW), {} if site is None else {site: fault})
     crm = office.opened(Calls(seam, office.rig.client))  # type: ignore[arg-type]  # a client behind the seam
     crm._outgoing._table.client = seam.port("dynamodb", office.place.clients.dynamodb)
     with contextlib.suppress(Killed, RouterError):
         crm.postpone([EMAIL], later(300))
-        crm.write_back(EMAIL, EmailStatus.SENDING, due=later(1800), attempts=1)
-        crm.write_back(EMAIL, end, reason="told", subject="Offer CRM:1", attempts=1)
+        for status_, told in (
+            (EmailStatus.SENDING, {"due": later(1800)}),
+            (end, {"reason": "told", "subject": "Offer CRM:1"}),
+        ):
+            if joint:
+                crm.write_back_all([WriteBack(activity=EMAIL, status=status_, attempts=1, **told)])
+            else:
+                crm.write_back(EMAIL, status_, attempts=1, **told)
     return len(seam.calls)

@@ -103,4 +103,5 @@ def test_nothing_is_built_for_lambda_unless_it_is_asked_for(plan: str) -> None:
     assert [step.target.name for step in PLANS["layers"] if step.name == "layer"] == [
         "lambda-runtime",
         "lambda-exchange",
+        "lambda-email-router",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import cast
 
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role, StoredAttachment
@@ -114,6 +115,11 @@ def _attached() -> Postroom:
     return office
 
 
+def _large() -> Postroom:
+    """An e-mail whose bytes are too many to lie beside its state."""
+    return _one(text=Random(1).randbytes(9_000).hex())
+
+
 def _cancelled() -> Postroom:
     office = _one(_LATER)
     office.send()
@@ -191,6 +197,7 @@ LETTERS = (
     Scene("an answer after a year", _late_answer),
     Scene("an e-mail of a user whose tokens are all in use", _came_round, same=False),
     Scene("an e-mail with an attachment", _attached),
+    Scene("a large e-mail", _large),
     Scene("an e-mail that is put off, then sent", lambda: _one(_LATER), (*_SENT, due_again, Postroom.carry_out_all)),
     Scene("an e-mail that is refused for good", lambda: _one(_REFUSED)),
     Scene(

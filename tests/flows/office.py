@@ -11,6 +11,7 @@ from email_router.core.flows.outgoing import Delays, Outgoing
 from email_router.core.flows.record_delivery import RecordDelivery
 from email_router.core.flows.send_email import SendEmail, Sent
 from email_router.core.mailbox import Direction, Mailbox, MailboxKind, Profile
+from email_router.core.packed import unpacked
 from email_router.core.settings import Configuration, Tracking
 from email_router.core.work import DeliveryEvent, OutgoingWork
 from tests.flows.house import NOW, SALES
@@ -54,6 +55,17 @@ class Office(Parts):
         )
         self.crm.create_outgoing(replace(email, **fields))  # type: ignore[arg-type]  # fields by name
         return email
+
+    def composed(self, name: str = "e1") -> bytes:
+        """What was composed of an e-mail."""
+        state = self.outgoing.get(name)
+        assert state is not None
+        return unpacked(self.outgoing.packed(name)) if state.beside else self.blobs.get(state.blob)
+
+    def lose_composed(self) -> None:
+        """Let all that was composed be gone."""
+        self.outgoing.beside.clear()
+        self.blobs.stored.clear()
 
     def road(self) -> Outgoing:
         """The ports as an order gets them."""

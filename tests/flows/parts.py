@@ -16,6 +16,7 @@ from tests.fakes import (
     CountingMeters,
     FixedClock,
     MemoryBlobs,
+    MemoryCircuits,
     MemoryCrm,
     MemoryLedger,
     MemoryOutgoingStates,
@@ -40,10 +41,11 @@ class Parts:
         self.ledger = MemoryLedger(self.states)
         self.crm = MemoryCrm(self.ledger, self.states)
         self.quarantine = MemoryQuarantine(self.states)
-        self.outgoing = MemoryOutgoingStates()
+        self.outgoing = MemoryOutgoingStates(self.ledger)
         self.alerts = MemoryAlerts()
         self.queues = MemoryQueues()
         self.nudges = MemoryNudges()
+        self.circuits = MemoryCircuits()
         self.timing = Timing()
         self.parse: Callable[[bytes], Message] = parse
 
@@ -65,6 +67,7 @@ class Parts:
             parse=self.parse,
             timing=self.timing,
             nudges=self.nudges,
+            circuits=self.circuits,
             request="request-of-the-pass",
         )
 
@@ -81,4 +84,5 @@ class Parts:
             blobs=self.blobs,
             queues=self.queues,
             open_sender=lambda _profile, _mailbox: sender,
+            circuits=self.circuits,
         )

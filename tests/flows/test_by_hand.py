@@ -182,16 +182,16 @@ def test_an_e_mail_cancelled_before_and_after_it_was_prepared_is_never_sent() ->
     assert (len(fresh.sender.sent), len(put_off.sender.sent)) == (0, 1)
 
 
-def test_a_worker_that_claimed_just_before_the_cancelling_sends_nothing() -> None:
+def test_a_worker_that_prepared_it_just_before_the_cancelling_sends_nothing() -> None:
     office = office_after()
-    claim = office.outgoing.claim
+    prepare = office.outgoing.prepare_all
 
-    def overtaken(activity: str, *given: object) -> object:
-        claimed = claim(activity, *given)  # type: ignore[arg-type]  # passed on
+    def overtaken(*given: object) -> object:
+        prepared = prepare(*given)  # type: ignore[arg-type]  # passed on
         hand(office).cancel("e1")
-        return claimed
+        return prepared
 
-    office.outgoing.claim = overtaken  # type: ignore[method-assign, assignment]  # between claim and hand-over
+    office.outgoing.prepare_all = overtaken  # type: ignore[method-assign, assignment]  # between preparing and telling the CRM
 
     office.send()
 

@@ -106,7 +106,7 @@ STORIES: dict[str, tuple[EmailStatus, tuple[Step, ...]]] = {
     "cancelled by hand": (CANCELLED, (given(LATER), lambda office: hand(office).cancel("e1"))),
     "cancelled in the CRM": (CANCELLED, (given(LATER), cancelled_late)),
     "the worker died": (UNKNOWN, (dies, lambda office: office.clock.advance(1801), Office.send)),
-    "the bytes are gone": (FAILED, (given(LATER), lambda office: office.blobs.stored.clear(), Office.send)),
+    "the bytes are gone": (FAILED, (given(LATER), Office.lose_composed, Office.send)),
 }
 
 

@@ -276,7 +276,8 @@ def test_what_a_person_is_told_of_a_mailbox_names_the_mailbox_and_names_it_once(
 
     alerts = needs_a_person(house.alerts, house.quarantine, house.states, house.configuration)
     assert house.states.read(SALES).error_text == told
-    assert [(one.kind, one.about, one.text) for one in alerts] == [("mailbox", SALES, told)]
+    assert [(one.kind, one.about) for one in alerts] == [("mailbox_disabled", SALES)]
+    assert alerts[0].text == f"{told}; the mailbox is disabled, its mail waits in it"
 
 
 @pytest.mark.parametrize("method", ["read", "retries", "release"])

@@ -26,7 +26,7 @@ def test_by_smtp_it_is_composed_with_the_address_as_it_is_and_every_attempt_send
     state = office.outgoing.get("e1")
     assert state is not None
     assert state.recipients == (ERIN, ANNA)
-    raw = office.blobs.get(state.blob)
+    raw = office.composed()
     assert "<änna@xn--bcher-kva.example>".encode() in raw
     assert office.sender.sent[-1][1] == raw
 
@@ -57,9 +57,7 @@ def test_a_domain_of_other_letters_needs_nothing_of_the_server(server: str) -> N
     (sent,) = office.send()
 
     assert sent.status is EmailStatus.SENT
-    state = office.outgoing.get("e1")
-    assert state is not None
-    assert office.blobs.get(state.blob).isascii()
+    assert office.composed().isascii()
 
 
 def test_a_mailbox_of_a_domain_of_other_letters_sends_under_ids_in_ascii() -> None:
@@ -77,9 +75,7 @@ def test_a_sender_whom_clients_do_not_know_asks_for_no_read_receipt() -> None:
     (sent,) = office.carry_out(replace_sender(address))
 
     assert sent.status is EmailStatus.SENT
-    state = office.outgoing.get("e1")
-    assert state is not None
-    raw = office.blobs.get(state.blob)
+    raw = office.composed()
     assert b"Disposition-Notification-To" not in raw
     assert f"<{address}>".encode() in raw
 

@@ -10,7 +10,6 @@ import pytest
 
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Role
 from email_router.core.conversation_index import BASE, make_new, thread_hash
-from email_router.core.flows.prepare_email import prepare
 from email_router.core.ledger import KnownEmail, Wanted
 from email_router.core.mailbox import Direction
 from email_router.core.parse import parse
@@ -127,11 +126,12 @@ def test_an_answer_keeps_its_threads_token_unless_another_conversation_bears_it_
     received(office, tracking_token=TOKEN, received=NOW - timedelta(days=days))
     if holder:
         office.ledger.reserve_token(TOKEN, KnownEmail(activity=holder, at=NOW, token=TOKEN), NOW - timedelta(days=90))
-    email = office.write(correlated="p1")
-    (profile,), (mailbox,) = office.configuration.profiles, office.configuration.mailboxes
+    office.write(correlated="p1")
 
-    state = prepare(office.road(), replace(email, correlated="p1"), mailbox, profile)
+    office.send()
 
+    state = office.outgoing.get("e1")
+    assert state is not None
     assert state.tracking_token == (TOKEN if kept else "CRM:0001001")
     newest = office.ledger.find(Wanted(tokens=(TOKEN,))).tokens[TOKEN].activity
     assert newest == ("e1" if kept else "x")

@@ -145,7 +145,7 @@ def test_what_was_composed_and_is_gone_fails_with_a_word() -> None:
     office.write()
     office.sender.answers = [SendResult(outcome=SendOutcome.DEFERRED, evidence="451 later")]
     office.send()
-    office.blobs.stored.clear()
+    office.lose_composed()
     office.clock.advance(2000)
 
     office.send()

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from email_router.core.crm_events import Change, CrmEvent, Fact, NewActivity
+from email_router.core.activity import EmailStatus
+from email_router.core.crm_events import Change, CrmEvent, Fact, NewActivity, Result
 from email_router.core.errors import MessageRefused, TryLater
 from email_router.core.flows.publish_events import Published, PublishEvents
+from email_router.core.sending import OutgoingState
 from tests.deliveries import NOW, delivery
 from tests.fakes import MemoryBlobs
 
@@ -143,3 +145,34 @@ def test_a_body_lies_beside_its_event_before_that_is_put_and_a_mail_without_has_
     first, second = (one.detail["body"] for one in office.put_events)
     assert json.loads(office.blobs.get(first["key"])) == {"text": "text", "html": None}
     assert second is None
+
+
+@dataclass
+class Results(Office):
+    """Tells of a result with what was composed."""
+
+    def of(self, change: Change) -> Fact | None:
+        state = OutgoingState(
+            activity="e1", status=EmailStatus.SENT, sender="sales@contoso.example", blob="outgoing/e1/abc", changed=NOW
+        )
+        return Result(
+            organisation="contoso",
+            at=NOW,
+            sequence=change.sequence,
+            activity="e1",
+            status=EmailStatus.SENT,
+            reason="250 ok",
+            occasion="1",
+            state=state,
+            composed=b"Subject: Hello",
+        )
+
+
+def test_what_was_composed_lies_where_its_event_says() -> None:
+    office = Results()
+
+    office.publish("1")
+
+    ((event,), place) = office.put_events, office.put_events[0].detail["message"]
+    assert event.detail["activity"] == "e1"
+    assert office.blobs.get(place["key"]) == b"Subject: Hello"

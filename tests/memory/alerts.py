@@ -14,12 +14,14 @@ class MemoryAlerts:
     def __init__(self) -> None:
         self._open: dict[str, Alert] = {}
 
-    def raise_alert(self, alert: Alert) -> None:
+    def raise_alert(self, alert: Alert) -> bool:
         """Keep the alert unless it is open already; that one takes over the messages."""
+        new = alert.id not in self._open
         before = self._open.setdefault(alert.id, replace(alert, messages=()))
         if len(before.messages) < MOST_MESSAGES:
             named = tuple(sorted({*before.messages, *alert.messages}))
             self._open[alert.id] = replace(before, messages=named)
+        return new
 
     def all(self) -> Sequence[Alert]:
         """Return the open alerts, newest first."""

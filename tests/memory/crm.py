@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from email_router.core.activity import About, EmailActivity, EmailStatus, NewPer
 from email_router.core.errors import ConfigurationError
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.mailbox_state import Lease
+from email_router.core.write_back import REPLACED, WriteBack
 from email_router.edge.crm.builtin_records import ORDER, AddressedRecord, record_of_row
 from tests.memory.ledger import MemoryLedger
 from tests.memory.states import MemoryStates
@@ -96,6 +98,10 @@ class MemoryCrm:
         """Return one e-mail activity."""
         return self.activities.get(activity)
 
+    def several(self, activities: Sequence[str]) -> dict[str, EmailActivity]:
+        """Return those that are there."""
+        return {one: self.activities[one] for one in activities if one in self.activities}
+
     def emails(self) -> Iterator[EmailActivity]:
         """Yield all activities, oldest first."""
         yield from sorted(self.activities.values(), key=lambda one: one.created or _LONG_AGO)
@@ -167,6 +173,18 @@ class MemoryCrm:
             date=before.date if sent is None else sent,
         )
         return True
+
+    def write_back_all(self, told: Sequence[WriteBack]) -> dict[str, EmailStatus | None]:
+        """Change those e-mails that stand as they may."""
+        others: dict[str, EmailStatus | None] = {}
+        for one in told:
+            before = self.activities.get(one.activity)
+            if before is None or before.status not in REPLACED[one.status]:
+                others[one.activity] = before.status if before else None
+                continue
+            fields = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+            self.write_back(**fields)
+        return others
 
     def import_records(self, rows: Iterable[AddressedRecord]) -> int:
         """Keep records with their addresses; return how many."""

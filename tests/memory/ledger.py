@@ -80,6 +80,16 @@ class MemoryLedger:
         self._links[LinkKind.TOKEN, token] = email
         return True
 
+    def reserve_tokens(self, emails: Sequence[KnownEmail], live_since: datetime) -> list[bool]:
+        """Reserve the token of each, one after the other."""
+        had: set[str | None] = set()
+        answers = []
+        for one in emails:
+            free = one.token not in had and self.reserve_token(str(one.token), one, live_since)
+            had.add(one.token)
+            answers.append(free)
+        return answers
+
     def user_number(self, user: str) -> int:
         """Return the user's number."""
         return self._numbers.setdefault(user.casefold(), len(self._numbers) + 1)

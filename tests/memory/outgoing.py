@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from email_router.core.activity import EmailStatus
+from email_router.core.ledger import Link
+from email_router.core.outgoing_states import Prepared
 from email_router.core.sending import (
     BEGUN,
     FIRST_HISTORY,
@@ -15,6 +17,7 @@ from email_router.core.sending import (
     OutgoingState,
     RecipientResult,
 )
+from tests.memory.ledger import MemoryLedger
 
 _WAITING = (EmailStatus.PENDING, EmailStatus.DEFERRED)
 _OVERTAKEN = {
@@ -26,8 +29,10 @@ _OVERTAKEN = {
 class MemoryOutgoingStates:
     """The states of one organisation's outgoing e-mails."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: MemoryLedger | None = None) -> None:
+        self._ledger = ledger or MemoryLedger()
         self._states: dict[str, OutgoingState] = {}
+        self.beside: dict[str, bytes] = {}
 
     def get(self, activity: str) -> OutgoingState | None:
         """Return the state, or None."""
@@ -40,6 +45,20 @@ class MemoryOutgoingStates:
     def prepare(self, state: OutgoingState) -> OutgoingState:
         """Write the state if there is none yet; return the one that stands."""
         return self._states.setdefault(state.activity, state)
+
+    def prepare_all(self, prepared: Sequence[Prepared]) -> dict[str, OutgoingState]:
+        """Write those of which no state stands."""
+        for one in prepared:
+            if one.state.activity not in self._states:
+                self._states[one.state.activity] = one.state
+                self._ledger.link(one.links)
+                if one.packed:
+                    self.beside[one.state.activity] = one.packed
+        return {one.state.activity: self._states[one.state.activity] for one in prepared}
+
+    def packed(self, activity: str) -> bytes:
+        """Return the bytes that lie beside a state."""
+        return self.beside[activity]
 
     def claim(self, activity: str, now: datetime, request: str) -> OutgoingState | None:
         """Begin the next attempt, or return None."""
@@ -65,6 +84,7 @@ class MemoryOutgoingStates:
         results: Sequence[RecipientResult] | None = None,
         attempts: int | None = None,
         request: str = "",
+        links: Sequence[Link] = (),
     ) -> bool:
         """Turn the state into what became of it, unless it has moved on."""
         stands = self._states.get(state.activity)
@@ -79,6 +99,7 @@ class MemoryOutgoingStates:
             attempts=stands.attempts if attempts is None else attempts,
         )
         self._note(settled, HistoryEntry(now, status, evidence, request))
+        self._ledger.link(links)
         return True
 
     def keep_draft(self, state: OutgoingState, draft: str) -> bool:

@@ -15,11 +15,20 @@ class MemorySender:
     def __init__(self) -> None:
         self.sent: list[tuple[Envelope, bytes]] = []
         self.answers: list[SendResult | BaseException] = []
+        self.announced: list[tuple[str, str]] = []
+        self._following = ""
         self.opened = 0
         self.closed = 0
 
+    def announce(self, envelope: Envelope, composed: bytes) -> None:
+        """Remember which mail is said to follow the next one."""
+        assert composed
+        self._following = envelope.activity
+
     def send(self, envelope: Envelope, composed: bytes) -> SendResult:
-        """Keep the mail; answer the next of `answers`, else that it was accepted."""
+        """Keep the mail, and in `announced` which one is said to follow; answer the next of `answers`, else that it was accepted."""
+        self.announced.append((envelope.activity, self._following))
+        self._following = ""
         answer = self.answers.pop(0) if self.answers else SendResult(outcome=SendOutcome.ACCEPTED, evidence="250 ok")
         if isinstance(answer, BaseException):
             raise answer

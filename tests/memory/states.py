@@ -82,6 +82,7 @@ class MemoryStates:
             suspected=row.state.suspected if record.suspected is None else record.suspected,
             failures=record.failures,
             blocked_until=record.blocked_until,
+            disabled=record.disabled,
             error_kind=record.error_kind,
             error_text=record.error_text,
             error_mend=record.error_mend,
@@ -110,7 +111,7 @@ class MemoryStates:
         """Make the mailbox known to the scheduler, and lift its block."""
         row = self._row(mailbox)
         row.bounds = (minimum_interval, maximum_interval)
-        row.state = replace(row.state, blocked_until=None)
+        row.state = replace(row.state, blocked_until=None, disabled=None)
 
     def unschedule(self, mailbox: str) -> None:
         """Take the mailbox off the schedule."""

@@ -8,6 +8,7 @@ from email_router.core.activity import About, EmailStatus, Record
 from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox_state import Lease
 from email_router.core.message import Attachment
+from email_router.core.write_back import WriteBack
 from tests.cloud import Stores
 from tests.contracts.crm_houses import ACCOUNT, guid, outgoing, reads_the_same
 from tests.deliveries import ANN, SALES, delivery, later
@@ -27,6 +28,86 @@ class TestEmails:
             delivery(6).activity.subject,
             delivery(9).activity.subject,
         ]
+
+    def test_several_are_read_as_each_by_itself(self, stores: Stores, lease: Lease) -> None:
+        file = Attachment("plan.pdf", "application/pdf", b"%PDF-1.7 plan")
+        stores.blobs.put(attachment_blob(file), file.content)
+        incoming = delivery(1)
+        stores.crm.deliver([incoming], lease)
+        stores.crm.create_outgoing(outgoing("e1", text="x" * 9000, attachments=(stored(file),)))
+        stores.crm.create_outgoing(outgoing("e2", text="".join(map(str, range(9000)))))
+        asked = [guid("e2"), incoming.activity.id, guid("gone"), guid("e1")]
+
+        found = stores.crm.several(asked)
+
+        assert found.keys() == {*asked} - {guid("gone")}
+        assert all(email == stores.crm.email(name) for name, email in found.items())
+        assert found[guid("e1")].attachments == (stored(file),)
+        assert stores.crm.several(()) == {}
+
+
+def told(name: str, status: EmailStatus, **more: Any) -> WriteBack:
+    return WriteBack(activity=guid(name), status=status, **more)
+
+
+class TestWriteBackOfSeveral:
+    def test_what_is_told_of_several_is_read_of_each(self, stores: Stores) -> None:
+        for name in ("e1", "e2", "e3"):
+            stores.crm.create_outgoing(outgoing(name))
+
+        sending = [told(name, EmailStatus.SENDING, attempts=1, due=later(60)) for name in ("e1", "e2", "e3")]
+        assert stores.crm.write_back_all(sending) == {}
+        sent = {"message_id": "<e1@contoso.example>", "subject": "Your order CRM:1", "tracking_token": "CRM:1"}
+        ends = [
+            told("e1", EmailStatus.SENT, sent=later(9), **sent),
+            told("e2", EmailStatus.PENDING, attempts=0, due=later(5), reason="the sender is blocked"),
+        ]
+        assert stores.crm.write_back_all(ends) == {}
+
+        first, second, third = (stores.crm.email(guid(name)) for name in ("e1", "e2", "e3"))
+        assert (first.status, first.date, first.attempts) == (EmailStatus.SENT, later(9), 1)
+        assert (first.message_id, first.subject, first.tracking_token) == (*sent.values(),)
+        assert (second.status, second.attempts, second.reason) == (EmailStatus.PENDING, 0, "the sender is blocked")
+        assert third.status is EmailStatus.SENDING
+        assert list(stores.crm.pending(later(59), 10)) == [(guid("e2"), SALES)]
+        assert list(stores.crm.pending(later(60), 10)) == [(guid("e2"), SALES), (guid("e3"), SALES)]
+
+    def test_those_that_stand_otherwise_are_named_and_keep_no_other_back(self, stores: Stores) -> None:
+        ends = {
+            "e1": EmailStatus.CANCELLED,
+            "e2": EmailStatus.SENT,
+            "e3": EmailStatus.FAILED,
+            "e4": EmailStatus.UNKNOWN,
+        }
+        for name in (*ends, "e5"):
+            stores.crm.create_outgoing(outgoing(name))
+        stores.crm.cancel(guid("e1"))
+        for name, end in list(ends.items())[1:]:
+            stores.crm.write_back(guid(name), end, reason="as it is")
+        names = (*ends, "gone", "e5")
+        gone = {guid("gone"): None}
+
+        sending = stores.crm.write_back_all([told(name, EmailStatus.SENDING) for name in names])
+        sent = stores.crm.write_back_all([told(name, EmailStatus.SENT) for name in names])
+
+        assert sending == {guid(name): end for name, end in ends.items()} | gone
+        assert sent == {guid("e1"): EmailStatus.CANCELLED, guid("e3"): EmailStatus.FAILED} | gone
+        assert [stores.crm.email(guid(name)).status for name in (*ends, "e5")] == [
+            EmailStatus.CANCELLED,
+            EmailStatus.SENT,
+            EmailStatus.FAILED,
+            EmailStatus.SENT,
+            EmailStatus.SENT,
+        ]
+
+    def test_one_that_a_person_lets_wait_again_is_not_told_to_be_sent(self, stores: Stores) -> None:
+        stores.crm.create_outgoing(outgoing())
+        stores.crm.write_back(guid("e1"), EmailStatus.SENDING)
+        stores.crm.write_back(guid("e1"), EmailStatus.PENDING, due=later(5))
+
+        assert stores.crm.write_back_all([told("e1", EmailStatus.SENT)]) == {guid("e1"): EmailStatus.PENDING}
+
+        assert list(stores.crm.pending(later(5), 10)) == [(guid("e1"), SALES)]
 
 
 class TestOutgoing:

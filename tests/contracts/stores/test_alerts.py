@@ -13,8 +13,8 @@ class TestAlerts:
     def test_one_alert_a_trouble_stays_open_until_it_is_settled(self, stores: Stores) -> None:
         first = Alert(kind="token_digits", about=ANN, text="grown", mend="none", at=NOW)
         other = replace(first, about=SALES, at=later(1))
-        for alert in (first, replace(first, text="again", at=later(9)), other):
-            stores.alerts.raise_alert(alert)
+        new = [stores.alerts.raise_alert(one) for one in (first, replace(first, text="again", at=later(9)), other)]
+        assert new == [True, False, True]
 
         assert stores.alerts.all() == [other, first]
         assert (stores.alerts.settle(first.id), stores.alerts.settle(first.id)) == (True, False)
@@ -24,8 +24,9 @@ class TestAlerts:
         self, stores: Stores
     ) -> None:
         first = Alert(kind="for_review", about="x@y.example", text="one", mend="none", at=NOW, messages=("<b@x>",))
-        for message in ("<b@x>", "<a@x>", "<b@x>"):
-            stores.alerts.raise_alert(replace(first, text="again", at=later(9), messages=(message,)))
+        messages = ("<b@x>", "<a@x>", "<b@x>")
+        changed = [replace(first, text="again", at=later(9), messages=(one,)) for one in messages]
+        assert [stores.alerts.raise_alert(one) for one in changed] == [True, False, False]
         (open_alert,) = stores.alerts.all()
 
         assert open_alert == replace(first, text="again", at=later(9), messages=("<a@x>", "<b@x>"))

@@ -105,6 +105,24 @@ class TestLedger:
         assert stores.ledger.reserve_token("CRM:1", known("a3", later(1)), live_since=later(1)) is True
         assert stores.ledger.find(Wanted(tokens=("CRM:1",))).tokens["CRM:1"].activity == "a3"
 
+    def test_tokens_are_reserved_together_and_of_two_that_want_the_same_one_has_it(self, stores: Stores) -> None:
+        stores.ledger.reserve_token("CRM:1", known("other"), NOW)
+        wanted = [
+            replace(known(name), token=token) for name, token in (("a1", "CRM:1"), ("a2", "CRM:2"), ("a3", "CRM:2"))
+        ]
+        wanted.append(replace(known("a4"), token="CRM:4"))
+
+        first = stores.ledger.reserve_tokens(wanted, NOW)
+        again = stores.ledger.reserve_tokens(wanted, NOW)
+
+        assert list(first) == list(again) == [False, True, False, True]
+        found = stores.ledger.find(Wanted(tokens=("CRM:1", "CRM:2", "CRM:4"))).tokens
+        assert {token: email.activity for token, email in found.items()} == {
+            "CRM:1": "other",
+            "CRM:2": "a2",
+            "CRM:4": "a4",
+        }
+
     def test_users_get_numbers_from_one_and_counters_of_their_own(self, stores: Stores) -> None:
         assert [stores.ledger.user_number(user) for user in (ANN, SALES, ANN.casefold())] == [1, 2, 1]
         assert [stores.ledger.next_counts(user, 3) for user in (ANN, SALES)] == [Counted(0), Counted(0)]

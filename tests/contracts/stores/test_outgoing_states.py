@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from email_router.core.activity import EmailStatus
+from email_router.core.ledger import KnownEmail, Link, LinkKind, Wanted
+from email_router.core.outgoing_states import Prepared
 from email_router.core.sending import (
     BEGUN,
     FIRST_HISTORY,
@@ -34,6 +39,15 @@ def composed(activity: str = "e1", **given: Any) -> OutgoingState:
     return OutgoingState(activity=activity, **{**plain, **given})
 
 
+def prepared(activity: str, packed: bytes = b"") -> Prepared:
+    known = KnownEmail(activity=activity, at=NOW)
+    links = (
+        Link(LinkKind.MESSAGE_ID, f"<{activity}@contoso.example>", known),
+        Link(LinkKind.TOKEN, f"CRM:{activity}", known),
+    )
+    return Prepared(state=composed(activity, beside=bool(packed)), packed=packed, links=links)
+
+
 class TestOutgoingStates:
     def test_what_was_composed_first_stands(self, stores: Stores) -> None:
         assert stores.outgoing.get("e1") is None
@@ -41,6 +55,60 @@ class TestOutgoingStates:
         assert stores.outgoing.prepare(composed()) == composed()
         assert stores.outgoing.prepare(composed(message_id="<other@x>")) == composed()
         assert stores.outgoing.get("e1") == composed()
+
+    def test_those_composed_together_stand_with_their_bytes_and_ways_back(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed("e2"))
+        given = [prepared(f"e{number}", packed=b"x" * number) for number in range(40)]
+
+        stand = stores.outgoing.prepare_all(given)
+
+        assert stand == {one.state.activity: one.state for one in given} | {"e2": composed("e2")}
+        assert stores.outgoing.several(list(stand)) == stand
+        assert stores.outgoing.packed("e39") == b"x" * 39
+        for without in ("e0", "e2", "never"):
+            with pytest.raises(KeyError):
+                stores.outgoing.packed(without)
+        found = stores.ledger.find(
+            Wanted(message_ids=("<e1@contoso.example>", "<e2@contoso.example>"), tokens=("CRM:e39",))
+        )
+        assert found.message_ids.keys() == {"<e1@contoso.example>"}
+        assert found.tokens["CRM:e39"].activity == "e39"
+
+    def test_a_way_back_that_a_newer_e_mail_holds_keeps_no_state_back(self, stores: Stores) -> None:
+        newer = KnownEmail(activity="newer", at=later(9), token="CRM:e1")
+        stores.ledger.link([Link(LinkKind.TOKEN, "CRM:e1", newer)])
+
+        stand = stores.outgoing.prepare_all([prepared("e1"), prepared("e2")])
+
+        assert stand.keys() == {"e1", "e2"}
+        found = stores.ledger.find(Wanted(message_ids=("<e1@contoso.example>",), tokens=("CRM:e1", "CRM:e2")))
+        assert {token: email.activity for token, email in found.tokens.items()} == {"CRM:e1": "newer", "CRM:e2": "e2"}
+        assert found.message_ids["<e1@contoso.example>"].activity == "e1"
+
+    def test_one_with_very_many_ways_back_is_written_whole(self, stores: Stores) -> None:
+        known = KnownEmail(activity="e1", at=NOW)
+        links = tuple(Link(LinkKind.THREAD, f"thread {number}", known) for number in range(250))
+
+        stores.outgoing.prepare_all([Prepared(state=composed(), links=links)])
+
+        assert stores.outgoing.get("e1") == composed()
+        found = stores.ledger.find(Wanted(threads=tuple(f"thread {number}" for number in range(250))))
+        assert len(found.threads) == 250
+
+    def test_the_providers_id_leads_to_an_e_mail_once_that_is_settled(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed())
+        claimed = stores.outgoing.claim("e1", NOW, "r1")
+        link = Link(LinkKind.MESSAGE_ID, "ses-1", KnownEmail(activity="e1", at=NOW))
+        stale = Link(LinkKind.MESSAGE_ID, "ses-2", KnownEmail(activity="e1", at=NOW))
+
+        settled = [
+            stores.outgoing.settle(state, EmailStatus.SENT, NOW, evidence="ok", links=[one])
+            for state, one in ((replace(claimed, token=9), stale), (claimed, link), (claimed, link))
+        ]
+
+        assert settled == [False, True, True]
+        found = stores.ledger.find(Wanted(message_ids=("ses-1", "ses-2")))
+        assert {name: email.activity for name, email in found.message_ids.items()} == {"ses-1": "e1"}
 
     def test_several_are_asked_for_at_once_and_those_never_taken_up_are_absent(self, stores: Stores) -> None:
         stores.outgoing.prepare(composed())

@@ -34,6 +34,7 @@ _MADE: list[Callable[[Keys, str], str]] = [
     Keys.email,
     lambda keys, value: keys.record("contact", value),
     Keys.address,
+    Keys.circuit,
 ]
 
 

@@ -16,6 +16,8 @@ from email_router.core.activity import EmailStatus, StoredAttachment
 from email_router.core.crm_events import Change, FurtherReceipt, NewActivity, Result
 from email_router.core.errors import MessageRefused
 from email_router.core.ledger import Outcome, Receipt
+from email_router.core.outgoing_states import Prepared
+from email_router.core.packed import packed
 from email_router.core.sending import HistoryEntry, OutgoingState, RecipientResult, Reported, SendOutcome
 from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.keys import Keys
@@ -161,6 +163,16 @@ def test_each_result_is_told_in_its_order_and_nothing_on_the_way(streams: Stream
     assert told[1].state.results == bounced
     assert told[0].email.parties == outgoing("e1").parties
     assert told[0].at == later(4)
+
+
+def test_a_result_brings_what_was_composed_where_that_lies_in_the_table(streams: Streams, contoso: Stores) -> None:
+    raw = b"Subject: Your order\r\n\r\nIt is on its way.\r\n"
+    beside = Prepared(state=replace(state("e1"), blob="outgoing/e1/abc", beside=True), packed=packed(raw))
+    contoso.outgoing.prepare_all([beside, Prepared(state=replace(state("e2"), blob="outgoing/e2/abc"))])
+    for name in ("e1", "e2"):
+        contoso.outgoing.settle(contoso.outgoing.claim(name, NOW, "r"), EmailStatus.SENT, later(1), evidence="250")
+
+    assert {one.activity: one.composed for one in streams.told()} == {"e1": raw, "e2": b""}
 
 
 def test_a_result_with_dynamics_365_is_told_without_the_activity(streams: Streams, contoso: Stores) -> None:

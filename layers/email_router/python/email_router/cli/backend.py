@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from email_router.cli import crm_secret, deployed
+from email_router.cli import crm_secret, deployed, kept_passwords
 from email_router.cli.embedded.counters import read_counters
 from email_router.cli.embedded.session import EmbeddedCloud, attach_running
 from email_router.cli.embedded.stack import DeployedStack
 from email_router.cli.output import tell
 from email_router.cli.place import Place
+from email_router.core.counters import added
 from email_router.core.errors import ConfigurationError
 from email_router.core.followed import Followed
 from email_router.wiring import coexistence
@@ -118,8 +119,9 @@ def opened_for_change(state: Path, stack: str) -> Iterator[Backend]:
             services_of(running), _saved_by_the_run, lambda _: _with_earlier(state, read_counters(running)), running
         )
         return
-    with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
+    with EmbeddedCloud(folder=state, parameters=PARAMETERS, stores_only=True) as cloud:
         backend = of_cloud(cloud)
+        kept_passwords.lend(state, backend.services)
         with crm_secret.lent(state, backend.services.secrets):
             yield backend
 
@@ -139,7 +141,11 @@ def of_cloud(cloud: EmbeddedCloud) -> Backend:
 def services_of(stack: DeployedStack) -> Services:
     """Return the stores of a stack in the emulator, which reaches what its functions reach."""
     clients = GivenClients(
-        stack.client("dynamodb"), stack.client("s3"), stack.client("sqs"), stack.client("secretsmanager")
+        stack.client("dynamodb"),
+        stack.client("s3"),
+        stack.client("sqs"),
+        stack.client("secretsmanager"),
+        stack.client("kms"),
     )
     networks = tuple(PARAMETERS["AllowedNetworks"].split(","))
     return Services(replace(environment_of(stack.outputs), allow_loopback=True, allowed_networks=networks), clients)
@@ -156,6 +162,7 @@ def environment_of(outputs: Mapping[str, str]) -> Environment:
             outgoing_queue_url=outputs["OutgoingQueueUrl"],
             ses_configuration_set=outputs.get("SesConfigurationSet", ""),
             notification_secret=outputs.get("NotificationSecretArn", ""),
+            data_key=outputs.get("DataKeyArn", ""),
             secret_prefix=outputs["SecretPrefix"],
         )
     except KeyError as missing:
@@ -173,4 +180,4 @@ def _with_earlier(state: Path, counted: Mapping[str, int]) -> Mapping[str, int]:
         earlier: dict[str, int] = json.loads((state / COUNTED_BEFORE).read_text())
     except (OSError, ValueError):
         earlier = {}
-    return {name: earlier.get(name, 0) + counted.get(name, 0) for name in {*earlier, *counted}}
+    return added(earlier, counted)

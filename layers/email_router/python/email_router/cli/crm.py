@@ -18,7 +18,10 @@ from email_router.core.activity import Record
 from email_router.core.errors import ConfigurationError
 
 commands = typer.Typer(
-    help="Records of the built-in CRM; those of Dynamics 365 are changed there.", no_args_is_help=True
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Records of the built-in CRM; those of Dynamics 365 are changed there.",
+    no_args_is_help=True,
 )
 Named = Annotated[str, typer.Argument(metavar="RECORD", help="The record's id, or kind:address as it was imported.")]
 

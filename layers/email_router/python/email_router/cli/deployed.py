@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from email_router.core.counters import COUNTERS
+from email_router.core.counters import COUNTERS, RATES, added
 from email_router.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def outputs(stack: str) -> dict[str, str]:
 
 
 def counters(organisation: str) -> Mapping[str, int]:
-    """Return the sums of the 21 counters over the last 455 days: of one organisation, or of all.
+    """Return the sums of the 21 counters over the last 455 days, and the highest of speeds: of one organisation, or of all.
 
     A counter that has not moved for two weeks is not listed by CloudWatch and counts as 0.
     """
@@ -43,12 +44,12 @@ def counters(organisation: str) -> Mapping[str, int]:
     try:
         cloudwatch = boto3.client("cloudwatch")
         for name, value in _sums(cloudwatch, _listed(cloudwatch, organisation)):
-            told[name] += value
+            told = added(told, {name: value})
     except (BotoCoreError, ClientError) as refusal:
         raise ConfigurationError(
             f"CloudWatch cannot be asked: {refusal}; check AWS_REGION and your credentials"
         ) from refusal
-    return told
+    return {name: told.get(name, 0) for name in COUNTERS}
 
 
 def _listed(cloudwatch: CloudWatchClient, organisation: str) -> list[MetricOutputTypeDef]:
@@ -67,7 +68,8 @@ def _sums(cloudwatch: CloudWatchClient, metrics: Sequence[MetricOutputTypeDef]) 
         asked = cloudwatch.get_paginator("get_metric_data")
         for page in asked.paginate(MetricDataQueries=queries, StartTime=now - _KEPT, EndTime=now):
             for result in page["MetricDataResults"]:
-                yield chunk[int(result["Id"].removeprefix("m"))]["MetricName"], round(sum(result["Values"]))
+                name, values = chunk[int(result["Id"].removeprefix("m"))]["MetricName"], result["Values"]
+                yield name, math.ceil(max(values, default=0)) if name in RATES else round(sum(values))
 
 
 def _of(metric: MetricOutputTypeDef, organisation: str) -> bool:
@@ -76,4 +78,5 @@ def _of(metric: MetricOutputTypeDef, organisation: str) -> bool:
 
 
 def _query(number: int, metric: MetricOutputTypeDef) -> MetricDataQueryTypeDef:
-    return {"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": _DAY, "Stat": "Sum"}}
+    stat = "Maximum" if metric["MetricName"] in RATES else "Sum"
+    return {"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": _DAY, "Stat": stat}}

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from email_router.cli import crm_secret
+from email_router.cli import crm_secret, kept_passwords
 from email_router.cli.backend import COUNTED_BEFORE, PARAMETERS, of_cloud
 from email_router.cli.embedded.session import EmbeddedCloud
 from email_router.cli.options import STATE, Json, State
@@ -71,6 +71,7 @@ def _rounds(loaded: Loaded, config: Path, state: Path, progress: Callable[[str],
         (state / COUNTED_BEFORE).write_text(jsons.dumps(before))
         warn(backend.publish(kept).warnings[len(kept.warnings) :])
         crm_secret.remember(state, config, kept.configuration)
+        kept_passwords.lend(state, backend.services)
         while True:
             since, began = datetime.now(UTC), time.monotonic()
             ended = send_and_fetch(cloud.stack, progress)

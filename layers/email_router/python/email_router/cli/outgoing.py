@@ -21,7 +21,12 @@ from email_router.core.mailbox import Direction
 from email_router.core.ports import NotingCrm
 from email_router.wiring.build import CLOCK
 
-commands = typer.Typer(help="E-mails that are to be sent, and what became of them.", no_args_is_help=True)
+commands = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="E-mails that are to be sent, and what became of them.",
+    no_args_is_help=True,
+)
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `outgoing list` shows it in the column activity.")]
 _WHO = "by hand: email-router"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from email_router.cli.backend import PARAMETERS, opened
+from email_router.cli.kept_passwords import KeptPasswords
 from email_router.cli.output import warn
 from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.core.inbox_rules import InboxRules
@@ -19,6 +20,7 @@ from email_router.core.ports import MailSender, MailSource, Reach
 from email_router.core.settings import Configuration
 from email_router.wiring import coexistence, registry
 from email_router.wiring.configuration import Loaded, load
+from email_router.wiring.passwords import MailboxPasswords, NoPasswords, secret_of
 from email_router.wiring.services import Services
 
 REACH = Reach(loopback=True, private=tuple(PARAMETERS["AllowedNetworks"].split(",")))
@@ -34,6 +36,8 @@ class MailServers:
     ses_configuration_set: str = ""
     crm_secret: Callable[[], str] = lambda: ""
     """The secret by which the CRM is asked whether it serves mailboxes itself."""
+    passwords: MailboxPasswords = field(default_factory=NoPasswords)
+    """Passwords that were set for single mailboxes."""
 
     @cached_property
     def served_twice(self) -> Mapping[str, tuple[Direction, ...]]:
@@ -65,7 +69,8 @@ class MailServers:
     def _made(self, table: dict[str, str], profile: Profile, mailbox: Mailbox, **more: Any) -> Any:  # noqa: ANN401 - as registry.adapter
         try:
             make = registry.adapter(table, registry.kind_of(profile))
-            return make(profile, mailbox, self.secret_of(profile), REACH, **more)
+            secret = secret_of(profile, mailbox, self.passwords, lambda: self.secret_of(profile))
+            return make(profile, mailbox, secret, REACH, **more)
         except ConfigurationError as wrong:
             mend = "Mend the configuration and publish it."
             raise MailboxBlocked(f"{mailbox.address}: {wrong}", kind="configuration", mend=mend) from wrong
@@ -79,15 +84,16 @@ def opened_servers(config: Path | None, state: Path, stack: str, organisation: s
             place = backend.organisation(organisation)
             services = place.services
 
-            def secret_of(profile: Profile) -> str:
+            def of_profile(profile: Profile) -> str:
                 return _kept(services, profile, in_a_state=not stack)
 
             options, sets = place.configuration.crm.options, services.environment.ses_configuration_set
             yield MailServers(
                 place.configuration,
-                secret_of,
+                of_profile,
                 sets,
                 lambda: services.secrets.get(options["secret"]) if "secret" in options else "",
+                services.mailbox_passwords(place.name),
             )
         return
     if stack:
@@ -99,6 +105,7 @@ def opened_servers(config: Path | None, state: Path, stack: str, organisation: s
         loaded.configuration,
         lambda profile: _given(loaded, profile),
         crm_secret=lambda: loaded.secrets.get(name, ""),
+        passwords=KeptPasswords(state, loaded.configuration.organisation),
     )
 
 

@@ -1,4 +1,4 @@
-"""`email-router status`: how each mailbox stands."""
+"""`email-router status`: how each mailbox stands, and which circuits are open."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
 from email_router.cli.place import Place
 from email_router.cli.shapes import instant
+from email_router.core.circuits import Circuit, members
 from email_router.core.flows.schedule import interval
 from email_router.core.flows.subscriptions import wants_push, watchable
 from email_router.core.mailbox import Direction, Mailbox
@@ -23,6 +24,7 @@ from email_router.core.work import ScheduledMailbox
 from email_router.wiring.build import CLOCK
 from email_router.wiring.observe import mailbox_digest
 
+_CIRCUIT_TITLES = ("place", "circuit", "since", "last failure", "mailboxes", "what to do")
 _TITLES = ("address", "in logs", "status", "last pass", "last mail", "mail is told by", "what to do")
 
 
@@ -34,11 +36,14 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
         rows = place.services.subscriptions(place.name).read_all(watchable(place.configuration))
         told = [_standing(place, box, rows.get(box.key)) for box in read]
         waiting = len(place.quarantine.entries())
+        standing = place.services.circuits(place.name).all_open()
+        circuits = [circuit_status(place.configuration, one) for one in standing]
         followed = followed_shape(place.configuration, place.followed)
     if json:
-        print_json({"mailboxes": told, "undeliverable": waiting, "followed": followed})
+        print_json({"mailboxes": told, "circuits": circuits, "undeliverable": waiting, "followed": followed})
     else:
         tell_followed(followed)
+        table("Circuits", _CIRCUIT_TITLES, map(_circuit_row, circuits))
         table("Mailboxes", _TITLES, map(_row, told))
         table("Needs a person", ("undeliverable messages",), [(waiting,)] if waiting else [])
     if any(one["status"] == "error" for one in told):
@@ -65,8 +70,27 @@ def mailbox_status(mailbox: Mailbox, state: MailboxState) -> dict[str, object]:
         "last_mail": instant(state.last_mail),
         "failures": state.failures,
         "blocked_until": instant(state.blocked_until),
+        "disabled_since": instant(state.disabled),
         "error": error,
     }
+
+
+def circuit_status(configuration: Configuration, circuit: Circuit) -> dict[str, object]:
+    """Return a circuit as JSON values; `open` is false of one that lapsed, since nobody has failed there lately."""
+    return {
+        "place": circuit.place,
+        "open": circuit.is_open(CLOCK.now()),
+        "since": instant(circuit.opened),
+        "last_failure": instant(circuit.failed),
+        "mailboxes": len(members(configuration, circuit.place)),
+        "error": {"kind": circuit.kind, "text": circuit.text, "mend": circuit.mend},
+    }
+
+
+def _circuit_row(one: Mapping[str, Any]) -> tuple[object, ...]:
+    state = "open: one mailbox a minute is tried" if one["open"] else "lapsed: all are tried"
+    why = f"{one['error']['text']} {one['error']['mend']}".strip()
+    return one["place"], state, one["since"], one["last_failure"], one["mailboxes"], why
 
 
 def how_told(configuration: Configuration, state: MailboxState, subscription: Subscription | None) -> dict[str, object]:
@@ -92,7 +116,8 @@ def _row(one: Mapping[str, Any]) -> tuple[object, ...]:
     told = one["told"]
     polled = f"polled every {told['polled_every']} s"
     how = f"push until {told['push_until']}, {polled}" if told["push_until"] else polled
-    return (*(one[name] for name in ("address", "digest", "status", "last_pass", "last_mail")), how, _why(one))
+    standing = f"disabled since {one['disabled_since']}" if one.get("disabled_since") else one["status"]
+    return one["address"], one["digest"], standing, one["last_pass"], one["last_mail"], how, _why(one)
 
 
 def _why(one: Mapping[str, Any]) -> str:

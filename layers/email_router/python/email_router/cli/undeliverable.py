@@ -14,7 +14,12 @@ from email_router.cli.place import Place
 from email_router.cli.shapes import quarantined_shape
 from email_router.core.ledger import Quarantined
 
-commands = typer.Typer(help="Messages that could not be delivered and are kept for a person.", no_args_is_help=True)
+commands = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Messages that could not be delivered and are kept for a person.",
+    no_args_is_help=True,
+)
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `undeliverable list` shows it.")]
 
 

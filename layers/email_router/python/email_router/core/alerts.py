@@ -15,6 +15,7 @@ class Alert:
     """One thing that needs a person: what happened to whom (`about`: a mailbox, a user, an entry, a sender), and what to do about it.
 
     `messages` names the messages behind it, where there may be several: those of the alerts that were raised while this one was open.
+    `quiet`: it stands in the list, but nobody is sent it.
     """
 
     kind: str
@@ -23,6 +24,7 @@ class Alert:
     mend: str
     at: datetime
     messages: tuple[str, ...] = ()
+    quiet: bool = False
 
     @property
     def id(self) -> str:

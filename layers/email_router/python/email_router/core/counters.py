@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 INCOMING_DELIVERED = "IncomingMessagesDelivered"
 INCOMING_DISCARDED = "IncomingMessagesDiscarded"
 INCOMING_CORRUPTED = "IncomingMessagesPotentiallyCorrupted"
@@ -47,3 +50,41 @@ COUNTERS: tuple[str, ...] = (
     PROVIDERS_REMOVED,
     PROVIDERS_STARTED,
 )
+
+RATES: Mapping[str, str] = {
+    INCOMING_PROCESSED_PER_SECOND: INCOMING_PROCESSED,
+    OUTGOING_PROCESSED_PER_SECOND: OUTGOING_PROCESSED,
+}
+"""The counters that are speeds, and what each is the speed of: never added up, the highest is what counts."""
+
+FAILING_MAILBOXES = "FailingMailboxes"
+FAILING_PERCENT = "FailingMailboxesPercent"
+OPEN_CIRCUITS = "OpenCircuits"
+UNDELIVERABLE_MESSAGES = "UndeliverableMessages"
+OLDEST_UNDELIVERED = "OldestUndeliveredSeconds"
+UNKNOWN_RESULTS = "UnknownResults"
+SECRET_DAYS_LEFT = "SecretDaysLeft"  # noqa: S105 - the name of a metric
+
+GAUGES: tuple[str, ...] = (
+    FAILING_MAILBOXES,
+    FAILING_PERCENT,
+    OPEN_CIRCUITS,
+    UNDELIVERABLE_MESSAGES,
+    OLDEST_UNDELIVERED,
+    UNKNOWN_RESULTS,
+    SECRET_DAYS_LEFT,
+)
+"""What stands, told every five minutes; the last only where a profile's credentials have a day on which they end."""
+
+
+def rates(counts: Mapping[str, int], seconds: float) -> Mapping[str, float]:
+    """Return the speeds (a second) at which what was counted in `seconds` was done; nothing done has no speed."""
+    if seconds <= 0:
+        return {}
+    return {rate: counts[name] / seconds for rate, name in RATES.items() if counts.get(name)}
+
+
+def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Add up counters of two times or places; of speeds the higher one stays."""
+    total = Counter(one) + Counter(other)
+    return {**total, **{name: max(one.get(name, 0), other.get(name, 0)) for name in RATES if name in total}}

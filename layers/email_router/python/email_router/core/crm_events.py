@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -70,7 +70,7 @@ class Result:
     """An outgoing e-mail came to rest, or something more was reported of it.
 
     `occasion` tells this result from the e-mail's other ones.  `state` is None for an e-mail that ended before the router took it up,
-    `email` where the activity lies in another CRM.
+    `email` where the activity lies in another CRM.  `composed`: what the state's blob is to hold, where it lies elsewhere.
     """
 
     organisation: str
@@ -82,6 +82,7 @@ class Result:
     occasion: str
     state: OutgoingState | None = None
     email: EmailActivity | None = None
+    composed: bytes = field(default=b"", repr=False)
 
 
 Fact = NewActivity | FurtherReceipt | Result

@@ -85,13 +85,18 @@ class Authentication(StrEnum):
     OAUTH = "oauth"
 
 
+_BY_PASSWORD = frozenset({Authentication.WINDOWS, Authentication.CLEAR_TEXT})
+_SERVERS_WITH_PASSWORDS = frozenset({"pop3", "imap", "smtp", "exchange"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """How mail is fetched from or sent by one kind of server.
 
     `server` is one of exchange-online, exchange, pop3, imap (incoming) or ses, smtp, exchange-online, exchange (outgoing).  Intervals are
     seconds, sizes bytes.  `ca_pem` is the text of a private CA bundle, empty for the public ones.  `secret` names the secret that holds the
-    password, client secret or certificate; empty when none is needed.  `authserv_id` is the one whose Authentication-Results count.
+    password, client secret or certificate; empty when none is needed.  `credentials_expire`: when that ends, where it is known.
+    `authserv_id` is the one whose Authentication-Results count.
     `folders` are those that are read; none named means the inbox.  `push`: Exchange Online is asked to tell of new mail.
     `sender_rate` and `profile_rate` bound the e-mails that leave in a minute, of one mailbox and of all together; 0 bounds nothing.
     """
@@ -108,6 +113,7 @@ class Profile:
     authentication: Authentication = Authentication.CLEAR_TEXT
     username: str = ""
     secret: str = ""
+    credentials_expire: datetime | None = None
     access: str = "own"
     minimum_polling_interval: int = 60
     maximum_polling_interval: int = 900
@@ -133,6 +139,12 @@ class Profile:
         """Return the mailbox whose drafts and rate a sender's e-mails take: by Graph `username` where access is not "own", else its own."""
         another = self.protocol == "graph" and self.access != "own"
         return self.username if another and self.username else address
+
+    @property
+    def takes_own_passwords(self) -> bool:
+        """Tell whether each mailbox logs in as itself and with a password: then one that was set for it alone comes first."""
+        as_itself = not self.username and self.access == "own"
+        return as_itself and self.authentication in _BY_PASSWORD and self.server in _SERVERS_WITH_PASSWORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +176,17 @@ class Mailbox:
     def addresses(self) -> frozenset[str]:
         """The address and its aliases, case folded."""
         return frozenset({self.key, *(alias.casefold() for alias in self.aliases)})
+
+
+def own_password_mend(address: str = "MAILBOX") -> str:
+    """Return what a person does where a mailbox's password is missing or wrong."""
+    alone = f"`email-router set-password {address}` sets one for this mailbox alone"
+    return f"Set the profile's credentials and publish, or {alone}."
+
+
+def secret_of_one(address: str, password: str) -> str:
+    """Return the text of a secret that holds this one mailbox's password, whatever the password looks like."""
+    return json.dumps({address: password})
 
 
 def password_for(secret: str, address: str) -> str:

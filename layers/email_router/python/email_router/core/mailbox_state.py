@@ -14,7 +14,7 @@ class MailboxState:
     """What is remembered of a mailbox between passes.  `attempts` counts the times that a message was begun and not finished.
 
     `reconciled` is when the mailbox was last compared with the ledger as a whole, `suspected` that its source has doubted since that it
-    was told of everything.
+    was told of everything.  `failures` are those of its own in a row, `disabled` is since when it is only tested, hourly, for them.
     """
 
     mailbox: str
@@ -31,6 +31,7 @@ class MailboxState:
     suspected: bool = False
     failures: int = 0
     blocked_until: datetime | None = None
+    disabled: datetime | None = None
     error_kind: str = ""
     error_text: str = ""
     error_mend: str = ""
@@ -58,6 +59,7 @@ class PassRecord:
     suspected: bool | None = None
     failures: int = 0
     blocked_until: datetime | None = None
+    disabled: datetime | None = None
     error_kind: str = ""
     error_text: str = ""
     error_mend: str = ""

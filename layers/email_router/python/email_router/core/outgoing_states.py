@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from email_router.core.activity import EmailStatus
+from email_router.core.ledger import Link
 from email_router.core.sending import OutgoingState, RecipientResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A composed e-mail: its first state, its ways back, and its packed bytes where they lie beside the state (core/packed.py)."""
+
+    state: OutgoingState
+    packed: bytes = field(default=b"", repr=False)
+    links: tuple[Link, ...] = ()
 
 
 class OutgoingStates(Protocol):
@@ -23,7 +34,16 @@ class OutgoingStates(Protocol):
         """Return the states of these e-mails in one batch, strongly consistent; one never taken up is absent."""
 
     def prepare(self, state: OutgoingState) -> OutgoingState:
-        """Write the state of a composed e-mail if there is none yet; return the one that stands."""
+        """Write the state of one e-mail whose bytes and ways back stand already; return the one that stands."""
+
+    def prepare_all(self, prepared: Sequence[Prepared]) -> Mapping[str, OutgoingState]:
+        """Write the states of these e-mails, each with its bytes and ways back, or not at all where a state stands; return what stands.
+
+        A way back that a newer e-mail holds is passed over.
+        """
+
+    def packed(self, activity: str) -> bytes:
+        """Return the packed bytes of an e-mail that were written beside its state; KeyError when there are none."""
 
     def claim(self, activity: str, now: datetime, request: str) -> OutgoingState | None:
         """Turn pending or due deferred into sending with the next attempt and fencing token; None when it is not to be sent now.
@@ -43,10 +63,11 @@ class OutgoingStates(Protocol):
         results: Sequence[RecipientResult] | None = None,
         attempts: int | None = None,
         request: str = "",
+        links: Sequence[Link] = (),
     ) -> bool:
         """Turn sending into what became of it, on condition of the fencing token; False when the token has moved on.
 
-        Where `results` or `attempts` is None, what stands of it stays.
+        Where `results` or `attempts` is None, what stands of it stays.  `links` from ids that the provider gave are written with it.
         """
 
     def keep_draft(self, state: OutgoingState, draft: str) -> bool:

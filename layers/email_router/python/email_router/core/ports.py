@@ -35,6 +35,7 @@ from email_router.core.outgoing_states import OutgoingStates as OutgoingStates  
 from email_router.core.sending import Envelope, SendResult
 from email_router.core.settings import Configuration
 from email_router.core.work import MailboxWork, OutgoingWork, ScheduledMailbox
+from email_router.core.write_back import WriteBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,16 @@ class PacedSender(MailSender, Protocol):
         """Wait for the next moment that is free and return 0, or the seconds after which to come again; nothing of it is an attempt."""
 
 
+class AnnouncedSender(MailSender, Protocol):
+    """A way out that is quicker where it knows ahead which mail follows."""
+
+    def announce(self, envelope: Envelope, composed: bytes) -> None:
+        """Say which mail is sent after the one that is sent next.
+
+        It promises nothing: another mail may follow, or none.  Nothing of it is handed over before it is sent itself, and nothing raised.
+        """
+
+
 class DraftingSender(MailSender, Protocol):
     """A way out where the mail lies as a draft before it is sent: one draft for each e-mail for ever, so that it leaves once.
 
@@ -214,6 +225,12 @@ class Ledger(Protocol):
     def reserve_token(self, token: str, email: KnownEmail, live_since: datetime) -> bool:
         """Write the token's row unless a conversation that is live (newer than `live_since`) has it; False when it has."""
 
+    def reserve_tokens(self, emails: Sequence[KnownEmail], live_since: datetime) -> Sequence[bool]:
+        """Reserve the token of each of these e-mails, together; tell of each, in order, whether it has it.
+
+        Of two that want the same one the first has it.  Asked again for the same e-mails, the answer is the same.
+        """
+
     def user_number(self, user: str) -> int:
         """Return the user's number, allocating the next one at first use (1, 2, ...)."""
 
@@ -282,10 +299,10 @@ class Quarantine(Protocol):
 class Alerts(Protocol):
     """What was raised in one organisation for a person to see to, and is not settled yet."""
 
-    def raise_alert(self, alert: Alert) -> None:
+    def raise_alert(self, alert: Alert) -> bool:
         """Keep the alert; one of the same kind about the same that is open already stays as it is, and names its messages too.  Repeatable.
 
-        An open alert that names MOST_MESSAGES takes no more.
+        An open alert that names MOST_MESSAGES takes no more.  True when none was open.
         """
 
     def all(self) -> Sequence[Alert]:
@@ -329,6 +346,13 @@ class Crm(Protocol):
     def email(self, activity: str) -> EmailActivity | None:
         """Return one e-mail activity with its bodies, or None."""
 
+    def several(self, activities: Sequence[str]) -> Mapping[str, EmailActivity]:
+        """Return these e-mail activities with their bodies, read together; one that is gone is absent.
+
+        Of those whose attachments must be fetched first some may be absent, too, so that it takes no longer than what leaves is worth: the
+        first of those that are there never is.  Raises MessageRefused when one of them cannot be read as it is: `email` tells which.
+        """
+
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield (activity, sender address) of e-mails that are due: pending, deferred, or sending for too long."""
 
@@ -349,6 +373,13 @@ class Crm(Protocol):
         sent: datetime | None = None,
     ) -> bool:
         """Tell the CRM where an outgoing e-mail stands; False when it is cancelled or gone.  Fields that are None stay."""
+
+    def write_back_all(self, told: Sequence[WriteBack]) -> Mapping[str, EmailStatus | None]:
+        """Tell the CRM where several e-mails stand, together; each replaces only what REPLACED allows (core/write_back.py).
+
+        Returns those that were not written, with what the CRM says of them; None: gone.  Repeatable: what was written before an error
+        stays written.
+        """
 
 
 class BlobStore(Protocol):

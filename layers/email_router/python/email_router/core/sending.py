@@ -100,7 +100,9 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingState:
-    """Where one outgoing e-mail stands: composed once (`blob` holds the bytes), claimed by conditional write for each attempt.
+    """Where one outgoing e-mail stands: composed once, claimed by conditional write for each attempt.
+
+    `blob` names the composed bytes; `beside` tells that they lie, packed, beside the state and not in the blob store.
 
     `token` is the fencing token of the attempt, `tracking_token` the one in the subject, `provider_id` the provider's id after acceptance,
     `draft` the id of the draft at the provider: one for ever.  `results` tells of the recipients where they do not share one fate.
@@ -111,6 +113,7 @@ class OutgoingState:
     sender: str
     kind: str = ""
     blob: str = field(default="", repr=False)
+    beside: bool = False
     message_id: str = ""
     subject: str = ""
     tracking_token: str | None = None

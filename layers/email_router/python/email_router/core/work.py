@@ -9,6 +9,8 @@ RECONCILE, RECONCILE_NOW = "reconcile", "reconcile now"
 """Compare the mailbox with the ledger: when it is due, or because a person wants the proof."""
 CONTINUE, CONTINUE_SHORT = "continue", "continue in short pages"
 """Go on where time ran out; in short pages where it ran out inside the first page, which no pass would come to the end of."""
+PROBE, RESUME = "probe", "resume"
+"""Try the mailbox for all that are kept back with it; serve it, disabled or not, now that one of them has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,13 @@ class MailboxWork:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWork:
-    """Send these e-mails of one sender: at most 200 activities."""
+    """Send these e-mails of one sender: at most 200 activities.  `probe`: one that is tried for all who are kept back with it."""
 
     organisation: str
     profile: str
     sender: str
     activities: tuple[str, ...]
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

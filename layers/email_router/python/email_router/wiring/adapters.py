@@ -14,6 +14,7 @@ from email_router.core.ports import MailSender, MailSource, Meters
 from email_router.core.subscriptions import SubscriptionService
 from email_router.wiring import registry
 from email_router.wiring.environment import Environment
+from email_router.wiring.passwords import secret_of
 from email_router.wiring.services import Services
 
 
@@ -21,6 +22,7 @@ from email_router.wiring.services import Services
 class Adapters:
     """Opens the adapters of one organisation as its configuration names them."""
 
+    organisation: str
     services: Services
     environment: Environment
     meters: Meters
@@ -29,7 +31,7 @@ class Adapters:
         """Open the mailbox's source.  What cannot be opened blocks this mailbox and no other."""
         try:
             make = registry.adapter(registry.SOURCES, registry.kind_of(profile))
-            source: MailSource = make(profile, mailbox, self._secret(profile), self.environment.reach)
+            source: MailSource = make(profile, mailbox, self._secret(profile, mailbox), self.environment.reach)
             if mailbox.kind is MailboxKind.FORWARD:
                 source = registry.load(registry.FORWARD)(source, profile, parse)
         except ConfigurationError as wrong:
@@ -40,7 +42,7 @@ class Adapters:
         """Open the way out of the mailbox's e-mails."""
         try:
             make = registry.adapter(registry.SENDERS, registry.kind_of(profile))
-            secret = self._secret(profile)
+            secret = self._secret(profile, mailbox)
             if profile.server == "ses":
                 pace = partial(
                     registry.load(registry.SES_PACE), shared=self.services.send_pace, now=lambda: datetime.now(UTC)
@@ -65,13 +67,15 @@ class Adapters:
         """Open who makes the mailbox's subscriptions."""
         try:
             make = registry.adapter(registry.SUBSCRIPTIONS, registry.kind_of(profile))
-            service: SubscriptionService = make(profile, mailbox, self._secret(profile), self.environment.reach)
+            secret = self._secret(profile, mailbox)
+            service: SubscriptionService = make(profile, mailbox, secret, self.environment.reach)
         except ConfigurationError as wrong:
             raise self._not_loaded(mailbox, wrong) from wrong
         return service
 
-    def _secret(self, profile: Profile) -> str:
-        return self.services.secrets.get(profile.secret) if profile.secret else ""
+    def _secret(self, profile: Profile, mailbox: Mailbox) -> str:
+        secrets, passwords = self.services.secrets, self.services.mailbox_passwords(self.organisation)
+        return secret_of(profile, mailbox, passwords, lambda: secrets.get(profile.secret) if profile.secret else "")
 
     def _not_loaded(self, mailbox: Mailbox, wrong: ConfigurationError) -> MailboxBlocked:
         self.meters.count(counters.PROVIDER_LOAD_FAILURES)

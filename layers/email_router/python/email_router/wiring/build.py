@@ -11,6 +11,7 @@ from email_router.core import counters
 from email_router.core.errors import RouterError, TryLater
 from email_router.core.flows import schedule
 from email_router.core.flows.collect_outgoing import CollectOutgoing
+from email_router.core.flows.gauges import EVERY
 from email_router.core.flows.incoming import Incoming
 from email_router.core.flows.outgoing import Outgoing
 from email_router.core.flows.route_mailbox import RouteMailbox
@@ -19,8 +20,10 @@ from email_router.core.parse import parse
 from email_router.core.settings import Configuration
 from email_router.wiring import events
 from email_router.wiring.adapters import Adapters
+from email_router.wiring.circuits import kept_back
 from email_router.wiring.environment import Environment
 from email_router.wiring.following import following
+from email_router.wiring.gauges import tell_gauges
 from email_router.wiring.observe import log, mailbox_digest, meters
 from email_router.wiring.refreshes import Refreshes
 from email_router.wiring.services import Services
@@ -48,11 +51,17 @@ def schedule_mailboxes(environment: Environment) -> Callable[[dict[str, Any]], i
     services = Services(environment)
 
     def run(event: dict[str, Any]) -> int:
+        now = CLOCK.now()
+        everybody = events.asks_for_all(event)
         mailboxes = services.schedule.mailboxes()
-        work = schedule.requested(mailboxes) if events.asks_for_all(event) else schedule.due(mailboxes, CLOCK.now())
-        for organisation in services.configurations.organisations():
+        work = schedule.requested(mailboxes) if everybody else schedule.due(mailboxes, now, kept_back(services, now))
+        organisations = services.configurations.organisations()
+        for organisation in organisations:
             meters.of(organisation).count(counters.SCHEDULING_CYCLES)
-        return services.queues.put_mailboxes(work)
+        queued = services.queues.put_mailboxes(work)
+        if now.minute % EVERY == 0:
+            tell_gauges(services, organisations, now)
+        return queued
 
     return run
 
@@ -103,6 +112,7 @@ def collect_outgoing(environment: Environment) -> Callable[[Mapping[str, Any]], 
             queues=services.queues,
             delays=environment.delays,
             pace=services.collect_pace(organisation),
+            circuits=services.circuits(organisation),
         ).collect()
 
     def run(event: Mapping[str, Any]) -> int:
@@ -172,10 +182,11 @@ def _incoming(
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),
         queues=services.queues,
-        open_source=Adapters(services, environment, counted).source,
+        open_source=Adapters(organisation, services, environment, counted).source,
         parse=parse,
         timing=environment.timing,
         nudges=services.nudges(organisation),
+        circuits=services.circuits(organisation),
         request=request,
     )
 
@@ -193,7 +204,8 @@ def _outgoing(services: Services, environment: Environment, configuration: Confi
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),
         queues=services.queues,
-        open_sender=Adapters(services, environment, counted).sender,
+        open_sender=Adapters(organisation, services, environment, counted).sender,
+        circuits=services.circuits(organisation),
         delays=environment.delays,
     )
 

@@ -51,6 +51,9 @@ def warnings(file: ConfigurationFile) -> Iterator[str]:
     for profile in file.profiles:
         if profile.server == "exchange-online" and profile.protocol == "ews":
             yield f"profile {profile.name}: {EWS_ENDS}"
+        if _needs_password(profile) and not (profile.credentials or profile.certificate):
+            own = "each of its mailboxes needs its own password: `email-router set-password MAILBOX`"
+            yield f"profile {profile.name}: it has no credentials, so {own}"
         if profile.server == "pop3" and profile.move_undelivered:
             yield f"profile {profile.name}: move_undelivered changes nothing: POP3 has no folders"
     forwarded = any(box.kind is MailboxKind.FORWARD for box in file.mailboxes)
@@ -121,7 +124,7 @@ def _login(profile: ProfileTable) -> Iterator[tuple[str, str]]:
             yield "credentials", "`credentials` (the app's client secret) or `certificate` is missing"
     elif profile.server in WITH_TOKEN and profile.authentication is Authentication.OAUTH:
         yield from _token(profile)
-    elif profile.server in WITH_HOST and profile.authentication in WITH_PASSWORD and not given:
+    elif _needs_password(profile) and not given and not _logs_in_mailboxes(profile):
         yield "credentials", f'`credentials` is missing: authentication = "{profile.authentication}" needs a password'
     known = AUTHENTICATION.get(profile.server)
     if known and profile.authentication not in known:
@@ -131,6 +134,15 @@ def _login(profile: ProfileTable) -> Iterator[tuple[str, str]]:
             "authentication",
             f"`authentication` is {seen!r}: not available yet for {profile.server}; available are {words}",
         )
+
+
+def _needs_password(profile: ProfileTable) -> bool:
+    return profile.server in WITH_HOST and profile.authentication in WITH_PASSWORD
+
+
+def _logs_in_mailboxes(profile: ProfileTable) -> bool:
+    """Tell whether each mailbox logs in as itself, so that it may have a password of its own."""
+    return not profile.username and profile.access == "own"
 
 
 def _token(profile: ProfileTable) -> Iterator[tuple[str, str]]:

@@ -157,6 +157,7 @@ class ProfileTable(Table):
     username: str = ""
     credentials: CredentialsTable | None = None
     certificate: str = ""
+    credentials_expire: datetime | None = None
     access: Literal["own", "delegate", "impersonation"] = "own"
     minimum_polling_interval: Seconds = 60
     maximum_polling_interval: Seconds = 900
@@ -184,7 +185,7 @@ class ProfileTable(Table):
             raise ValueError("expected up to 63 letters, digits, dots, hyphens and underscores")
         return name
 
-    @field_validator("process_received_after", mode="before")
+    @field_validator("process_received_after", "credentials_expire", mode="before")
     @classmethod
     def _instant(cls, instant: object) -> object:
         if instant is not None and (not isinstance(instant, datetime) or instant.tzinfo is None):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from email_router.core.following import FOLLOWABLE
@@ -99,12 +100,15 @@ class Parts:
     def _profile(self, number: int, table: ProfileTable) -> Profile:
         kept = table.model_dump(exclude={"ca_bundle", "credentials", "certificate", "port", "protocol"})
         graph = table.server == "exchange-online"
-        return Profile(
+        profile = Profile(
             **kept,
             port=table.port or PORTS.get((table.server, table.security), 0),
             protocol=table.protocol or ("graph" if graph else ""),
             ca_pem=self._pem(("profiles", number, "ca_bundle"), table.ca_bundle, private=False),
             secret=self._secret(number, table),
+        )
+        return replace(
+            profile, credentials_expire=profile.credentials_expire or ends(self.secrets.get(profile.secret, ""))
         )
 
     def _secret(self, number: int, table: ProfileTable) -> str:
@@ -171,6 +175,18 @@ def _follows(file: ConfigurationFile) -> Follows:
         accept=tuple(box.address.casefold() for box in boxes if "accept" not in box.model_fields_set),
         approved=tuple(box.address.casefold() for box in boxes if "approved" not in box.model_fields_set),
     )
+
+
+def ends(secret: str) -> datetime | None:
+    """Return when the certificate in a secret's text ends; None where there is none, or none that can be read."""
+    if "BEGIN CERTIFICATE" not in secret:
+        return None
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - only where a certificate is published
+
+    try:
+        return min(one.not_valid_after_utc for one in load_pem_x509_certificates(secret.encode()))
+    except ValueError:
+        return None
 
 
 def _unfit(pem: str, *, private: bool) -> str:

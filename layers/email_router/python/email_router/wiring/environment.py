@@ -21,7 +21,10 @@ _REQUIRED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What a function is told at its deployment.  Times are seconds, but those of subscriptions, which Graph counts in minutes."""
+    """What a function is told at its deployment.  Times are seconds, but those of subscriptions, which Graph counts in minutes.
+
+    `data_key` is the ARN of the stack's key: commands that set a password know it, functions only open what it has closed.
+    """
 
     router_table: str
     crm_table: str
@@ -34,8 +37,10 @@ class Environment:
     subscription_minutes: float = 4200
     ses_configuration_set: str = ""
     delivery_topic: str = ""
+    alert_bus: str = ""
     crm_event_bus: str = ""
     crm_event_dead_letters_url: str = ""
+    data_key: str = ""
     secret_prefix: str = "email-router/"  # noqa: S105 - a prefix of names
     allow_loopback: bool = False
     allowed_networks: tuple[str, ...] = ()
@@ -65,6 +70,7 @@ class Environment:
             notification_secret=values.get("NOTIFICATION_SECRET", ""),
             subscription_minutes=_number(values, "SUBSCRIPTION_MINUTES", 4200),
             ses_configuration_set=values.get("SES_CONFIGURATION_SET", ""),
+            alert_bus=values.get("ALERT_BUS", ""),
             crm_event_bus=values.get("CRM_EVENT_BUS", ""),
             crm_event_dead_letters_url=values.get("CRM_EVENT_DEAD_LETTERS_URL", ""),
             delivery_topic=values.get("DELIVERY_TOPIC", ""),

@@ -40,7 +40,8 @@ def mailbox_work(body: dict[str, Any]) -> MailboxWork:
 def outgoing_work(body: dict[str, Any]) -> OutgoingWork:
     """Return the order to send e-mails.  Raises KeyError when the body is not one."""
     activities = tuple(str(one) for one in body["activities"])
-    return OutgoingWork(str(body["organisation"]), str(body["profile"]), str(body["sender"]), activities)
+    sender, probe = str(body["sender"]), bool(body.get("probe"))
+    return OutgoingWork(str(body["organisation"]), str(body["profile"]), sender, activities, probe)
 
 
 def asks_for_all(event: dict[str, Any]) -> bool:

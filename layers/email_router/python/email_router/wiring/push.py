@@ -84,7 +84,9 @@ class _Renewal:
             clock=CLOCK,
             rows=self._rows(organisation),
             alerts=self._services.alerts(organisation),
-            open_service=Adapters(self._services, self._environment, meters.of(organisation)).subscriptions,
+            open_service=Adapters(
+                organisation, self._services, self._environment, meters.of(organisation)
+            ).subscriptions,
             new_key=lambda: secrets.token_urlsafe(_KEY_BYTES),
             before=self._before(configuration),
         )

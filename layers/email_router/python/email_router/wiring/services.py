@@ -8,14 +8,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from email_router.core.followed import CrmSettingsReader
-from email_router.core.ports import Crm
+from email_router.core.ports import Alerts, Crm
 from email_router.core.settings import Configuration
 from email_router.edge.connect import aws
+from email_router.edge.stores.alert_bus import EventBridgeAlerts
 from email_router.edge.stores.alerts import DynamoAlerts
+from email_router.edge.stores.circuits import DynamoCircuits, DynamoOpenCircuits
 from email_router.edge.stores.collect_pace import DynamoCollectPace
 from email_router.edge.stores.configurations import DynamoConfigurations
 from email_router.edge.stores.followed import DynamoFollowed
 from email_router.edge.stores.ledger import DynamoLedger
+from email_router.edge.stores.mailbox_passwords import Kms, KmsMailboxPasswords
 from email_router.edge.stores.mailbox_states import DynamoMailboxStates
 from email_router.edge.stores.nudges import DynamoNudges, DynamoOutgoingNudges
 from email_router.edge.stores.outgoing_states import DynamoOutgoingStates
@@ -28,6 +31,7 @@ from email_router.edge.stores.send_pace import DynamoSendPace
 from email_router.edge.stores.subscriptions import DynamoSubscriptions
 from email_router.edge.stores.suppressed import DynamoSuppressed
 from email_router.wiring import registry
+from email_router.wiring.alerts import SentAlerts
 from email_router.wiring.environment import Environment
 
 if TYPE_CHECKING:
@@ -60,6 +64,12 @@ class Clients:
         """Secrets Manager."""
         return aws.secrets_manager()
 
+    @cached_property
+    def kms(self) -> Kms:
+        """KMS."""
+        made: Kms = aws.kms()
+        return made
+
 
 @dataclass(frozen=True)
 class GivenClients:
@@ -69,6 +79,8 @@ class GivenClients:
     s3: S3Client
     sqs: SQSClient
     secretsmanager: SecretsManagerClient
+    kms: Kms | None = None
+    """None: this process's own."""
 
 
 class Services:
@@ -77,6 +89,7 @@ class Services:
     def __init__(self, environment: Environment, clients: Clients | GivenClients | None = None) -> None:
         self.environment = environment
         self.clients = clients or Clients()
+        self._passwords: dict[str, KmsMailboxPasswords] = {}
 
     @cached_property
     def configurations(self) -> DynamoConfigurations:
@@ -93,6 +106,18 @@ class Services:
     def secrets(self) -> SecretsManagerSecrets:
         """Passwords and client secrets."""
         return SecretsManagerSecrets(self.clients.secretsmanager, self.environment.secret_prefix)
+
+    def mailbox_passwords(self, organisation: str) -> KmsMailboxPasswords:
+        """Passwords of single mailboxes; one store an organisation, which remembers what it has opened."""
+        if organisation not in self._passwords:
+            environment = self.environment
+            self._passwords[organisation] = KmsMailboxPasswords(
+                self.clients.dynamodb, environment.router_table, organisation, self._kms, environment.data_key
+            )
+        return self._passwords[organisation]
+
+    def _kms(self) -> Kms:
+        return self.clients.kms or Clients().kms
 
     @cached_property
     def queues(self) -> SqsWorkQueues:
@@ -191,9 +216,22 @@ class Services:
         """Claims, receipts, traces, conversations."""
         return DynamoLedger(self.clients.dynamodb, self.environment.router_table, organisation)
 
-    def alerts(self, organisation: str) -> DynamoAlerts:
-        """What was raised for a person."""
-        return DynamoAlerts(self.clients.dynamodb, self.environment.router_table, organisation)
+    def alerts(self, organisation: str) -> Alerts:
+        """What was raised for a person; functions send it, too."""
+        kept = DynamoAlerts(self.clients.dynamodb, self.environment.router_table, organisation)
+        if not self.environment.alert_bus:
+            return kept
+        bus = EventBridgeAlerts(aws.events(), self.environment.alert_bus)
+        return SentAlerts(kept, organisation, bus, lambda: datetime.now(UTC))
+
+    def circuits(self, organisation: str) -> DynamoCircuits:
+        """Hosts and providers at which most mailboxes may fail."""
+        return DynamoCircuits(self.clients.dynamodb, self.environment.router_table, organisation)
+
+    @cached_property
+    def open_circuits(self) -> DynamoOpenCircuits:
+        """Which organisations have circuits that are open."""
+        return DynamoOpenCircuits(self.clients.dynamodb, self.environment.router_table)
 
     def quarantine(self, organisation: str) -> DynamoQuarantine:
         """Messages that a person must look at."""

@@ -27,6 +27,7 @@ from email_router.cli.place import Place
 from email_router.cli.run import once
 from email_router.cli.run.report import Cases, Run, Told, report
 from email_router.core.parse import parse
+from email_router.core.sending import OutgoingState
 from email_router.wiring.configuration import load
 
 _REPORTED_WITHIN = 20.0
@@ -154,5 +155,12 @@ class _Scene:
         detail = bounce_detail(state, ORGANISATION, self.backend.services.environment.ses_configuration_set)
         put_event(self.stack, "Email Bounced", detail)
         deadline = time.monotonic() + _REPORTED_WITHIN
-        while self.place.outgoing.get(letter.activity) == state and time.monotonic() < deadline:
+        while not self._told(letter.activity, state) and time.monotonic() < deadline:
             time.sleep(0.1)
+
+    def _told(self, activity: str, before: OutgoingState) -> bool:
+        """Tell whether the report is in the state, and from there in the CRM, which is told second."""
+        if self.place.outgoing.get(activity) == before:
+            return False
+        email = self.place.crm.email(activity)
+        return bool(email and email.reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 STACK = "email-router"
 ASSETS_BUCKET = "email-router-assets"
 _DEPLOYED_WITHIN = 120.0
+_STORES = frozenset(
+    {
+        *("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"),
+        *("AWS::KMS::Key", "AWS::SecretsManager::Secret"),
+    }
+)
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
@@ -30,11 +36,15 @@ def deploy(
     parameters: Mapping[str, str] | None = None,
     *,
     name: str = STACK,
+    stores_only: bool = False,
 ) -> DeployedStack:
-    """Upload the assets, create the stack (or update the one that stands) and wait for it."""
-    described = _read(template)
+    """Upload the assets, create the stack (or update the one that stands) and wait for it.
+
+    `stores_only` leaves out whatever acts: it is for one who only looks at what is stored, or changes it.
+    """
+    described = stores_of(_read(template)) if stores_only else _read(template)
     _check_assets(template, described, assets)
-    _upload(endpoint, template, assets)
+    _upload(endpoint, described, assets)
     cloudformation = endpoint.cloudformation()
     values = {"AssetsBucket": ASSETS_BUCKET, **(parameters or {})}
     known = described.get("Parameters", {})
@@ -108,11 +118,32 @@ def _check_assets(template: Path, described: Mapping[str, Any], assets: Mapping[
         )
 
 
-def _upload(endpoint: Endpoint, template: Path, assets: Mapping[str, Path]) -> None:
+def stores_of(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the template without what is no store, and without the outputs that tell of such."""
+    kept = {logical: one for logical, one in template["Resources"].items() if one["Type"] in _STORES}
+    gone = set(template["Resources"]) - set(kept)
+    outputs = {name: one for name, one in template.get("Outputs", {}).items() if not gone & set(_words(one))}
+    return {**template, "Resources": kept, "Outputs": outputs}
+
+
+def _words(value: object) -> Iterator[str]:
+    """Yield every text in a part of a template: among them the logical ids that it refers to."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _words(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _words(one)
+
+
+def _upload(endpoint: Endpoint, template: Mapping[str, Any], assets: Mapping[str, Path]) -> None:
     s3 = endpoint.s3()
     s3.create_bucket(Bucket=ASSETS_BUCKET)
-    for key, file in {**assets, "template.json": template}.items():
+    for key, file in assets.items():
         s3.put_object(Bucket=ASSETS_BUCKET, Key=key, Body=file.read_bytes())
+    s3.put_object(Bucket=ASSETS_BUCKET, Key="template.json", Body=json.dumps(template).encode())
 
 
 def _stands(cloudformation: CloudFormationClient, name: str) -> bool:

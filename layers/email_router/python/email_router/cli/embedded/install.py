@@ -120,6 +120,12 @@ def layer_for_lambda(name: str) -> Callable[[], None]:
     return build
 
 
+def our_code() -> Sequence[str]:
+    """Every file of our own layer, without what is compiled."""
+    files = (ROOT / "layers" / "email_router").rglob("*")
+    return sorted(str(file.relative_to(ROOT)) for file in files if file.is_file() and file.suffix != ".pyc")
+
+
 DEMO = (
     Step("demo", "the command and the demo", VENV, ("requirements/demo.txt", "pyproject.toml"), command),
     Step("emulator", "the AWS emulator", EMULATOR, ("requirements/ministack.txt",), emulator),
@@ -144,22 +150,30 @@ DEV = (
         dataverse_client,
     ),
 )
-LAMBDA = {name: BUILD / f"lambda-{name}" for name in ("runtime", "exchange")}
+LAMBDA = {name: BUILD / f"lambda-{name}" for name in ("email-router", "runtime", "exchange")}
+BUILDER = ("infra_cdk/layers.py", "infra_cdk/layer_content.py", "infra_cdk/layer_python.py")
 LAYERS = (
     *DEV,
     Step(
         "layer",
         "the functions' libraries for Lambda",
         LAMBDA["runtime"],
-        (RUNTIME, "infra_cdk/layers.py"),
+        (RUNTIME, *BUILDER),
         layer_for_lambda("runtime"),
     ),
     Step(
         "layer",
         "the libraries of Exchange servers for Lambda",
         LAMBDA["exchange"],
-        (EXCHANGE, "infra_cdk/layers.py"),
+        (EXCHANGE, *BUILDER),
         layer_for_lambda("exchange"),
+    ),
+    Step(
+        "layer",
+        "our own code for Lambda",
+        LAMBDA["email-router"],
+        (*our_code(), *BUILDER),
+        layer_for_lambda("email-router"),
     ),
 )
 PLANS = {"demo": DEMO, "dev": DEV, "layers": LAYERS}

@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import urllib.request
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from email_router.cli.embedded.ministack import MiniStack
 from email_router.cli.embedded.quiet import StillBusyError, wait_until_at_rest
 from email_router.cli.embedded.stack import DeployedStack
 from email_router.cli.embedded.trouble import EmbeddedCloudError
+from email_router.core.counters import added
 
 _ENDPOINT_FILE = "endpoint.json"
 _PARALLEL = 4
@@ -39,13 +39,15 @@ class EmbeddedCloud:
     """Emulator, stack and state between `with` and its end.
 
     `folder` keeps the state across runs; None is for a demo and leaves nothing behind.  `environment` goes to the emulator and to
-    every function, `parameters` to the template.  At the end, also after an error, the queues are stopped and the state is saved.
+    every function, `parameters` to the template.  `stores_only`: nothing runs there, one only looks at what is stored or changes it.
+    At the end, also after an error, the queues are stopped and the state is saved.
     """
 
     folder: Path | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     parallel: int = _PARALLEL
+    stores_only: bool = False
     checkout: Checkout = field(default_factory=Checkout.find)
     _resources: ExitStack = field(default_factory=ExitStack, repr=False)
     _ministack: MiniStack | None = None
@@ -67,8 +69,8 @@ class EmbeddedCloud:
         return self._ministack
 
     def counters(self) -> dict[str, int]:
-        """The metrics of this run and of all runs saved before."""
-        return dict(Counter(self._counted_before) + Counter(read_counters(self.stack)))
+        """The metrics of this run and of all runs saved before, added up."""
+        return added(self._counted_before, read_counters(self.stack))
 
     def save(self) -> None:
         """Make the state of now the one in force.  Without a folder there is nothing to do."""
@@ -85,8 +87,7 @@ class EmbeddedCloud:
             if self.folder is not None:
                 opening.callback(_keep_log, ministack.log_file, self.folder)
             endpoint = Endpoint(opening.enter_context(ministack).endpoint)
-            stack = deploy(endpoint, self.checkout.template, build_assets(self.checkout), self.parameters)
-            stack.limit_parallel(self.parallel)
+            stack = self._deploy(endpoint)
             if self.folder is not None:
                 self._counted_before = checkpoint.load(stack, self.folder)
                 opening.callback(_announce(self.folder, endpoint).unlink, missing_ok=True)
@@ -94,13 +95,21 @@ class EmbeddedCloud:
             self._resources = opening.pop_all()
         return self
 
+    def _deploy(self, endpoint: Endpoint) -> DeployedStack:
+        if self.stores_only:
+            return deploy(endpoint, self.checkout.template, {}, self.parameters, stores_only=True)
+        stack = deploy(endpoint, self.checkout.template, build_assets(self.checkout), self.parameters)
+        stack.limit_parallel(self.parallel)
+        return stack
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._resources:
             try:
                 if self.folder is not None:
-                    self._bring_to_rest()
+                    if not self.stores_only:
+                        self._bring_to_rest()
                     self.save()
             except (BotoCoreError, ClientError) as silence:
                 raise EmbeddedCloudError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from email_router.cli.backend import PARAMETERS, of_cloud
 from email_router.cli.embedded.session import EmbeddedCloud
+from email_router.cli.kept_passwords import KeptPasswords
 from email_router.cli.output import tell
 from email_router.core.errors import RouterError
 from email_router.core.ledger import Outcome, Trace
@@ -16,6 +17,7 @@ from email_router.core.mailbox import AfterDelivery, Direction, Mailbox, Mailbox
 from email_router.core.ports import MailSource, Reach
 from email_router.wiring import registry
 from email_router.wiring.configuration import Loaded
+from email_router.wiring.passwords import MailboxPasswords, NoPasswords, secret_of
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _GONE = frozenset({Outcome.DELIVERED, Outcome.ATTACHED})
@@ -30,7 +32,10 @@ def dispose(loaded: Loaded, state: Path) -> bool:
     organisation = loaded.configuration.organisation
     with EmbeddedCloud(folder=state, parameters=PARAMETERS) as cloud:
         traces = of_cloud(cloud).services.ledger(organisation).traces_since(_LONG_AGO)
-    done = [_dispose(loaded, box, ids) for box, ids in settled(loaded, traces)]  # all of them, whatever one says
+    passwords = KeptPasswords(state, organisation)
+    done = [
+        _dispose(loaded, box, ids, passwords) for box, ids in settled(loaded, traces)
+    ]  # all of them, whatever one says
     return all(done)
 
 
@@ -51,11 +56,11 @@ def settled(loaded: Loaded, traces: Sequence[Trace]) -> list[tuple[Mailbox, list
     return [(box, forwarded if box.kind is MailboxKind.FORWARD else by_mailbox[box.key]) for box in tidied]
 
 
-def _dispose(loaded: Loaded, mailbox: Mailbox, source_ids: list[str]) -> bool:
+def _dispose(loaded: Loaded, mailbox: Mailbox, source_ids: list[str], passwords: MailboxPasswords) -> bool:
     if not source_ids:
         return True
     try:
-        source = source_of(loaded, mailbox)
+        source = source_of(loaded, mailbox, passwords)
         try:
             source.dispose(source_ids, mailbox.after_delivery)
         finally:
@@ -67,12 +72,13 @@ def _dispose(loaded: Loaded, mailbox: Mailbox, source_ids: list[str]) -> bool:
     return True
 
 
-def source_of(loaded: Loaded, mailbox: Mailbox) -> MailSource:
+def source_of(loaded: Loaded, mailbox: Mailbox, passwords: MailboxPasswords | None = None) -> MailSource:
     """Open the mailbox by the adapter that it is read by.  Raises RouterError."""
     profile = loaded.configuration.profile(mailbox.incoming, Direction.INCOMING)
     if profile is None:
         raise RouterError(f"{mailbox.address}: its incoming profile {mailbox.incoming} is not configured")
     reach = Reach(loopback=True, private=tuple(PARAMETERS["AllowedNetworks"].split(",")))
     make = registry.adapter(registry.SOURCES, registry.kind_of(profile))
-    source: MailSource = make(profile, mailbox, loaded.secrets.get(profile.secret, ""), reach)
+    secret = secret_of(profile, mailbox, passwords or NoPasswords(), lambda: loaded.secrets.get(profile.secret, ""))
+    source: MailSource = make(profile, mailbox, secret, reach)
     return source

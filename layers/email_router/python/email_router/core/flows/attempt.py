@@ -1,4 +1,4 @@
-"""Make one attempt to send an e-mail: claim it, tell the CRM, hand it over, settle.
+"""Make one attempt to send an e-mail, which the CRM was told of: claim it, hand it over, settle.
 
 Claimed means that the attempt has begun.  If the worker dies after the claim, nobody knows whether the mail left: after SendingStatusDelay it
 becomes unknown, and it is never sent again by itself.  If it dies after the settling, the next collection writes the result back.
@@ -6,6 +6,7 @@ becomes unknown, and it is never sent again by itself.  If it dies after the set
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,15 +38,13 @@ class Attempt:
     sender: MailSender
     request: str
 
-    def make(self, state: OutgoingState, composed: bytes) -> Sent:
-        """Try once, if it is due and nobody else has it."""
+    def make(self, state: OutgoingState, composed: bytes, just_before: Callable[[], None] = lambda: None) -> Sent:
+        """Try once, if it is due and nobody else has it; `just_before` is done when it is about to be handed over."""
         claimed = self._claim(state)
         if claimed is None:
             return Sent(state.activity, None, "not due, or another worker has it")
-        if not self._begun(claimed):
-            return self.withdrawing.cancelled(claimed, "cancelled before it was sent")
         self.out.meters.count(counters.OUTGOING_PROCESSED)
-        return self._try(claimed, composed)
+        return self._try(claimed, composed, just_before)
 
     def _claim(self, state: OutgoingState) -> OutgoingState | None:
         """Claim the attempt.  A claim whose answer was lost is given back: nothing was sent, and it must not look as if."""
@@ -63,16 +62,6 @@ class Attempt:
         last = state.history[-1] if state.history else None
         return bool(last and self.request and (last.status, last.request) == (EmailStatus.SENDING, self.request))
 
-    def _begun(self, claimed: OutgoingState) -> bool:
-        """Tell the CRM that the e-mail is being sent; False when it is cancelled.  If the CRM is away nothing is sent."""
-        again = self.out.clock.now() + timedelta(seconds=self.out.delays.sending_status)
-        try:
-            return self.out.crm.write_back(claimed.activity, EmailStatus.SENDING, attempts=claimed.attempts, due=again)
-        except RouterError as trouble:
-            with suppress(RouterError):
-                self._give_back(claimed, trouble)
-            raise
-
     def _give_back(self, claimed: OutgoingState, trouble: RouterError) -> None:
         now = self.out.clock.now()
         evidence = f"nothing was sent: {told(trouble)}"
@@ -86,9 +75,10 @@ class Attempt:
             request=self.request,
         )
 
-    def _try(self, claimed: OutgoingState, composed: bytes) -> Sent:
+    def _try(self, claimed: OutgoingState, composed: bytes, just_before: Callable[[], None]) -> Sent:
         try:
             claimed = self._drafted(claimed, composed)
+            just_before()
             result = self.sender.send(self.withdrawing.envelope(claimed), composed)
         except MessageRefused as refusal:
             result = SendResult(outcome=SendOutcome.REFUSED, evidence=told(refusal))

@@ -102,8 +102,8 @@ class ByHand:
     def cancel(self, activity: str) -> None:
         """Cancel an e-mail that waits, of which nobody has anything yet.  Repeatable.
 
-        The CRM decides: a worker tells it before it sends, and sends nothing that is cancelled there.  So one that has claimed the e-mail
-        and could still be cancelled in the CRM has sent nothing, and never will.
+        The CRM decides: a worker tells it before it claims the attempt, and claims nothing that is cancelled there.  So an e-mail that
+        could still be cancelled in the CRM has not left, and never will.
         """
         email = self.crm.email(activity)
         if email is None:

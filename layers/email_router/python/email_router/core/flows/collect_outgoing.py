@@ -3,17 +3,19 @@
 An e-mail that was queued is not collected again before PendingStatusDelay has passed: a lost order comes again, a slow one does not double.
 A tick queues so many e-mails and no more, shared among the senders: one who writes to thousands delays nobody else's letter.  Rates of a
 sender or a profile are kept by queueing no more than a minute's worth in a minute, by ticks and by the collects that the CRM nudges between
-them; the others wait, and nothing of that is an attempt.
+them; the others wait, and nothing of that is an attempt.  Of senders behind an open circuit one e-mail a minute is tried, and no other.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from email_router.core.activity import EmailStatus
+from email_router.core.circuits import Circuits, NoCircuits, place_of
 from email_router.core.collect_pace import CollectPace, OwnPace, Pace
 from email_router.core.fair_share import shares
 from email_router.core.flows.outgoing import Delays
@@ -48,6 +50,7 @@ class CollectOutgoing:
     queues: WorkQueues
     delays: Delays
     pace: CollectPace = field(default_factory=OwnPace)
+    circuits: Circuits = field(default_factory=NoCircuits)
 
     def collect(self) -> int:
         """Queue what is due; return the number of e-mails."""
@@ -56,6 +59,7 @@ class CollectOutgoing:
         waiting: dict[str, list[str]] = defaultdict(list)
         for activity, sender in self.crm.pending(now, _LOOKED_AT):
             waiting[sender.casefold()].append(activity)
+        probes = self._probes(waiting, now) if waiting else ()
         able: dict[str, Profile] = {}
         for sender, activities in waiting.items():
             if profile := self._profile(sender):
@@ -68,7 +72,28 @@ class CollectOutgoing:
             rate = _rate(profile)
             fair = max(1, min(rate, _EXCHANGE_ONLINE_RATE // beside[sender])) if sender in beside else rate
             self._space_out(waiting[sender][len(chosen[sender]) :], fair, now)
-        return self._queue(chosen, able, again)
+        return self._queue(chosen, able, again) + self._try(probes, again)
+
+    def _probes(self, waiting: dict[str, list[str]], now: datetime) -> Sequence[tuple[str, str]]:
+        """Take those out whom open circuits keep back; return of each circuit the e-mail that is tried: another sender's each minute."""
+        places = {one.place for one in self.circuits.all_open() if one.is_open(now)}
+        kept_back: dict[str, dict[str, list[str]]] = defaultdict(dict)
+        for sender in list(waiting) if places else ():
+            profile = self._profile(sender)
+            if profile is not None and place_of(profile) in places:
+                kept_back[place_of(profile)][sender] = waiting.pop(sender)
+        minute = int(now.timestamp()) // 60
+        chosen = [min(senders, key=lambda one: _turn(one, minute)) for senders in kept_back.values()]
+        return [(one, senders[one][0]) for one, senders in zip(chosen, kept_back.values(), strict=True)]
+
+    def _try(self, probes: Sequence[tuple[str, str]], again: datetime) -> int:
+        for sender, activity in probes:
+            profile = self._profile(sender)
+            name = profile.name if profile else ""
+            work = OutgoingWork(self.configuration.organisation, name, sender, (activity,), probe=True)
+            self.queues.put_outgoing([work])
+            self.crm.postpone([activity], again)
+        return len(probes)
 
     def _reserved(self, waiting: BySender, able: Mapping[str, Profile], now: datetime) -> BySender:
         """Return whose e-mails this collect queues, and keep how much of the rates it takes; none of a rate that others take just now."""
@@ -123,6 +148,10 @@ class CollectOutgoing:
         reason = f"{sender} has no outgoing profile or is not approved: give it one in the configuration and publish"
         for activity in activities:
             self.crm.write_back(activity, EmailStatus.PENDING, reason=reason, due=again)
+
+
+def _turn(sender: str, minute: int) -> bytes:
+    return hashlib.sha256(f"{minute}/{sender}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _rate(profile: Profile) -> int:

@@ -1,9 +1,8 @@
-"""Take the tracking tokens of new conversations from the CRM, by the block, so that they follow its own counter and settings."""
+"""Take the tracking tokens of new conversations from the CRM, so that they follow its own counter and settings."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -20,13 +19,17 @@ if TYPE_CHECKING:
     from email_router.core.ports import TokenGivingCrm
 
 _SKIPS = 20
+Asked = tuple["KnownEmail", str]
 
 
 class NewTokens(Protocol):
     """Who gives the tokens of one order's new conversations."""
 
-    def new(self, known: KnownEmail, subject: str) -> str | None:
-        """Reserve a token that no live conversation has; None where there is none to be had, and the e-mail leaves without."""
+    def several(self, asked: Sequence[tuple[KnownEmail, str]]) -> Sequence[str | None]:
+        """Reserve a token for each of these e-mails and their subjects, in order, that no live conversation has.
+
+        None where there is none to be had, and the e-mail leaves without.
+        """
 
 
 def tokens_for(out: Outgoing, mailbox: Mailbox, most: int = 1) -> NewTokens:
@@ -38,49 +41,49 @@ def tokens_for(out: Outgoing, mailbox: Mailbox, most: int = 1) -> NewTokens:
         return TokenNumbers(out, mailbox, most)
     if not hasattr(out.crm, "new_tokens"):
         raise ConfigurationError('organisation.tracking: tokens_from: this CRM gives no tokens; expected "router"')
-    return CrmTokens(out, cast("TokenGivingCrm", out.crm), most)
+    return CrmTokens(out, cast("TokenGivingCrm", out.crm))
 
 
 class CrmTokens:
-    """The CRM's tokens for one order.
+    """The CRM's tokens for one order: as many as are wanted at a time, one for each subject."""
 
-    As TokenNumbers does, it asks for one first, then for as many as before, never for more than are left; those taken ahead have no subject
-    to go by.  If the worker dies, the rest of its block is unused.
-    """
-
-    def __init__(self, out: Outgoing, crm: TokenGivingCrm, most: int = 1) -> None:
+    def __init__(self, out: Outgoing, crm: TokenGivingCrm) -> None:
         self._out = out
         self._crm = crm
-        self._left = most
-        self._taken = 0
-        self._given: deque[str] = deque()
 
-    def new(self, known: KnownEmail, subject: str) -> str | None:
-        """Reserve a token that no live conversation has.
+    def several(self, asked: Sequence[tuple[KnownEmail, str]]) -> Sequence[str | None]:
+        """Reserve a token for each that no live conversation has.
 
-        Without one the e-mail leaves when the CRM uses no tokens, and, a person being told, when 20 in a row stand for live conversations.
+        Without one an e-mail leaves when the CRM uses no tokens, and, a person being told, when 20 in a row stand for live conversations.
         """
-        self._left -= 1
-        for token in self._tokens(subject):
-            if not token:
-                return None
-            if self._out.ledger.reserve_token(token, replace(known, token=token), known.at - TOKEN_LIVES):
-                self._check(token)
-                return token
-        self._tell(
-            "token_digits",
-            f"the last {_SKIPS} tokens that the CRM gave stand for live conversations: an e-mail left without",
-            "Give the CRM's tokens more digits (its settings of e-mail tracking).",
-        )
-        return None
-
-    def _tokens(self, subject: str) -> Iterator[str]:
+        found: dict[str, str] = {}
+        wanted = list(asked)
         for _ in range(_SKIPS):
-            if not self._given:
-                ahead = max(0, min(self._taken, self._left + 1) - 1)
-                self._given.extend(self._crm.new_tokens([subject, *[""] * ahead]))
-                self._taken += ahead + 1
-            yield self._given.popleft()
+            given = self._crm.new_tokens([subject for _, subject in wanted])
+            tried = [
+                (replace(known, token=token), subject) for (known, subject), token in zip(wanted, given, strict=True)
+            ]
+            wanted = self._reserve([one for one in tried if one[0].token], found)
+            if not wanted:
+                break
+        if wanted:
+            self._tell(
+                "token_digits",
+                f"the last {_SKIPS} tokens that the CRM gave stand for live conversations: an e-mail left without",
+                "Give the CRM's tokens more digits (its settings of e-mail tracking).",
+            )
+        return [found.get(known.activity) for known, _ in asked]
+
+    def _reserve(self, tried: Sequence[Asked], found: dict[str, str]) -> list[Asked]:
+        """Add to `found` the tokens that are free, by their e-mails; return those whose token is not."""
+        if not tried:
+            return []
+        free = self._out.ledger.reserve_tokens([known for known, _ in tried], tried[0][0].at - TOKEN_LIVES)
+        for (known, _), is_free in zip(tried, free, strict=True):
+            if is_free:
+                found[known.activity] = str(known.token)
+                self._check(str(known.token))
+        return [one for one, is_free in zip(tried, free, strict=True) if not is_free]
 
     def _check(self, token: str) -> None:
         """Tell when the CRM's tokens are none that would be found in an answer's subject."""

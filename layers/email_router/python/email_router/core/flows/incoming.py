@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from email_router.core.activity import Record
 from email_router.core.case import Match, Verdict
+from email_router.core.circuits import Circuits, NoCircuits
 from email_router.core.dedupe import MessageKey
 from email_router.core.fetched import Fetched
 from email_router.core.ledger import Answer, Claim, Facts, Link, Outcome
@@ -71,6 +72,7 @@ class Incoming:
     parse: Callable[[bytes], Message]
     timing: Timing = field(default_factory=Timing)
     nudges: Nudges = field(default_factory=NoNudges)
+    circuits: Circuits = field(default_factory=NoCircuits)
     request: str = ""
     """The id of the function's invocation, kept with what a delivery report turns."""
 

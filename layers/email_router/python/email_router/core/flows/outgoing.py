@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from email_router.core.circuits import Circuits, NoCircuits
 from email_router.core.ledger import KnownEmail, Link, LinkKind
 from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.ports import (
@@ -67,4 +68,5 @@ class Outgoing:
     blobs: BlobStore
     queues: WorkQueues
     open_sender: Callable[[Profile, Mailbox], MailSender]
+    circuits: Circuits = field(default_factory=NoCircuits)
     delays: Delays = field(default_factory=Delays)

@@ -1,90 +1,156 @@
-"""Prepare an outgoing e-mail once: token, Message-ID, composed bytes, and the rows by which its answer will be found.
+"""Prepare outgoing e-mails once: token, Message-ID, composed bytes, and the rows by which their answers will be found.
 
-If the worker dies here, nothing has left: the next one finds no state and prepares again, with the same Message-ID and perhaps another token.
+Those of a group are prepared together: their threads are read, and their tokens reserved, by a few calls.  If the worker dies here, nothing
+has left: the next one finds no state and prepares again, with the same Message-ID and perhaps another token.
 """
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from email_router.core import compose, wire
-from email_router.core.activity import EmailActivity, EmailStatus, Party, Role, StoredAttachment
-from email_router.core.conversation_index import encode
+from email_router.core.activity import EmailActivity, EmailStatus, Role
 from email_router.core.errors import MessageRefused
 from email_router.core.flows import automatic_answer
-from email_router.core.flows.continued_thread import Thread, thread_of
-from email_router.core.flows.crm_tokens import NewTokens, tokens_for
+from email_router.core.flows.continued_thread import Ancestors, Thread, ancestors, thread_of
+from email_router.core.flows.crm_tokens import NewTokens
 from email_router.core.flows.outgoing import Outgoing
-from email_router.core.flows.ways_back import TOKEN_LIVES, subject_links
-from email_router.core.ledger import KnownEmail, Link, LinkKind, Wanted
+from email_router.core.flows.outgoing_mail import links_of, mail_of
+from email_router.core.flows.ways_back import TOKEN_LIVES
+from email_router.core.ledger import KnownEmail, Wanted
 from email_router.core.mailbox import Mailbox, Profile
-from email_router.core.message import Address, Attachment, Importance
+from email_router.core.outgoing_states import Prepared
+from email_router.core.packed import packed
 from email_router.core.proof import prove
 from email_router.core.sending import HistoryEntry, OutgoingState
 from email_router.core.smart_hash import participants
-from email_router.core.topic import thread_keys, topic
 from email_router.core.tracking_token import place_token
 
 _OWN_IDS = uuid.UUID("0b0c6a3c-53b1-5a43-8f55-5b6a0f3f6f11")
 
 
-def prepare(
-    out: Outgoing,
-    email: EmailActivity,
-    mailbox: Mailbox,
-    profile: Profile,
-    tokens: NewTokens | None = None,
-    request: str = "",
-    kept: dict[str, bytes] | None = None,
-) -> OutgoingState:
-    """Compose the e-mail, store its bytes and write its state; return the state that stands (an earlier one, if there is).
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A composed e-mail with its bytes, or why it cannot be sent as it is."""
 
-    `kept` is given the bytes by the name under which they are stored, for whoever needs them next.
-    Raises MessageRefused when it cannot be sent as it is: no recipient, an address that is none, an attachment that is gone,
-    an automatic e-mail that answers an automatic one.
-    """
-    now = out.clock.now()
-    recipients = tuple(dict.fromkeys(email.addresses(Role.TO, Role.CC, Role.BCC)))
-    if not recipients:
-        text = f"e-mail {email.id} of {mailbox.address} has no recipient address"
-        raise MessageRefused(text, kind="no_recipient", mend="Give it at least one recipient with an e-mail address.")
-    fit = wire.international_address if profile.server == "smtp" else wire.mail_address
-    for one in (mailbox.address, *recipients):
-        fit(one)  # Bcc too, which no header field proves
-    message_id = own_message_id(out.configuration.organisation, email.id, mailbox.address)
-    thread = thread_of(out, email)
-    automatic_answer.refuse(email, thread.parent)
-    quick = automatic_answer.quick_of(out, thread.parent, now)
-    known = KnownEmail(activity=email.id, participants=participants(email.addresses()), at=now, quick=quick)
-    token = _token(out, tokens or tokens_for(out, mailbox), email, thread, known)
-    subject, placed = place_token(email.subject, token or "", out.configuration.tracking.maximum_subject_length)
-    token = token if placed else None
-    mail = _mail(out, email, mailbox, profile, thread, subject, message_id, now)
-    raw = compose.compose(mail)
-    prove(mail, raw)
-    blob = f"outgoing/{email.id}/{hashlib.sha256(raw).hexdigest()}"
-    out.blobs.put(blob, raw)
-    if kept is not None:
-        kept[blob] = raw
-    out.ledger.link(_links(out, email, known, token, subject, message_id, thread))
-    state = OutgoingState(
-        activity=email.id,
-        status=EmailStatus.PENDING,
-        sender=mailbox.key,
-        kind=profile.server,
-        blob=blob,
-        message_id=message_id,
-        subject=subject,
-        tracking_token=token,
-        recipients=recipients,
-        changed=now,
-        delivery_receipt=email.delivery_receipt,
-        history=(HistoryEntry(now, EmailStatus.PENDING, "composed", request),),
-    )
-    return out.outgoing.prepare(state)
+    email: EmailActivity
+    prepared: Prepared | None = None
+    raw: bytes = field(default=b"", repr=False)
+    refusal: MessageRefused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An e-mail before it is composed: its thread, and how it is known, by a token where it has one."""
+
+    email: EmailActivity
+    thread: Thread
+    known: KnownEmail
+    refusal: MessageRefused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Prepares the e-mails of one order.  `request` is the id of the invocation, kept with the transition."""
+
+    out: Outgoing
+    mailbox: Mailbox
+    profile: Profile
+    tokens: NewTokens
+    request: str = ""
+
+    def made(self, emails: Sequence[EmailActivity]) -> Iterator[Made]:
+        """Yield each e-mail composed, none before it is asked for; bytes that are large are stored by then, states are not written.
+
+        One cannot be sent as it is without a recipient, with an address that is none or an attachment that is gone, or when it is
+        automatic and answers an automatic one.
+        """
+        known = ancestors(self.out, emails)
+        for begun in self._with_tokens([self._begun(email, known) for email in emails]):
+            yield Made(begun.email, refusal=begun.refusal) if begun.refusal else self._made(begun)
+
+    def _begun(self, email: EmailActivity, known: Ancestors) -> _Begun:
+        now = self.out.clock.now()
+        thread = thread_of(self.out, email, known)
+        found = KnownEmail(activity=email.id, participants=participants(email.addresses()), at=now)
+        try:
+            self._check(email)
+            automatic_answer.refuse(email, thread.parent)
+        except MessageRefused as refusal:
+            return _Begun(email, thread, found, refusal)
+        quick = automatic_answer.quick_of(self.out, thread.parent, now)
+        return _Begun(email, thread, replace(found, quick=quick))
+
+    def _check(self, email: EmailActivity) -> None:
+        recipients = _recipients(email)
+        if not recipients:
+            text = f"e-mail {email.id} of {self.mailbox.address} has no recipient address"
+            raise MessageRefused(
+                text, kind="no_recipient", mend="Give it at least one recipient with an e-mail address."
+            )
+        fit = wire.international_address if self.profile.server == "smtp" else wire.mail_address
+        for one in (self.mailbox.address, *recipients):
+            fit(one)  # Bcc too, which no header field proves
+
+    def _with_tokens(self, begun: Sequence[_Begun]) -> list[_Begun]:
+        """Give each its token: the thread's, the one that the CRM has given the e-mail itself, or one that no live conversation has."""
+        if not self.out.configuration.tracking.tokens:
+            return list(begun)
+        found = [one if one.refusal else replace(one, known=replace(one.known, token=self._own(one))) for one in begun]
+        new = [one for one in found if not one.refusal and one.known.token is None]
+        given = self.tokens.several([(one.known, one.email.subject) for one in new]) if new else ()
+        tokens = {one.email.id: token for one, token in zip(new, given, strict=True)}
+        return [
+            replace(one, known=replace(one.known, token=tokens[one.email.id])) if one.email.id in tokens else one
+            for one in found
+        ]
+
+    def _own(self, begun: _Begun) -> str | None:
+        thread, email = begun.thread, begun.email
+        if thread.token and _still_ours(self.out, thread.token, thread.parent, begun.known):
+            return thread.token
+        if self.out.configuration.tracking.tokens_from == "crm" and email.tracking_token:
+            return email.tracking_token
+        return None
+
+    def _made(self, begun: _Begun) -> Made:
+        try:
+            return self._composed(begun)
+        except MessageRefused as refusal:
+            return Made(begun.email, refusal=refusal)
+
+    def _composed(self, begun: _Begun) -> Made:
+        out, email, now = self.out, begun.email, self.out.clock.now()
+        message_id = own_message_id(out.configuration.organisation, email.id, self.mailbox.address)
+        longest = out.configuration.tracking.maximum_subject_length
+        subject, placed = place_token(email.subject, begun.known.token or "", longest)
+        token = begun.known.token if placed else None
+        mail = mail_of(out, email, self.mailbox, self.profile, begun.thread, subject, message_id, now)
+        raw = compose.compose(mail)
+        prove(mail, raw)
+        blob, small = f"outgoing/{email.id}/{hashlib.sha256(raw).hexdigest()}", packed(raw)
+        if not small:
+            out.blobs.put(blob, raw)
+        state = OutgoingState(
+            activity=email.id,
+            status=EmailStatus.PENDING,
+            sender=self.mailbox.key,
+            kind=self.profile.server,
+            blob=blob,
+            beside=bool(small),
+            message_id=message_id,
+            subject=subject,
+            tracking_token=token,
+            recipients=_recipients(email),
+            changed=now,
+            delivery_receipt=email.delivery_receipt,
+            history=(HistoryEntry(now, EmailStatus.PENDING, "composed", self.request),),
+        )
+        links = links_of(out, email, begun.known, token, subject, message_id, begun.thread)
+        return Made(email, Prepared(state=state, packed=small, links=links), raw)
 
 
 def own_message_id(organisation: str, activity: str, sender: str) -> str:
@@ -93,16 +159,8 @@ def own_message_id(organisation: str, activity: str, sender: str) -> str:
     return f"<{uuid.uuid5(_OWN_IDS, f'{organisation}/{activity}')}@{domain}>"
 
 
-def _token(out: Outgoing, tokens: NewTokens, email: EmailActivity, thread: Thread, known: KnownEmail) -> str | None:
-    """The thread's token, the one that the CRM has given the e-mail itself, or one that no live conversation has."""
-    tracking = out.configuration.tracking
-    if not tracking.tokens:
-        return None
-    if thread.token and _still_ours(out, thread.token, thread.parent, known):
-        return thread.token
-    if tracking.tokens_from == "crm" and email.tracking_token:
-        return email.tracking_token
-    return tokens.new(known, email.subject)
+def _recipients(email: EmailActivity) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(email.addresses(Role.TO, Role.CC, Role.BCC)))
 
 
 def _still_ours(out: Outgoing, token: str, parent: EmailActivity | None, known: KnownEmail) -> bool:
@@ -114,84 +172,3 @@ def _still_ours(out: Outgoing, token: str, parent: EmailActivity | None, known: 
         return True
     holder = out.ledger.find(Wanted(tokens=(token,))).tokens.get(token)
     return holder is not None and parent is not None and holder.activity == parent.id
-
-
-def _links(
-    out: Outgoing,
-    email: EmailActivity,
-    known: KnownEmail,
-    token: str | None,
-    subject: str,
-    message_id: str,
-    thread: Thread,
-) -> list[Link]:
-    tracking = out.configuration.tracking
-    known = replace(known, token=token, topic=topic(subject, tracking))
-    links = [Link(LinkKind.MESSAGE_ID, message_id, known)]
-    if token:
-        links.append(Link(LinkKind.TOKEN, token, known))
-    if tracking.correlation:
-        links += [Link(LinkKind.THREAD, one, known) for one in thread_keys(thread.index, subject, tracking)]
-    people = (*email.addresses(Role.FROM), *email.addresses())  # the sender is compared, wherever the CRM names him
-    compared = replace(known, participants=participants(people, tracking.hash_max_count))
-    return [*links, *subject_links(compared, (email.subject, subject), tracking)]
-
-
-def _mail(
-    out: Outgoing,
-    email: EmailActivity,
-    mailbox: Mailbox,
-    profile: Profile,
-    thread: Thread,
-    subject: str,
-    message_id: str,
-    now: datetime,
-) -> compose.Outgoing:
-    def people(role: Role) -> tuple[Address, ...]:
-        return tuple(_address(party) for party in email.parties if party.role is role)
-
-    author = next((_address(party) for party in email.parties if party.role is Role.FROM), Address("", mailbox.address))
-    # SES puts an id of its own in place of ours; in References ours survives, so that every answer still names it.
-    references = (*thread.references, message_id) if profile.server == "ses" else thread.references
-    return compose.Outgoing(
-        sender=Address(author.name or mailbox.name, mailbox.address),
-        to=people(Role.TO),
-        cc=people(Role.CC),
-        subject=subject,
-        date=now,
-        message_id=message_id,
-        in_reply_to=thread.in_reply_to,
-        references=references,
-        text=email.text,
-        html=email.html,
-        attachments=tuple(_attachment(out, email, one) for one in email.attachments),
-        importance=Importance(email.importance) if email.importance in set(Importance) else Importance.NORMAL,
-        headers=(
-            ("Thread-Index", encode(thread.index)),
-            compose.loop_mark(out.configuration.organisation, email.id),
-            *automatic_answer.marks(email, answers=thread.in_reply_to is not None),
-            *_asks_to_be_told(email, mailbox),
-        ),
-    )
-
-
-def _asks_to_be_told(email: EmailActivity, mailbox: Mailbox) -> list[tuple[str, str]]:
-    """Return the field that asks for a read receipt (RFC 8098 2.1); it goes to the sender, whom the envelope names, too.
-
-    A sender with letters outside ASCII before the @ asks for none: the field is read by clients that know no such address.
-    """
-    address = wire.international_address(mailbox.address)
-    return [("Disposition-Notification-To", address)] if email.read_receipt and address.isascii() else []
-
-
-def _attachment(out: Outgoing, email: EmailActivity, one: StoredAttachment) -> Attachment:
-    try:
-        content = out.blobs.get(one.blob)
-    except KeyError as gone:
-        text = f"e-mail {email.id}: the content of one of its attachments is no longer kept"
-        raise MessageRefused(text, kind="attachment", mend="Attach the file again.") from gone
-    return Attachment(one.name, one.media_type, content, one.inline, one.content_id)
-
-
-def _address(party: Party) -> Address:
-    return Address(party.name or (party.record.name if party.record else ""), party.address)

@@ -82,6 +82,8 @@ class PublishEvents:
             return details.delivered(fact, _body(fact, blobs), blobs.place)
         if isinstance(fact, FurtherReceipt):
             return details.received(fact)
+        if fact.state and fact.composed:
+            blobs.put(fact.state.blob, fact.composed)  # where the event says that it lies
         return details.resulted(fact, blobs.place)
 
 

@@ -12,29 +12,30 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from email_router.core import counters
+from email_router.core.circuits import BEHIND, place_of
 from email_router.core.errors import (
     ConfigurationError,
-    MailboxBlocked,
     RouterError,
     StaleWorker,
-    TryLater,
     naming,
 )
 from email_router.core.flows.comparing import Comparing
 from email_router.core.flows.give_back import give_back
+from email_router.core.flows.health import Health
 from email_router.core.flows.incoming import Incoming
 from email_router.core.flows.reconcile import Proof
 from email_router.core.flows.serving import Progress, Serving
+from email_router.core.health import Rules, Standing, after_failure
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.mailbox_state import Lease, MailboxState, PassRecord
 from email_router.core.ports import MailSource
 from email_router.core.unforeseen import unforeseen
-from email_router.core.work import CONTINUE_SHORT, RECONCILE_NOW, MailboxWork
+from email_router.core.work import CONTINUE_SHORT, PROBE, RECONCILE_NOW, RESUME, MailboxWork
 
 NOTIFICATION = "notification"
 """Why a mailbox is served whose provider told of news; its nudge is this pass's to clear."""
 
-_PERSON = frozenset({"requested", RECONCILE_NOW})
+_TRIED = frozenset({"requested", RECONCILE_NOW, PROBE, RESUME})
 """Who asks thus knows that the mailbox may be blocked, and wants it tried."""
 
 
@@ -80,7 +81,7 @@ class RouteMailbox:
             state = self._in.states.read(mailbox.key)
         except RouterError as error:  # there is nowhere to write it down either
             return PassSummary(mailbox.key, PassOutcome.FAILED, error=error)
-        if state.blocked_until and state.blocked_until > self._in.clock.now() and work.reason not in _PERSON:
+        if state.blocked_until and state.blocked_until > self._in.clock.now() and work.reason not in _TRIED:
             return PassSummary(mailbox.key, PassOutcome.BLOCKED)
         return _Pass(self._in, mailbox, profile, state, stop_at, work).run()
 
@@ -106,13 +107,21 @@ class _Pass:
         self._lease: Lease | None = None
         self._progress = Progress(last_mail=state.last_mail, short=work.reason == CONTINUE_SHORT)
         self._nudged = work.reason == NOTIFICATION
+        self._proves = work.reason == PROBE or bool(state.error_kind)
+        self._health = Health(
+            configuration=incoming.configuration,
+            clock=incoming.clock,
+            circuits=incoming.circuits,
+            alerts=incoming.alerts,
+            queues=incoming.queues,
+        )
         self._comparing = Comparing(incoming, mailbox, profile, work, state)
 
     def run(self) -> PassSummary:
         self._in.meters.count(counters.MAILBOX_ACCESS_ATTEMPTS)
         self._in.meters.count(counters.PROVIDERS_EXECUTED)
         try:
-            return self._peeked()
+            return self._proved(self._peeked())
         except StaleWorker:
             self._in.meters.count(counters.PROVIDERS_ABORTED)
             return self._summary(PassOutcome.STALE)
@@ -130,6 +139,16 @@ class _Pass:
             raise
         finally:
             self._close()
+
+    def _proved(self, summary: PassSummary) -> PassSummary:
+        """Let go on who was kept back with this mailbox; only a probe and one that had failed ask whether anybody is."""
+        if self._proves and summary.outcome in {PassOutcome.ROUTED, PassOutcome.IDLE}:
+            failing = bool(self._state.error_kind)
+            if failing:
+                self._health.enabled(self._mailbox.address, self._in.clock.now())
+            places = (place_of(self._profile), BEHIND)
+            self._health.passed(places, self._mailbox.key, proves_behind=failing or self._progress.handled > 0)
+        return summary
 
     def _peeked(self) -> PassSummary:
         now = self._in.clock.now()
@@ -198,18 +217,19 @@ class _Pass:
         )
 
     def _note(self, error: RouterError) -> PassSummary:
-        """Write what went wrong to the state, so that a person finds it; a mailbox that is blocked is tested again in an hour."""
-        now = self._in.clock.now()
-        shared = isinstance(error, TryLater) and error.shared
-        failures = self._state.failures + (0 if shared else 1)
-        blocked = isinstance(error, MailboxBlocked) or failures >= self._in.timing.failures
-        if not shared or isinstance(error, MailboxBlocked):
+        """Write what went wrong to the state, so that a person finds it; a mailbox that is disabled is tested again in an hour."""
+        now, timing, state = self._in.clock.now(), self._in.timing, self._state
+        behind = self._progress.behind or error.kind.startswith("aws_")
+        place = BEHIND if behind else place_of(self._profile)
+        blame = self._health.failed(place, self._profile, self._mailbox.key, error, state)
+        if blame.counts:
             self._in.meters.count(counters.MAILBOX_ACCESS_FAILURES)
-        until = now + timedelta(seconds=self._in.timing.blocked) if blocked else None
-        if isinstance(error, TryLater) and error.after and until is None:
-            until = now + timedelta(seconds=error.after)
+        rules = Rules(timing.failures, timing.blocked)
+        standing = after_failure(state, error, now, rules, counts=blame.counts)
         with suppress(RouterError, StaleWorker):  # the store is away too: the lease runs out by itself
-            self._write_down(error, failures, until)
+            self._write_down(error, standing)
+        if blame.counts and standing.disabled and (blame.alone or state.disabled):
+            self._health.disabled(self._mailbox.address, error, now)
         return PassSummary(self._mailbox.key, PassOutcome.FAILED, self._progress.handled, error)
 
     def _note_unforeseen(self, problem: Exception) -> None:
@@ -222,7 +242,7 @@ class _Pass:
                 )
             self._note(unforeseen(self._mailbox.address, problem))
 
-    def _write_down(self, error: RouterError, failures: int, until: datetime | None) -> None:
+    def _write_down(self, error: RouterError, standing: Standing) -> None:
         """Leave the record of a failed pass, under the lease it held or one of its own; whoever asked for another round gets it."""
         now = self._in.clock.now()
         lease = self._lease or self._in.states.lease(self._mailbox.key, now, now + timedelta(seconds=30))
@@ -231,8 +251,9 @@ class _Pass:
         record = replace(
             self._record(),
             reconciled=None,
-            failures=failures,
-            blocked_until=until,
+            failures=standing.failures,
+            blocked_until=standing.blocked_until,
+            disabled=standing.disabled,
             error_kind=error.kind,
             error_text=naming(self._mailbox.address, error),
             error_mend=error.mend,

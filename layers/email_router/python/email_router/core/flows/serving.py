@@ -27,12 +27,14 @@ class Progress:
     """How far a pass has come: messages handled, whether more is left than time, and when mail came last.  It outlives an error.
 
     `short` asks for short pages, as a page is passed as a whole or not at all: it stays so once time ran out inside a pass's first page.
+    `behind` tells of an error that it came while mail was decided or delivered: from what lies behind the router, not from the mailbox.
     """
 
     handled: int = 0
     more: bool = False
     short: bool = False
     last_mail: datetime | None = None
+    behind: bool = False
 
 
 class Serving:
@@ -125,8 +127,10 @@ class Serving:
         """Decide these messages, carry that out and dispose of them; return what became of each.  Repeatable."""
         judge = Judge(self._in, self._mailbox, self._profile, retrying=retry is not None)
         carrier = Carrier(self._in, self._profile, self._source, self._lease, whole_blob(retry) if retry else None)
+        self._progress.behind = True
         decisions = judge.decide([judge.draft(one) for one in batch])
         carrier.carry(decisions)
+        self._progress.behind = False
         given_up = [one for one, refusal in carrier.refused if not self._postpone(carrier, one, refusal, retry)]
         fresh = sum(one.earlier is None or one.copied for one in decisions)
         self._progress.handled += fresh

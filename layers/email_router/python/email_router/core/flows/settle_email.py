@@ -1,6 +1,7 @@
 """Settle what became of an outgoing e-mail, and tell the CRM.
 
-The state is settled first: if the worker dies then, the next collection writes the result back.
+The state is settled first: if the worker dies then, the next collection writes the result back.  What was sent is told together with others;
+what needs somebody's eye, or another attempt, at once.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from email_router.core.activity import EmailActivity, EmailStatus, Role
 from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError
 from email_router.core.flows.outgoing import Outgoing, provider_link
 from email_router.core.flows.outgoing_alerts import came_to_rest, leave_refusal, not_sent, tell_the_owner
+from email_router.core.flows.telling import Telling
+from email_router.core.ledger import Link
 from email_router.core.recipients import in_words, with_reports
 from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome, SendResult
-
-WAITING = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED})
-TO_SEND = WAITING | {EmailStatus.SENDING}
+from email_router.core.write_back import WAITING, WriteBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Settling:
     """Settles the e-mails of one organisation.  `request` is the id of the invocation, kept with each transition."""
 
     out: Outgoing
+    telling: Telling
     request: str = ""
 
     def settle(
@@ -56,7 +58,7 @@ class Settling:
         results: Sequence[RecipientResult] | None = None,
         attempts: int | None = None,
     ) -> OutgoingState:
-        """Settle the attempt, and return the state that stands then.
+        """Settle the attempt, the way back from the provider's id with it, and return the state that stands then.
 
         A report that came before stands.  Where another worker thought this one dead, what is known now replaces what was unknown.
         """
@@ -72,7 +74,10 @@ class Settling:
             attempts=attempts,
             request=self.request,
         )
-        if not settle(state, status, now):
+        links = self._links(state, provider_id)
+        if not settle(state, status, now, links=links):
+            if links:
+                out.ledger.link(links)
             stands = out.outgoing.get(state.activity)
             if stands is None or (stands.token, stands.status) != (state.token, EmailStatus.UNKNOWN):
                 return stands or state
@@ -110,14 +115,13 @@ class Settling:
         evidence = in_words(results, result.evidence)
         known = results if results or claimed.results else None
         stands = self.settle(claimed, EmailStatus.SENT, evidence, provider_id=result.provider_id, results=known)
-        if result.provider_id:
-            self._link(claimed, result.provider_id)
         self.out.meters.count(counters.OUTGOING_DELIVERED)
         if stands.status is not EmailStatus.SENT:
             return self.written(stands)
         if _some_refused(stands):
             tell_the_owner(self.out, stands)
-        self._write_back(stands, EmailStatus.SENT, _reason(stands), sent=self.out.clock.now())
+        sent = self.out.clock.now()
+        self.telling.later(_written(stands, EmailStatus.SENT, _reason(stands), sent=sent))
         return Sent(claimed.activity, EmailStatus.SENT, evidence)
 
     def deferred(
@@ -140,71 +144,86 @@ class Settling:
         return self.written(self.settle(claimed, EmailStatus.PENDING, reason, due=due, attempts=attempts))
 
     def written(self, state: OutgoingState) -> Sent:
-        """Write to the CRM what stands; a cancelled e-mail is left as it is, one that another worker is sending is told by that one.
-
-        One that is put off while its draft lies at the provider, or while some of its recipients have it, stays "sending" there: it may
-        have left, so nobody is to cancel it.
-        """
+        """Write to the CRM what stands; a cancelled e-mail is left as it is, one that another worker is sending is told by that one."""
         came_to_rest(self.out, state)
         if state.status not in {EmailStatus.CANCELLED, EmailStatus.SENDING}:
-            begun = state.status in WAITING and bool(state.draft or state.results)
-            shown = EmailStatus.SENDING if begun else state.status
-            self._write_back(state, shown, state.reason, due=state.due)
+            self._write_back(_written(state, shown(state), state.reason, due=state.due))
         return Sent(state.activity, state.status, state.reason or "")
 
     def told_again(self, state: OutgoingState) -> Sent:
         """Make good what the worker that settled it may have left undone."""
         sent = state.status is EmailStatus.SENT
-        if sent and state.provider_id:
-            self._link(state, state.provider_id)
+        if sent and (links := self._links(state, state.provider_id)):
+            self.out.ledger.link(links)
         came_to_rest(self.out, state)
-        self._write_back(state, state.status, _reason(state), sent=state.changed if sent else None)
+        self._write_back(_written(state, state.status, _reason(state), sent=state.changed if sent else None))
         return Sent(state.activity, None, "settled before")
 
     def refused(self, email: EmailActivity, status: EmailStatus, reason: str) -> Sent:
         """End an e-mail that was never prepared."""
+        owner = email.owner or next(iter(email.addresses(Role.FROM)), "")
+        return self.unread(email.id, owner, status, reason, email.attempts)
+
+    def unread(self, activity: str, owner: str, status: EmailStatus, reason: str, attempts: int | None = None) -> Sent:
+        """End an e-mail of which no more is known than whose it is."""
         self.out.meters.count(counters.OUTGOING_PROCESSED)
         self.out.meters.count(counters.OUTGOING_UNDELIVERED)
-        owner = email.owner or next(iter(email.addresses(Role.FROM)), "")
-        self.out.alerts.raise_alert(not_sent(email.id, owner, self.out))
-        leave_refusal(self.out.crm, email.id, self.out.clock.now(), owner, reason)
-        self.out.crm.write_back(email.id, status, reason=reason, attempts=email.attempts)
-        return Sent(email.id, status, reason)
+        self.out.alerts.raise_alert(not_sent(activity, owner, self.out))
+        leave_refusal(self.out.crm, activity, self.out.clock.now(), owner, reason)
+        self.out.crm.write_back(activity, status, reason=reason, attempts=attempts)
+        return Sent(activity, status, reason)
 
-    def waits(self, activity: str, reason: str) -> Sent:
-        """Leave an e-mail as it waits whose sender cannot be opened, and say why."""
-        out = self.out
-        email, state = out.crm.email(activity), out.outgoing.get(activity)
-        waiting = WAITING if state is None else TO_SEND
-        if email and email.status in waiting and (state is None or state.status in WAITING):
-            due = out.clock.now() + timedelta(seconds=out.delays.pending_status)
-            out.crm.write_back(activity, email.status, reason=reason, due=due)
-        return Sent(activity, None, reason)
+    def waits(self, state: OutgoingState, due: datetime, reason: str | None = None) -> None:
+        """Let the CRM say, with the next that it is told, that an e-mail waits as its state does."""
+        told = WriteBack(activity=state.activity, status=shown(state), reason=reason, attempts=state.attempts, due=due)
+        self.telling.later(told)
 
-    def _link(self, state: OutgoingState, provider_id: str) -> None:
+    def _links(self, state: OutgoingState, provider_id: str | None) -> tuple[Link, ...]:
         tracking = self.out.configuration.tracking
-        self.out.ledger.link([provider_link(state, provider_id, self.out.clock.now(), tracking)])
+        return (provider_link(state, provider_id, self.out.clock.now(), tracking),) if provider_id else ()
 
-    def _write_back(
-        self,
-        state: OutgoingState,
-        status: EmailStatus,
-        reason: str | None,
-        *,
-        due: datetime | None = None,
-        sent: datetime | None = None,
-    ) -> None:
+    def _write_back(self, told: WriteBack) -> None:
         self.out.crm.write_back(
-            state.activity,
-            status,
-            reason=reason,
-            subject=state.subject,
-            message_id=state.message_id,
-            tracking_token=state.tracking_token,
-            attempts=state.attempts,
-            due=due,
-            sent=sent,
+            told.activity,
+            told.status,
+            reason=told.reason,
+            subject=told.subject,
+            message_id=told.message_id,
+            tracking_token=told.tracking_token,
+            attempts=told.attempts,
+            due=told.due,
+            sent=told.sent,
         )
+
+
+def shown(state: OutgoingState) -> EmailStatus:
+    """Return what the CRM says of a state.
+
+    What waits while its draft lies at the provider, or while some of its recipients have it, is "sending" there: nobody is to cancel it.
+    """
+    begun = state.status in WAITING and bool(state.draft or state.results)
+    return EmailStatus.SENDING if begun else state.status
+
+
+def _written(
+    state: OutgoingState,
+    status: EmailStatus,
+    reason: str | None,
+    *,
+    due: datetime | None = None,
+    sent: datetime | None = None,
+) -> WriteBack:
+    return WriteBack(
+        activity=state.activity,
+        status=status,
+        reason=reason,
+        subject=state.subject,
+        message_id=state.message_id,
+        tracking_token=state.tracking_token,
+        attempts=state.attempts,
+        due=due,
+        sent=sent,
+    )
 
 
 def _reason(state: OutgoingState) -> str | None:

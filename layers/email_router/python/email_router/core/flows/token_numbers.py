@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 from email_router.core.alerts import Alert
@@ -22,8 +23,8 @@ _MEND = (
 class TokenNumbers:
     """The numbers for one order of at most `most` e-mails: a user's own; a queue has its owner's.
 
-    The first block is one number, each further one as large as all before it: an order of 200 new conversations takes nine calls, and
-    never more numbers go unused than are used.  If the worker dies, the rest of its block is unused; no number is given twice.
+    The first block is as large as what is asked for first, each further one as large as all before it: never more numbers go unused than are
+    used.  If the worker dies, the rest of its block is unused; no number is given twice.
     """
 
     def __init__(self, out: Outgoing, mailbox: Mailbox, most: int = 1) -> None:
@@ -35,34 +36,40 @@ class TokenNumbers:
         self._digits = out.configuration.tracking.counter_digits
         self._counts: deque[int] = deque()
 
-    def new(self, known: KnownEmail, subject: str = "") -> str | None:  # noqa: ARG002 - the router's numbers go by no subject
-        """Reserve a token that no live conversation has.
+    def several(self, asked: Sequence[tuple[KnownEmail, str]]) -> Sequence[str | None]:
+        """Reserve a token for each that no live conversation has, those of all together.
 
-        After 20 that are taken the user's counter has run round too early: it gets one digit more, for good, and somebody is told.
+        After 20 in a row that are taken the user's counter has run round too early: it gets one digit more, for good, and somebody is told.
         """
         self._number = self._number or self._out.ledger.user_number(self._user)
-        token = self._unused(known)
-        if token is None:
+        wanted = [known for known, _ in asked]
+        found = self._reserved(wanted)
+        if missing := [one for one in wanted if one.activity not in found]:
             self._grow()
-            token = self._unused(known)
-        self._left -= 1
-        return token
+            found |= self._reserved(missing)
+        self._left -= len(asked)
+        return [found.get(one.activity) for one in wanted]
 
-    def _unused(self, known: KnownEmail) -> str | None:
-        for _ in range(_SKIPS):
-            token = self._next()
-            if self._out.ledger.reserve_token(token, replace(known, token=token), known.at - TOKEN_LIVES):
-                return token
-        return None
+    def _reserved(self, wanted: Sequence[KnownEmail]) -> dict[str, str]:
+        """Return the tokens that were free, by their e-mails; all of them, unless 20 in a row were taken."""
+        found: dict[str, str] = {}
+        in_a_row = 0
+        while wanted and in_a_row < _SKIPS:
+            tried = [replace(one, token=self._next(len(wanted) - number)) for number, one in enumerate(wanted)]
+            free = self._out.ledger.reserve_tokens(tried, tried[0].at - TOKEN_LIVES)
+            found |= {one.activity: str(one.token) for one, is_free in zip(tried, free, strict=True) if is_free}
+            wanted = [one for one, is_free in zip(wanted, free, strict=True) if not is_free]
+            in_a_row = 0 if any(free) else in_a_row + len(free)
+        return found
 
-    def _next(self) -> str:
+    def _next(self, wanted: int) -> str:
         if not self._counts:
-            self._take()
+            self._take(wanted)
         tracking = replace(self._out.configuration.tracking, counter_digits=self._digits)
         return make_token(tracking, self._number, self._counts.popleft())
 
-    def _take(self) -> None:
-        size = max(1, min(self._taken, self._left))
+    def _take(self, wanted: int) -> None:
+        size = max(wanted, min(self._taken, self._left))
         counted = self._out.ledger.next_counts(self._user, size)
         self._taken += size
         self._digits = max(self._digits, counted.digits)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -115,6 +115,12 @@ def functions() -> LambdaClient:
 def secrets_manager() -> SecretsManagerClient:
     """Return this process's Secrets Manager client."""
     return boto3.client("secretsmanager", config=_settings(10))
+
+
+@cache
+def kms() -> Any:  # noqa: ANN401 - the few calls that are made are typed where they are made
+    """Return this process's KMS client."""
+    return boto3.client("kms", config=_settings(10))
 
 
 def code_of(error: ClientError) -> str:

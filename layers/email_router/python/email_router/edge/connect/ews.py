@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked
-from email_router.core.mailbox import Authentication, password_for
+from email_router.core.mailbox import Authentication, own_password_mend, password_for
 from email_router.edge.connect import waits
 from email_router.edge.connect.bearer import OUTLOOK
 from email_router.edge.connect.ews_errors import EwsError, failure, refused_status
@@ -195,6 +195,6 @@ def _password(profile: Profile, secret: str, address: str, *, own: bool) -> str:
         raise MailboxBlocked(
             f"{address}: profile {profile.name} holds no password for it",
             kind="credentials",
-            mend="Set the profile's credentials and publish.",
+            mend=own_password_mend(address),
         )
     return password

@@ -58,7 +58,10 @@ _BLOCKED = {
         "Check the names in folders; they are case-sensitive below the mailbox's root.",
     ),
     "ErrorAccountDisabled": ("login_refused", "The account is disabled: have it enabled."),
-    "ErrorPasswordExpired": ("login_refused", "The account's password has run out: change it, and set the new one."),
+    "ErrorPasswordExpired": (
+        "login_refused",
+        "The account's password has run out: change it, and set the new one (`email-router set-password MAILBOX`, or publish).",
+    ),
 }
 
 
@@ -98,7 +101,10 @@ def refused_status(status: int, address: str, host: str, *, online: bool, wait: 
     """Return the error that an HTTP status without SOAP means."""
     said = f"{address}: {host} answers HTTP {status}"
     if status == 401:  # noqa: PLR2004 - as RFC 9110 names it
-        mend = "Check username, credentials and authentication of the profile, and that the account is not locked."
+        mend = (
+            "Check username, credentials and authentication of the profile (or the mailbox's own password: `email-router set-password "
+            "MAILBOX`), and that the account is not locked."
+        )
         return MailboxBlocked(f"{said}: the login is refused", kind="login_refused", mend=mend)
     if status == 403:  # noqa: PLR2004
         mend = ONLINE_MEND if online else _FORBIDDEN_MEND

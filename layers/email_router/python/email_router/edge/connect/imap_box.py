@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError
-from email_router.core.mailbox import Authentication, password_for
+from email_router.core.mailbox import Authentication, own_password_mend, password_for
 from email_router.edge.connect.imap import ImapSession
 from email_router.edge.connect.imap_answers import Row, described, number_of, row_of, tokens
 from email_router.edge.connect.imap_errors import folder_refused, no_right, said
@@ -158,7 +158,7 @@ class ImapBox:
             raise MailboxBlocked(
                 f"{self._address}: profile {self._profile.name} holds no password for the mailbox",
                 kind="credentials",
-                mend="Set the profile's credentials and publish.",
+                mend=own_password_mend(self._address),
             )
         return None
 

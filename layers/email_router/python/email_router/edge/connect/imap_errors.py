@@ -28,13 +28,14 @@ _NOT_CONNECTED = re.compile(rb"authenticated but not connected", re.IGNORECASE)
 _NO_SUCH_FOLDER = frozenset({"NONEXISTENT", "TRYCREATE", "CANNOT"})
 
 _MEND_LOGIN = (
-    "Check user name and password (the profile's credentials), publish, and see that IMAP is enabled for the mailbox."
+    "Check user name and password (the profile's credentials, or the mailbox's own: `email-router set-password MAILBOX`), and see "
+    "that IMAP is enabled for the mailbox."
 )
 _MEND_TOKEN = (
     "See that the application may use IMAP for this mailbox (docs/configuration.md), and that IMAP is enabled for it."  # noqa: S105 - words, no token
 )
 _MEND_BY_CODE = {
-    "EXPIRED": "The password has expired: set a new one at the server, set the profile's credentials and publish.",
+    "EXPIRED": "The password has expired: set a new one at the server, then here (`email-router set-password MAILBOX`, or publish).",
     "CONTACTADMIN": "The server's administrator must unlock the account.",
     "PRIVACYREQUIRED": 'The server wants encryption before a login: set security = "tls" or "starttls".',
     "ALERT": "Do what the server's words ask for, then test again.",

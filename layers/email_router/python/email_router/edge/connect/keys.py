@@ -17,6 +17,9 @@ SES_ACCOUNT = "SES"
 SCHEDULE_SHARDS = 16
 LISTING_SHARDS = 8
 
+OPEN_CIRCUITS = "CIRCUITS"
+"""The scheduler's index partition of the circuits that are open, of all organisations."""
+
 _ORGANISATION = re.compile(r"[^#\s]{1,200}")
 _LONGEST = 200
 
@@ -76,6 +79,10 @@ class Keys:
     def undeliverable(self) -> str:
         """The quarantined messages."""
         return f"{self.own}#UNDELIVERABLE"
+
+    def circuit(self, place: str) -> str:
+        """What is known of a host or provider that most of its mailboxes may fail at."""
+        return f"{self.own}#CIRCUIT#{_short(place)}"
 
     @property
     def alerts(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -198,6 +199,11 @@ def known_of(item: Item) -> KnownEmail:
         words=_hashes(email.get("words", b"")),
         quick=int(email.get("quick", 0)),
     )
+
+
+def stripped(email: KnownEmail, participant: str) -> Item:
+    """Return the attribute of an e-mail that a way leads to, without one of its participants."""
+    return _known(replace(email, participants=email.participants - {participant}))
 
 
 def subject_since(at: datetime) -> str:

@@ -12,6 +12,9 @@ from email_router.edge.connect.compact import expand, instant, micros, squeeze
 from email_router.edge.connect.ledger_rows import TOKEN_HELD
 from email_router.edge.connect.values import Item, Value
 
+PACKED = "PACKED"
+"""The row beside the state that holds what was composed, where that is small."""
+
 LONGEST_EVIDENCE = 1000
 OVERTAKEN = {
     EmailStatus.FAILED: (EmailStatus.SENT, EmailStatus.UNKNOWN, EmailStatus.SENDING),

@@ -36,7 +36,8 @@ _LATER_WORDS = re.compile(
     r"(maildrop|mailbox)\b.*\block|lock busy|in use|try again|temporar|too many (connections|sessions)", re.IGNORECASE
 )
 _MEND_LOGIN = (
-    "Check user name and password (the profile's credentials), publish, and see that POP3 is enabled for the mailbox."
+    "Check user name and password (the profile's credentials, or the mailbox's own: `email-router set-password MAILBOX`), and see "
+    "that POP3 is enabled for the mailbox."
 )
 _MEND_TOKEN = "See that the application may use POP3 for this mailbox, and that POP3 is enabled for it."  # noqa: S105 - no token
 _CODE = re.compile(r"-ERR\s+\[([A-Z/-]+)\]", re.IGNORECASE)

@@ -102,6 +102,23 @@ def write(client: DynamoDBClient, actions: Sequence[Action]) -> None:
     raise TryLater(f"DynamoDB transaction: cancelled {ROUNDS} times ({last})", kind="aws_busy", shared=True) from last
 
 
+def write_what_holds(client: DynamoDBClient, actions: Sequence[Action]) -> dict[int, Item]:
+    """Write those actions whose conditions hold, together; return the others by their number, with the item that stands there.
+
+    At most one round for each that does not hold.  Raises TryLater as `write` does.
+    """
+    left, failed = list(enumerate(actions)), dict[int, Item]()
+    while left:
+        try:
+            write(client, [action for _, action in left])
+        except Cancelled as cancelled:
+            failed |= {left[place][0]: item for place, item in cancelled.failed.items()}
+            left = [one for one in left if one[0] not in failed]
+        else:
+            break
+    return failed
+
+
 def pause(turn: int) -> None:
     """Wait a random while, longer each turn, at most about a second (full jitter)."""
     time.sleep(random.uniform(0, min(1.0, 0.02 * 2**turn)))  # noqa: S311 - no secret

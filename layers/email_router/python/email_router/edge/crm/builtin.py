@@ -16,15 +16,21 @@ from email_router.core.activity import About, EmailActivity, EmailStatus, NewPer
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.mailbox_state import Lease
 from email_router.core.ports import BlobStore
+from email_router.core.write_back import WriteBack
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import sortable
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
-from email_router.edge.connect.expressions import assignment
 from email_router.edge.connect.keys import LISTING_SHARDS, Keys
 from email_router.edge.connect.ledger_rows import ABSENT
-from email_router.edge.connect.transactions import Cancelled
 from email_router.edge.connect.values import Item
-from email_router.edge.crm import builtin_changes, builtin_notes, builtin_records, builtin_rows, builtin_states
+from email_router.edge.crm import (
+    builtin_changes,
+    builtin_notes,
+    builtin_records,
+    builtin_rows,
+    builtin_states,
+    builtin_write_back,
+)
 from email_router.edge.crm.builtin_delivery import Order, Writer, settle
 from email_router.edge.crm.builtin_records import AddressedRecord
 
@@ -72,6 +78,11 @@ class BuiltinCrm:
         item = self._crm.get(builtin_rows.place_of(self._keys, activity))
         return builtin_rows.activity_of(item, self._blobs) if item else None
 
+    def several(self, activities: Sequence[str]) -> Mapping[str, EmailActivity]:
+        """Return these e-mail activities with their bodies: one batch of reads, long bodies several at a time."""
+        items = list(self._crm.get_all(builtin_rows.place_of(self._keys, activity) for activity in activities))
+        return {email.id: email for email in builtin_rows.activities_of(items, self._blobs)}
+
     def emails(self) -> Iterator[EmailActivity]:
         """Yield all e-mail activities with their bodies, oldest first.  For operators: it reads all of them."""
         shards = [
@@ -97,9 +108,7 @@ class BuiltinCrm:
 
     def cancel(self, activity: str) -> bool:
         """Cancel an e-mail that waits to be sent; False when it does not wait any more."""
-        expression, values = assignment({"status": EmailStatus.CANCELLED.value, "ppk": None, "psk": None})
-        values |= {f":{one.value}": one.value for one in builtin_rows.WAITING}
-        return self._change(activity, expression, values, "#status IN (:pending, :deferred)")
+        return builtin_write_back.cancel(self._crm, self._keys, activity)
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield (activity, sender) of e-mails that are due, longest due first.
@@ -121,16 +130,7 @@ class BuiltinCrm:
 
     def postpone(self, activities: Sequence[str], until: datetime) -> None:
         """Keep these e-mails from being collected before then, 100 a transaction; those that wait no more are passed over."""
-        for group in transactions.groups(dict.fromkeys(activities), transactions.MOST_ACTIONS):
-            waiting = group
-            while waiting:
-                actions = [self._postponed(activity, until) for activity in waiting]
-                try:
-                    transactions.write(self._crm.client, actions)
-                except Cancelled as cancelled:
-                    waiting = [one for number, one in enumerate(waiting) if number not in cancelled.failed]
-                else:
-                    break
+        builtin_write_back.postpone(self._crm, self._keys, activities, until)
 
     def write_back(
         self,
@@ -146,14 +146,22 @@ class BuiltinCrm:
         sent: datetime | None = None,
     ) -> bool:
         """Write where an e-mail stands; False when it is cancelled or gone.  Without `due` it comes up when it would have."""
-        changes = builtin_rows.change_fields(reason, subject, message_id, tracking_token, attempts, due, sent)
-        collected = status in builtin_rows.COLLECTED
-        waits = builtin_rows.waiting_fields(self._keys, activity, due) if collected else {"ppk": None, "psk": None}
-        expression, values = assignment({**waits, **changes, "status": status.value})
-        if collected and due is None:
-            expression = expression.replace("#psk = :psk", "#psk = if_not_exists(#psk, :psk)")
-        condition = "attribute_exists(#pk) AND #status <> :cancelled"
-        return self._change(activity, expression, {**values, ":cancelled": EmailStatus.CANCELLED.value}, condition)
+        told = WriteBack(
+            activity=activity,
+            status=status,
+            reason=reason,
+            subject=subject,
+            message_id=message_id,
+            tracking_token=tracking_token,
+            attempts=attempts,
+            due=due,
+            sent=sent,
+        )
+        return builtin_write_back.write(self._crm, self._keys, told)
+
+    def write_back_all(self, told: Sequence[WriteBack]) -> Mapping[str, EmailStatus | None]:
+        """Write where several e-mails stand, 100 a transaction; return those that stand otherwise, and how."""
+        return builtin_write_back.write_all(self._crm, self._keys, told)
 
     def note(self, activity: str, key: str, note: Note) -> None:
         """Keep a note on the e-mail."""
@@ -194,15 +202,3 @@ class BuiltinCrm:
         """Read the rows of a page of an index, strongly consistent, in the index's order."""
         order = {(item["pk"], item["sk"]): number for number, item in enumerate(page)}
         yield from sorted(self._crm.get_all(order, fields), key=lambda item: order[item["pk"], item["sk"]])
-
-    def _change(self, activity: str, expression: str, values: Item, condition: str) -> bool:
-        try:
-            self._crm.update(builtin_rows.place_of(self._keys, activity), expression, values, condition=condition)
-        except ConditionFailed:
-            return False
-        return True
-
-    def _postponed(self, activity: str, until: datetime) -> transactions.Action:
-        place = builtin_rows.place_of(self._keys, activity)
-        expression, values = assignment(builtin_rows.waiting_fields(self._keys, activity, until))
-        return transactions.update(self._crm.name, place, expression, values, "attribute_exists(#ppk)")

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email_router.core.activity import About, EmailActivity, EmailStatus, Record, Role
 from email_router.core.mailbox import Direction
 from email_router.core.ports import BlobStore
+from email_router.core.write_back import WriteBack
 from email_router.edge.connect.compact import expand, from_plain, instant, micros, sortable, squeeze, to_plain
 from email_router.edge.connect.keys import LISTING_SHARDS, Keys, shard_of
 from email_router.edge.connect.transactions import Place
@@ -29,7 +30,7 @@ COLLECTED = (*WAITING, EmailStatus.SENDING)
 """What the index of e-mails to be sent holds: one in sending comes up again when its worker never told the result."""
 
 _INLINE = 4096
-_UPLOADS = 8
+_TRANSFERS = 8
 _TEXTS = ("reason", "subject", "message_id", "tracking_token", "attempts")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +84,7 @@ def stored(keys: Keys, activities: Sequence[EmailActivity], blobs: BlobStore) ->
     ready = [written(keys, activity) for activity in activities]
     long = [one.blob for one in ready if one.blob]
     if len(long) > 1:
-        with ThreadPoolExecutor(_UPLOADS) as uploads:
+        with ThreadPoolExecutor(_TRANSFERS) as uploads:
             list(uploads.map(lambda blob: blobs.put(*blob), long))
     elif long:
         blobs.put(*long[0])
@@ -109,6 +110,14 @@ def activity_of(item: Item, blobs: BlobStore) -> EmailActivity:
     return replace(expand(EmailActivity, data), status=status, regarding=regarding_of(item), **changes)
 
 
+def activities_of(items: Sequence[Item], blobs: BlobStore) -> list[EmailActivity]:
+    """Read several activities, those that lie in blobs several at a time."""
+    if sum("blob" in item for item in items) < 2:  # noqa: PLR2004 - two are several
+        return [activity_of(item, blobs) for item in items]
+    with ThreadPoolExecutor(_TRANSFERS) as downloads:
+        return list(downloads.map(lambda item: activity_of(item, blobs), items))
+
+
 def about_of(item: Item) -> About:
     """Return what the e-mail is about, as it was written, and who owns it: the row tells that without the blob of a long one."""
     owner = expand(_Owned, item["data"]).owner if "data" in item else item.get("owner", "")
@@ -120,23 +129,15 @@ def regarding_of(item: Item) -> Record | None:
     return from_plain(Record, item["regarding"]) if "regarding" in item else None
 
 
-def change_fields(
-    reason: str | None,
-    subject: str | None,
-    message_id: str | None,
-    tracking_token: str | None,
-    attempts: int | None,
-    due: datetime | None,
-    sent: datetime | None,
-) -> dict[str, Value]:
+def change_fields(told: WriteBack) -> dict[str, Value]:
     """Return the attributes of a change; those not given stay."""
     fields: dict[str, Value] = {
-        "reason": reason,
-        "subject": subject,
-        "message_id": message_id,
-        "tracking_token": tracking_token,
-        "attempts": attempts,
-        "due": micros(due) if due else None,
-        "date": micros(sent) if sent else None,
+        "reason": told.reason,
+        "subject": told.subject,
+        "message_id": told.message_id,
+        "tracking_token": told.tracking_token,
+        "attempts": told.attempts,
+        "due": micros(told.due) if told.due else None,
+        "date": micros(told.sent) if told.sent else None,
     }
     return {name: value for name, value in fields.items() if value is not None}

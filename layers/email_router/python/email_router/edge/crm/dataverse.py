@@ -19,6 +19,7 @@ from email_router.core.ledger import Claim, Delivered, Delivery
 from email_router.core.mailbox import Direction
 from email_router.core.mailbox_state import Lease
 from email_router.core.ports import BlobStore
+from email_router.core.write_back import WriteBack
 from email_router.edge.connect import ledger_rows
 from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.keys import Keys
@@ -36,7 +37,7 @@ from email_router.edge.crm import (
 from email_router.edge.crm.builtin_delivery import Order, Writer, settle
 from email_router.edge.crm.dataverse_delivery import Writing
 from email_router.edge.crm.dataverse_organisation import Organisation
-from email_router.edge.crm.dataverse_outgoing import Change, OutgoingEmails
+from email_router.edge.crm.dataverse_outgoing import OutgoingEmails
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -105,9 +106,20 @@ class DataverseCrm:
             return None
         there = dataverse_reading.activity_of(row)
         if there.direction is Direction.OUTGOING:
-            return self._outgoing.read(there)
+            return self._outgoing.read([there])[there.id]
         item = self._crm.get(builtin_rows.place_of(self._keys, activity))
         return dataverse_listing.with_ours(there, item, self._blobs)
+
+    def several(self, activities: Sequence[str]) -> Mapping[str, EmailActivity]:
+        """Return these e-mail activities as `email` does, by one batch, and one request for their attachments."""
+        there = [dataverse_reading.activity_of(row) for row in dataverse_reading.read_all(self._client, activities)]
+        came = [one for one in there if one.direction is not Direction.OUTGOING]
+        places = {builtin_rows.place_of(self._keys, one.id): one.id for one in came}
+        items = {places[item["pk"], item["sk"]]: item for item in self._crm.get_all(places)}
+        found = {one.id: dataverse_listing.with_ours(one, items.get(one.id), self._blobs) for one in came}
+        found |= self._outgoing.read([one for one in there if one.direction is Direction.OUTGOING])
+        by_id = {name.lower(): email for name, email in found.items()}
+        return {one: by_id[one.lower()] for one in activities if one.lower() in by_id}
 
     def emails(self, sent: Iterable[str] = ()) -> list[EmailActivity]:
         """Return the e-mails that the router knows, oldest first: those that came by it, those that wait to be sent, and those of `sent`.
@@ -151,8 +163,22 @@ class DataverseCrm:
         sent: datetime | None = None,
     ) -> bool:
         """Write where an e-mail stands; False when it is cancelled or gone."""
-        change = Change(status, reason, subject, message_id, tracking_token, attempts, due, sent)
-        return self._outgoing.write_back(activity, change)
+        told = WriteBack(
+            activity=activity,
+            status=status,
+            reason=reason,
+            subject=subject,
+            message_id=message_id,
+            tracking_token=tracking_token,
+            attempts=attempts,
+            due=due,
+            sent=sent,
+        )
+        return self._outgoing.write_back(told)
+
+    def write_back_all(self, told: Sequence[WriteBack]) -> Mapping[str, EmailStatus | None]:
+        """Write where several e-mails stand; return those that stand otherwise, and how."""
+        return self._outgoing.write_back_all(told)
 
     def note(self, activity: str, key: str, note: Note) -> None:
         """Keep a note on the e-mail, where its readers see it."""

@@ -8,59 +8,33 @@ collected again.  Every change of an e-mail is made on condition of its version,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from email_router.core.activity import EmailActivity, EmailStatus
-from email_router.core.errors import TryLater
 from email_router.core.ports import BlobStore
+from email_router.core.write_back import TO_SEND, WriteBack
 from email_router.edge.connect import transactions
-from email_router.edge.connect.compact import instant, micros
+from email_router.edge.connect.compact import micros
 from email_router.edge.connect.dataverse import DataverseClient
-from email_router.edge.connect.dataverse_batch import ChangeSet, Item, Request
-from email_router.edge.connect.dataverse_errors import CHANGED, NOT_FOUND, JsonObject
+from email_router.edge.connect.dataverse_errors import JsonObject
 from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.expressions import assignment
 from email_router.edge.connect.keys import Keys
-from email_router.edge.connect.transactions import Place
 from email_router.edge.connect.values import Item as Row
-from email_router.edge.connect.values import Value
 from email_router.edge.crm import dataverse_reading as reading
 from email_router.edge.crm import dataverse_rows as rows
-from email_router.edge.crm.dataverse_lengths import fitting
+from email_router.edge.crm.dataverse_write_back import OUTGOING, WritingBack, told
 
-OUTGOING = "OUTGOING"
+__all__ = ["OUTGOING", "OutgoingEmails", "told"]
 
 _PAGE = 500
-_ROUNDS = 6
-_ERROR = 400
-_MARK = "E-mail Router: "
-_SENDING = 7
-_FINAL = frozenset({EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.UNKNOWN})
-_MEANT = {
-    EmailStatus.PENDING: frozenset({EmailStatus.DEFERRED}),
-    EmailStatus.FAILED: frozenset({EmailStatus.UNKNOWN}),
-}
-"""What our row may say that the table's status stands for."""
+_FETCHED = 25 * 1024 * 1024
+"""Bytes of attachments that are fetched before the first e-mail leaves."""
 
-_TO_SEND = frozenset({EmailStatus.PENDING, EmailStatus.DEFERRED, EmailStatus.SENDING})
+_SENDING = 7
 _COLUMNS = "activityid,statuscode,sender,createdon,delayedemailsendtime"
 _SENDER = "email_activity_parties($select=addressused;$filter=participationtypemask eq 1)"
 _FIELDS = "#pk, #sk, #due"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is to be written back; fields that are None stay."""
-
-    status: EmailStatus
-    reason: str | None = None
-    subject: str | None = None
-    message_id: str | None = None
-    tracking_token: str | None = None
-    attempts: int | None = None
-    due: datetime | None = None
-    sent: datetime | None = None
 
 
 class OutgoingEmails:
@@ -77,7 +51,7 @@ class OutgoingEmails:
         """Take what is needed; `senders` are the addresses (case folded) whose e-mails are ours to send, None: all."""
         self._client = client
         self._table = table
-        self._keys = keys
+        self._writing = WritingBack(client, table, keys)
         self._blobs = blobs
         self._senders = senders
 
@@ -100,7 +74,7 @@ class OutgoingEmails:
             yield activity, sender
 
     def _due(self, page: Sequence[JsonObject], now: int) -> Iterator[tuple[int, str, str]]:
-        places = {str(row["activityid"]): self._place(str(row["activityid"])) for row in page}
+        places = {str(row["activityid"]): self._writing.place(str(row["activityid"])) for row in page}
         ours = {item["pk"]: item for item in self._table.get_all(places.values(), _FIELDS)} if places else {}
         for row in page:
             activity, sender = str(row["activityid"]), _sender(row)
@@ -115,60 +89,35 @@ class OutgoingEmails:
         for group in transactions.groups(dict.fromkeys(activities), transactions.MOST_ACTIONS):
             expression, values = assignment({"due": micros(until)})
             name = self._table.name
-            actions = [transactions.update(name, self._place(activity), expression, values) for activity in group]
+            actions = [
+                transactions.update(name, self._writing.place(activity), expression, values) for activity in group
+            ]
             transactions.write(self._table.client, actions)
 
-    def read(self, email: EmailActivity) -> EmailActivity:
-        """Return an e-mail that leaves with what our row adds; one that is to be sent with its attachments."""
-        whole = told(email, self._ours(email.id))
-        return reading.with_content(self._client, whole, self._blobs) if whole.status in _TO_SEND else whole
+    def read(self, emails: Sequence[EmailActivity]) -> Mapping[str, EmailActivity]:
+        """Return e-mails that leave with what our rows add, by their ids; those that are to be sent with their attachments.
 
-    def write_back(self, activity: str, change: Change) -> bool:
-        """Write where an e-mail stands; False when it is cancelled or gone.  Repeatable.
-
-        Raises TryLater when others change the e-mail all the time.
+        Once the attachments come to 25 MB those behind are left out.
         """
-        for _ in range(_ROUNDS):
-            row = reading.read(self._client, activity)
-            if row is None or row.get("statuscode") == rows.CANCELLED:
-                return False
-            self._keep(activity, change)
-            target = f"emails({row['activityid']})"
-            item = _written(target, row, change)
-            replies = self._client.batch([item])[0] if item else ()
-            if not replies or replies[-1].status < _ERROR:
-                return True
-            if replies[-1].status not in {CHANGED, NOT_FOUND}:
-                self._client.checked(replies[-1])
-        text = f"{self._client.organisation}: e-mail {activity} is changed by others all the time"
-        raise TryLater(text, kind="busy")
+        ours = self._writing.ours(email.id for email in emails)
+        whole = [told(email, ours.get(self._writing.place(email.id), {})) for email in emails]
+        files = reading.attachments(self._client, [one.id for one in whole if one.status in TO_SEND])
+        found: dict[str, EmailActivity] = {}
+        size = 0
+        for one in whole:
+            own = files.get(one.id.lower(), ())
+            size += sum(int(row.get("filesize") or 0) for row in own)
+            if not (found and own and size > _FETCHED):
+                found[one.id] = reading.with_content(self._client, one, own, self._blobs)
+        return found
 
-    def _keep(self, activity: str, change: Change) -> None:
-        """Keep what the table does not hold."""
-        fields: dict[str, Value] = {"status": change.status.value}
-        if change.reason is not None:
-            fields["reason"] = change.reason
-        if change.sent is not None:
-            fields["date"] = micros(change.sent)
-        if change.due is not None:
-            fields["due"] = micros(change.due)
-        expression, values = assignment(fields)
-        self._table.update(self._place(activity), expression, values)
+    def write_back(self, change: WriteBack) -> bool:
+        """Write where an e-mail stands; False when it is cancelled or gone."""
+        return self._writing.one(change)
 
-    def _ours(self, activity: str) -> Row:
-        return next(iter(self._table.get_all([self._place(activity)])), {})
-
-    def _place(self, activity: str) -> Place:
-        return self._keys.email(activity.lower()), OUTGOING
-
-
-def told(email: EmailActivity, item: Row) -> EmailActivity:
-    """Return an e-mail that leaves with what our row adds."""
-    whole = replace(email, date=instant(item["date"])) if "date" in item else email
-    said = EmailStatus(item["status"]) if "status" in item else email.status
-    if said is email.status or said in _MEANT.get(email.status, ()):
-        whole = replace(whole, status=said, reason=item.get("reason"), due=instant(item.get("due")))
-    return whole
+    def write_back_all(self, changes: Sequence[WriteBack]) -> Mapping[str, EmailStatus | None]:
+        """Write where these e-mails stand; return those that stand otherwise, and how (None: gone)."""
+        return self._writing.several(changes)
 
 
 def _sender(row: JsonObject) -> str:
@@ -180,36 +129,3 @@ def _later(row: JsonObject) -> int:
     """Return before when its author does not want it sent (send later)."""
     later = row.get("delayedemailsendtime")
     return micros(datetime.fromisoformat(later)) if isinstance(later, str) and later else 0
-
-
-def _written(target: str, row: JsonObject, change: Change) -> Item | None:
-    """Return what brings an e-mail there: sent by SendEmail, which only notes it; None where it says so already."""
-    fields = _fields(row, change)
-    versioned = {"If-Match": str(row["@odata.etag"])}
-    state, status = rows.STATUSES[change.status]
-    if change.status is not EmailStatus.SENT:
-        return Request("PATCH", target, {**fields, "statecode": state, "statuscode": status}, versioned)
-    if row.get("statuscode") == rows.SENT:
-        return None
-    action = f"{target}/Microsoft.Dynamics.CRM.SendEmail"
-    noted = Request("POST", action, {"IssueSend": False, "TrackingToken": ""})
-    return ChangeSet((Request("PATCH", target, fields or {"directioncode": True}, versioned), noted))
-
-
-def _fields(row: JsonObject, change: Change) -> JsonObject:
-    """Return the columns that change; of an e-mail that has come to its end none is written but its state."""
-    if row.get("statuscode") == rows.SENT:
-        return {}
-    given: Mapping[str, str | None] = {
-        "subject": change.subject,
-        "messageid": change.message_id,
-        "trackingtoken": change.tracking_token,
-    }
-    fields: JsonObject = {name: fitting("email", name, text) for name, text in given.items() if text is not None}
-    if change.attempts is not None:
-        fields["deliveryattempts"] = change.attempts
-    if change.reason:
-        fields["category"] = fitting("email", "category", _MARK + change.reason)
-    elif change.status in _FINAL and str(row.get("category") or "").startswith(_MARK):
-        fields["category"] = None
-    return fields

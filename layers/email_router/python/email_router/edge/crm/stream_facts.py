@@ -18,6 +18,7 @@ from email_router.core.activity import EmailActivity, EmailStatus
 from email_router.core.crm_events import AT_REST, Change, Fact, FurtherReceipt, NewActivity, Result
 from email_router.core.errors import MessageRefused
 from email_router.core.ledger import Outcome
+from email_router.core.packed import unpacked
 from email_router.core.ports import BlobStore
 from email_router.edge.connect import ledger_rows, outgoing_rows
 from email_router.edge.connect.compact import micros
@@ -101,6 +102,7 @@ class StreamFacts:
             occasion=f"{micros(last.at)} {last.evidence}",
             state=state,
             email=self._email(row, state.activity),
+            composed=self._composed(row) if state.beside else b"",
         )
 
     def _never_taken_up(self, row: _Row) -> Fact | None:
@@ -126,6 +128,11 @@ class StreamFacts:
             occasion=row.sequence,
             email=email,
         )
+
+    def _composed(self, row: _Row) -> bytes:
+        """Return what was composed where it lies in the table: readers of an event look for it among the blobs."""
+        item = self._router.get((row.pk, outgoing_rows.PACKED))
+        return unpacked(item["packed"]) if item else b""
 
     def _email(self, row: _Row, activity: str) -> EmailActivity | None:
         """Return the activity where it is ours: of one in another CRM we hold no parties and no regarding."""

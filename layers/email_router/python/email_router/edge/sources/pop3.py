@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError, TryLater
 from email_router.core.fetched import Fetched, Inventoried, Listed, Page, Position
-from email_router.core.mailbox import AfterDelivery, Authentication, password_for
+from email_router.core.mailbox import AfterDelivery, Authentication, own_password_mend, password_for
 from email_router.edge.connect.line import READ_SECONDS
 from email_router.edge.connect.pop3 import Pop3Session
 from email_router.edge.connect.pop3_listing import Listing, digest, fetched, inventoried, named, over, split, vanished
@@ -149,7 +149,7 @@ class Pop3Source:
             raise MailboxBlocked(
                 f"{self._address}: profile {self._profile.name} holds no password for the mailbox",
                 kind="credentials",
-                mend="Set the profile's credentials and publish.",
+                mend=own_password_mend(self._address),
             )
         session = Pop3Session.to(self._profile, self._reach, self._address)
         try:

@@ -25,19 +25,22 @@ class DynamoAlerts:
         self._table = Table(client, table)
         self._keys = Keys(organisation)
 
-    def raise_alert(self, alert: Alert) -> None:
+    def raise_alert(self, alert: Alert) -> bool:
         """Write the alert unless it is open already: the first stays and gathers the others' messages.  One write.  Repeatable."""
         place, alone = (self._keys.alerts, alert.id), replace(alert, messages=())
         with suppress(ConditionFailed):
             if not alert.messages:
                 self._table.put({"pk": place[0], "sk": place[1], "alert": squeeze(alone)}, ABSENT)
-                return
-            self._table.update(
+                return True
+            before = self._table.update(
                 place,
                 "SET #alert = if_not_exists(#alert, :alert) ADD #messages :messages",
                 {":alert": squeeze(alone), ":messages": frozenset(alert.messages), ":most": MOST_MESSAGES},
                 condition="attribute_not_exists(#messages) OR size(#messages) < :most",
+                returns="ALL_OLD",
             )
+            return "alert" not in before
+        return False
 
     def all(self) -> Sequence[Alert]:
         """Return the open alerts, newest first."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from email_router.core.errors import StaleWorker, TryLater
+from email_router.core.errors import StaleWorker
 from email_router.core.ledger import Claim, Counted, Found, KnownEmail, Link, LinkKind, Receipt, Trace, Wanted
 from email_router.core.mailbox_state import Lease
 from email_router.edge.connect import ledger_rows as rows
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _PAIRS = (transactions.MOST_ACTIONS - 1) // 2
+_FREE = f"{rows.ABSENT} OR #email.#at < :live OR #email.#activity = :mine"
 
 
 class DynamoLedger:
@@ -82,17 +83,26 @@ class DynamoLedger:
         """Write ways back to an e-mail; one that a newer e-mail holds is passed over."""
         actions = list(rows.link_actions(self._table.name, self._keys, links).values())
         for group in transactions.groups(actions, transactions.MOST_ACTIONS):
-            self._write_links(group)
+            transactions.write_what_holds(self._table.client, group)
 
     def reserve_token(self, token: str, email: KnownEmail, live_since: datetime) -> bool:
         """Write the token's row unless a live conversation has it; asked again for the same e-mail, the answer is the same."""
         item = rows.token_item(self._keys, token, email)
-        condition = f"{rows.ABSENT} OR #email.#at < :live OR #email.#activity = :mine"
         try:
-            self._table.put(item, condition, {":live": micros(live_since), ":mine": email.activity})
+            self._table.put(item, _FREE, _free(email, live_since))
         except ConditionFailed:
             return False
         return True
+
+    def reserve_tokens(self, emails: Sequence[KnownEmail], live_since: datetime) -> Sequence[bool]:
+        """Reserve tokens, 100 a transaction, what live conversations have left out."""
+        first = {str(email.token): email for email in reversed(emails) if email.token}
+        taken: set[str] = set()
+        for group in transactions.groups(first.items(), transactions.MOST_ACTIONS):
+            items = [(rows.token_item(self._keys, token, one), _free(one, live_since)) for token, one in group]
+            actions = [transactions.put(self._table.name, item, _FREE, values) for item, values in items]
+            taken |= {group[number][0] for number in transactions.write_what_holds(self._table.client, actions)}
+        return [first.get(str(email.token)) is email and email.token not in taken for email in emails]
 
     def user_number(self, user: str) -> int:
         """Return the user's number."""
@@ -144,17 +154,10 @@ class DynamoLedger:
         values = {":pk": self._keys.message(key), ":prefix": prefix}
         return self._table.query("#pk = :pk AND begins_with(#sk, :prefix)", values)
 
-    def _write_links(self, actions: list[Action]) -> None:
-        for _ in range(transactions.ROUNDS):
-            try:
-                transactions.write(self._table.client, actions)
-            except Cancelled as cancelled:
-                actions = [action for number, action in enumerate(actions) if number not in cancelled.failed]
-            else:
-                return
-            if not actions:
-                return
-        raise TryLater(f"{self._keys.organisation}: links are overtaken again and again", kind="aws_busy", shared=True)
+
+def _free(email: KnownEmail, live_since: datetime) -> Item:
+    """Return the values by which a token is free for this e-mail."""
+    return {":live": micros(live_since), ":mine": email.activity}
 
 
 def _known(places: Mapping[str, Place], items: Mapping[Place, Item]) -> dict[str, KnownEmail]:

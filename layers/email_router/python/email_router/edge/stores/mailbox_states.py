@@ -157,6 +157,7 @@ class DynamoMailboxStates:
             "minimum": minimum_interval,
             "maximum": maximum_interval,
             "blocked_until": None,
+            "disabled": None,
         }
         self._table.update(self._place(mailbox), *assignment(fields))
 

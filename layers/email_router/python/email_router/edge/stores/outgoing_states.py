@@ -1,7 +1,8 @@
 """Keep in DynamoDB where each outgoing e-mail stands: the truth about what was tried.
 
 `ORG#o#OUTGOING#activity | STATE`; each attempt is claimed by one conditional write that raises the fencing token, and settled on condition
-of it.  What was composed never changes and lies compressed in the row; operators list the rows through the index `schedule`.
+of it.  What was composed never changes: what is known of it lies compressed in the row, its bytes, where they are few, in `PACKED` beside it.
+Operators list the rows through the index `schedule`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from email_router.core.activity import EmailStatus
+from email_router.core.ledger import Link
+from email_router.core.outgoing_states import Prepared
 from email_router.core.sending import (
     BEGUN,
     FIRST_HISTORY,
@@ -23,13 +26,15 @@ from email_router.core.sending import (
     RecipientResult,
 )
 from email_router.edge.connect import outgoing_rows as rows
-from email_router.edge.connect.compact import micros, sortable
+from email_router.edge.connect import transactions
+from email_router.edge.connect.compact import micros
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
 from email_router.edge.connect.keys import Keys
-from email_router.edge.connect.ledger_rows import ABSENT, STATE, TOKEN_HELD
+from email_router.edge.connect.ledger_rows import STATE, TOKEN_HELD, link_actions
 from email_router.edge.connect.outgoing_rows import NOTED, OVERTAKEN
-from email_router.edge.connect.transactions import Place
+from email_router.edge.connect.transactions import Cancelled, Place
 from email_router.edge.connect.values import Value
+from email_router.edge.stores import outgoing_prepared
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -56,13 +61,18 @@ class DynamoOutgoingStates:
 
     def prepare(self, state: OutgoingState) -> OutgoingState:
         """Write the state if there is none; return the one that stands."""
-        pk, sk = self._place(state.activity)
-        listed = {"spk": self._keys.outgoing_list, "ssk": f"{sortable(state.changed)}#{state.activity}"}
-        try:
-            self._table.put({"pk": pk, "sk": sk, **listed, **rows.fields(state)}, ABSENT)
-        except ConditionFailed as standing:
-            return rows.state_of(standing.item)
-        return state
+        return self.prepare_all([Prepared(state=state)])[state.activity]
+
+    def prepare_all(self, prepared: Sequence[Prepared]) -> Mapping[str, OutgoingState]:
+        """Write the states with their bytes and ways back, as many e-mails in a transaction as it takes; return what stands."""
+        return outgoing_prepared.write(self._table, self._keys, prepared)
+
+    def packed(self, activity: str) -> bytes:
+        """Return the packed bytes."""
+        item = self._table.get((self._keys.outgoing(activity), rows.PACKED))
+        if item is None:
+            raise KeyError(activity)
+        return bytes(item["packed"])
 
     def claim(self, activity: str, now: datetime, request: str) -> OutgoingState | None:
         """Begin the next attempt by one conditional write; None when the e-mail does not wait, or not yet.
@@ -98,6 +108,7 @@ class DynamoOutgoingStates:
         results: Sequence[RecipientResult] | None = None,
         attempts: int | None = None,
         request: str = "",
+        links: Sequence[Link] = (),
     ) -> bool:
         """Turn the state into what became of it, if the token still stands and no report came before that says otherwise."""
         changes: dict[str, Value] = {
@@ -110,7 +121,7 @@ class DynamoOutgoingStates:
         condition = f"{TOKEN_HELD} AND #status IN (:before, :status)"
         seen: dict[str, Value] = {":token": state.token, ":before": state.status.value}
         entry = HistoryEntry(now, status, evidence, request)
-        return self._turn(state.activity, changes, seen, condition, entry, "" if due else " REMOVE #due")
+        return self._turn(state.activity, changes, seen, condition, entry, "" if due else " REMOVE #due", links=links)
 
     def keep_draft(self, state: OutgoingState, draft: str) -> bool:
         """Keep the draft's id, if the token still stands."""
@@ -200,6 +211,7 @@ class DynamoOutgoingStates:
         entry: HistoryEntry,
         more: str = "",
         reason: str | None = None,
+        links: Sequence[Link] = (),
     ) -> bool:
         """Change the state with its history; False when the condition does not hold and the entry is not there already."""
         given = {name: value for name, value in changes.items() if value is not None}
@@ -209,10 +221,24 @@ class DynamoOutgoingStates:
         values = {":now": micros(entry.at), ":reason": said[: rows.LONGEST_EVIDENCE], **rows.noted(entry)}
         values |= {f":new_{name}": value for name, value in given.items()} | dict(seen)
         try:
-            self._table.update(self._place(activity), expression, values, condition=condition)
+            self._write(self._place(activity), expression, values, condition, links)
         except ConditionFailed as failed:
             return bool(failed.item.get("history", [])[-1:] == [rows.written_entry(entry)])
         return True
+
+    def _write(
+        self, place: Place, expression: str, values: Mapping[str, Value], condition: str, links: Sequence[Link]
+    ) -> None:
+        """Change one item, with ways back from ids, which stand where they stand, in one transaction; raises ConditionFailed."""
+        if not links:
+            self._table.update(place, expression, values, condition=condition)
+            return
+        name = self._table.name
+        actions = [transactions.update(name, place, expression, values, condition)]
+        try:
+            transactions.write(self._table.client, [*actions, *link_actions(name, self._keys, links).values()])
+        except Cancelled as cancelled:
+            raise ConditionFailed(cancelled.failed.get(0, {})) from cancelled
 
     def _shortened(self, state: OutgoingState) -> OutgoingState:
         """Drop the middle of a history that has grown long: more writes than attempts, and only where people and reports made it so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import StaleWorker
@@ -14,9 +15,14 @@ from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.ledger_rows import fence
 from email_router.edge.connect.transactions import Cancelled
+from email_router.edge.connect.values import Item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+
+KEPT = timedelta(days=180)
+"""As long as the bucket keeps the bytes: after that there is nothing to look at."""
 
 
 class DynamoQuarantine:
@@ -28,7 +34,8 @@ class DynamoQuarantine:
 
     def add(self, message: Quarantined, lease: Lease | None) -> None:
         """Write the row; with a lease, only while its token is the newest.  Repeatable."""
-        item = {"pk": self._keys.undeliverable, "sk": message.id, "entry": squeeze(message)}
+        expires = int((message.at + KEPT).timestamp())
+        item: Item = {"pk": self._keys.undeliverable, "sk": message.id, "entry": squeeze(message), "expires": expires}
         if lease is None:
             self._table.put(item)
             return

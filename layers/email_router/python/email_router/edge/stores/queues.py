@@ -1,4 +1,4 @@
-"""Put work on the SQS queues, ten orders a call.
+"""Put work on the SQS queues, ten orders a call, several calls at a time where there are many.
 
 Standard queues with message groups (fair queues): one organisation's flood does not hold up the others, nor one sender's.
 A repeated call queues an order twice, which the lease and the claim bear.
@@ -10,7 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import TryLater
@@ -25,6 +28,13 @@ if TYPE_CHECKING:
 
 _BATCH = 10
 _ROUNDS = 5
+_ALONE = 4
+"""Calls that are made one after the other before threads are worth their cost."""
+
+_AT_ONCE = 16
+"""As many as the client has lines (connect/aws.py)."""
+
+_AHEAD = 8
 _GROUP = re.compile(r"[!-~]{1,128}")
 
 
@@ -58,6 +68,7 @@ class SqsWorkQueues:
                         "profile": one.profile,
                         "sender": one.sender,
                         "activities": list(one.activities),
+                        **({"probe": True} if one.probe else {}),
                     },
                 )
                 for one in work
@@ -69,10 +80,22 @@ class SqsWorkQueues:
         return self._put(self._subscriptions, ((one.organisation, asdict(one)) for one in work))
 
     def _put(self, queue: str, orders: Iterable[tuple[str, dict[str, object]]]) -> int:
-        count = 0
-        for batch in _batches(orders):
+        """Send batch by batch; where there are many, as many at a time as the client has lines, none of them far ahead of the others.
+
+        A batch that fails ends it: those under way are sent all the same, the others are not.
+        """
+        batches = _batches(orders)
+        first = list(islice(batches, _ALONE))
+        for batch in first:
             self._send(queue, batch)
-            count += len(batch)
+        count = sum(map(len, first))
+        if len(first) < _ALONE:
+            return count
+        with ThreadPoolExecutor(_AT_ONCE) as senders:
+            for group in groups(batches, _AT_ONCE * _AHEAD):
+                for _ in senders.map(partial(self._send, queue), group):
+                    pass
+                count += sum(map(len, group))
         return count
 
     def _send(self, queue: str, entries: list[Entry]) -> None:

@@ -15,18 +15,18 @@ from email_router.edge.connect.keys import Keys, digest
 from email_router.edge.connect.ledger_rows import STATE, TOKEN_HELD, fence
 from email_router.edge.connect.transactions import Action, Cancelled, Place
 
-_PREFIX = "RETRY#"
+PREFIX = "RETRY#"
 _LAST = "RETRY#~"
 
 
 def add(table: Table, keys: Keys, lease: Lease, retry: Retry) -> None:
     """Write the row, remove those of the same message, and note in the state when the next one is due: all at once, or StaleWorker."""
     pk = keys.mailbox(lease.mailbox)
-    rows = list(table.query("#pk = :pk AND begins_with(#sk, :prefix)", {":pk": pk, ":prefix": _PREFIX}, fields="#sk"))
+    rows = list(table.query("#pk = :pk AND begins_with(#sk, :prefix)", {":pk": pk, ":prefix": PREFIX}, fields="#sk"))
     mine = _place(keys, retry, lease.mailbox)
     old = [row["sk"] for row in rows if row["sk"].endswith(_ending(retry.key)) and row["sk"] != mine[1]]
     first = min([mine[1], *(row["sk"] for row in rows if row["sk"] not in old)])
-    soonest = retry.due if first == mine[1] else datetime.fromisoformat(first.removeprefix(_PREFIX).partition("#")[0])
+    soonest = retry.due if first == mine[1] else datetime.fromisoformat(first.removeprefix(PREFIX).partition("#")[0])
     item = {"pk": pk, "sk": mine[1], "retry": squeeze(retry)}
     due = transactions.update(
         table.name, (pk, STATE), "SET #next_retry = :due", {":due": micros(soonest), ":token": lease.token}, TOKEN_HELD
@@ -37,8 +37,8 @@ def add(table: Table, keys: Keys, lease: Lease, retry: Retry) -> None:
 
 def due(table: Table, keys: Keys, mailbox: str, due_by: datetime | None, limit: int) -> Sequence[Retry]:
     """Return the retries due by then (None: all), soonest first."""
-    last = f"{_PREFIX}{sortable(due_by)}~" if due_by else _LAST
-    values = {":pk": keys.mailbox(mailbox), ":first": _PREFIX, ":last": last}
+    last = f"{PREFIX}{sortable(due_by)}~" if due_by else _LAST
+    values = {":pk": keys.mailbox(mailbox), ":first": PREFIX, ":last": last}
     rows = table.query("#pk = :pk AND #sk BETWEEN :first AND :last", values, limit=limit)
     return [expand(Retry, row["retry"]) for row in rows]
 
@@ -50,7 +50,7 @@ def drop(table: Table, keys: Keys, lease: Lease, retry: Retry) -> None:
 
 
 def _place(keys: Keys, retry: Retry, mailbox: str) -> Place:
-    return keys.mailbox(mailbox), f"{_PREFIX}{sortable(retry.due)}{_ending(retry.key)}"
+    return keys.mailbox(mailbox), f"{PREFIX}{sortable(retry.due)}{_ending(retry.key)}"
 
 
 def _ending(key: str) -> str:
