@@ -164,6 +164,7 @@ def test_a_second_run_finds_nothing_new_and_sends_what_was_written(house: House,
     assert b"Subject: Your order CRM:0001001" in house.outbox.received()[0].raw
 
 
+@pytest.mark.long
 def test_an_answer_to_what_was_sent_matches_in_the_next_run(house: House, second: Ran) -> None:
     sent = second.json["outgoing"][0]
     house.inbox.put(SALES, mail(7, f"In-Reply-To: {sent['message_id']}\r\n"))

@@ -166,6 +166,7 @@ def test_on_this_machine_no_message_is_moved_or_deleted(tmp_path: Path) -> None:
     assert [one.after_delivery for one in kept.mailboxes] == [AfterDelivery.LEAVE]
 
 
+@pytest.mark.long
 def test_the_command_proves_what_local_has_routed_and_takes_up_what_came_since(
     tmp_path: Path, authority: Authority
 ) -> None:

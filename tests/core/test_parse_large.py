@@ -23,6 +23,7 @@ _WORST = (
 )
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", _WORST)
 def test_a_mail_of_35_megabytes_fits_into_time_and_memory(name: str) -> None:

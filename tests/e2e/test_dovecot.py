@@ -196,6 +196,7 @@ def message_of(email: EmailActivity, blob: Callable[[str], bytes]) -> Message:
     )
 
 
+@pytest.mark.long
 def test_with_deletion_the_mailbox_is_empty_in_the_end_and_no_mail_is_missing(
     dovecot: DovecotServer, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

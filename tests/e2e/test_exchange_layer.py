@@ -37,6 +37,8 @@ answer = handler.handler(given["event"], Context())
 found = {name.partition(".")[0] for name in sys.modules}
 print(json.dumps({"answer": answer, "modules": sorted(found)}))
 """
+pytestmark = pytest.mark.long
+
 OF_EWS = {"exchangelib", "lxml", "requests_ntlm", "spnego", "pygments"}
 
 

@@ -73,6 +73,7 @@ def test_every_mail_is_accounted_for_once_and_what_was_delivered_is_moved(
         assert moved >= outcomes.count(Outcome.DELIVERED)
 
 
+@pytest.mark.long
 def test_local_reads_an_imap_mailbox_and_leaves_it_as_it_was(
     dovecot: DovecotServer, authority: Authority, tmp_path: Path
 ) -> None:

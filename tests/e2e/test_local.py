@@ -154,6 +154,7 @@ def test_a_new_mail_comes_in_an_e_mail_goes_out_and_its_answer_finds_it(office: 
     assert office.dovecot.count(office.sales) == 2  # local leaves everything where it is
 
 
+@pytest.mark.long
 def test_with_dispose_only_what_the_saved_state_holds_is_deleted(office: Office) -> None:
     office.dovecot.put(office.sales, mail(1))
 

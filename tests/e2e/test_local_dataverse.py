@@ -112,6 +112,7 @@ def test_mail_comes_into_dynamics_365_an_e_mail_leaves_from_there_and_its_answer
     }
 
 
+@pytest.mark.long
 def test_what_users_of_dynamics_365_do_there_is_refused_and_so_is_a_command_without_the_secret(office: Office) -> None:
     assert office.run("publish", office.folder / "router.toml").code == 0
     people = office.folder / "people.csv"

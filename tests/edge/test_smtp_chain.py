@@ -215,7 +215,8 @@ def test_a_mail_that_does_not_follow_is_left_with_the_line(relays: Callable[...,
     relay.stop()
 
     assert relay.taken == [on_the_wire(first)]
-    assert relay.commands[-1] == "DATA"  # and no QUIT, which would be its first line
+    # How much of what went ahead it has read when the line ends is chance; no QUIT is in it, which would be the mail's first line.
+    assert relay.commands[-1].partition(" ")[0] in {"MAIL", "RCPT", "DATA"}
 
 
 @pytest.mark.parametrize("change", ["recipients", "text", "nothing"])

@@ -17,7 +17,19 @@ _OF_ORDER = {"threads", "receipts", "fates"}
 """What hangs on which of several messages came first: an answer that comes before what it answers, two copies of one mail."""
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+_LARGEST = {
+    "a lost message that ends its worker",
+    "a message that ends its worker, moved aside",
+    "a source that deletes page by page",
+    "passes that run out of time",
+}
+
+
+def _marked(scene: Scene) -> object:
+    return pytest.param(scene, marks=pytest.mark.long) if scene.name in _LARGEST else scene
+
+
+@pytest.mark.parametrize("scene", map(_marked, SCENES), ids=lambda scene: scene.name)
 def test_whatever_goes_wrong_once_the_same_comes_of_every_message(scene: Scene) -> None:
     house, calm, came = play(scene, seams({}))
     expected = account(house, came)

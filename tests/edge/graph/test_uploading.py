@@ -91,7 +91,9 @@ def test_the_pieces_of_an_upload_come_in_order_and_without_our_token(graph: Grap
 
 
 @pytest.mark.parametrize("lost", ["close", "lose_answer"])
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    "number", [pytest.param(0, marks=pytest.mark.long), 1, pytest.param(2, marks=pytest.mark.long)]
+)
 def test_a_piece_that_was_lost_is_sent_again_where_the_session_expects_it(
     graph: GraphProcess, box: str, lost: str, number: int
 ) -> None:
@@ -113,6 +115,7 @@ def test_a_piece_that_was_lost_is_sent_again_where_the_session_expects_it(
     assert next(got.iter_attachments()).get_payload(decode=True) == content
 
 
+@pytest.mark.long
 def test_an_attachment_of_140_mb_is_sent_in_little_memory(graph: GraphProcess, box: str) -> None:
     """Beyond the composed mail itself, which the caller holds."""
     graph.settings(quirks=["digest_uploads"])

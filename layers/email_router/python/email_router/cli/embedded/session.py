@@ -30,7 +30,9 @@ from email_router.cli.embedded.trouble import EmbeddedCloudError
 from email_router.core.counters import added
 
 _ENDPOINT_FILE = "endpoint.json"
-_PARALLEL = 4
+_PARALLEL = max(2, min(4, os.cpu_count() or 2))
+"""Each is a process; more of them than cores only wait for each other."""
+
 _ENDS_WITHIN = 10.0
 
 
