@@ -29,7 +29,7 @@ def _marked(scene: Scene) -> object:
     return pytest.param(scene, marks=pytest.mark.long) if scene.name in _LARGEST else scene
 
 
-@pytest.mark.parametrize("scene", map(_marked, SCENES), ids=lambda scene: scene.name)
+@pytest.mark.parametrize("scene", [_marked(scene) for scene in SCENES], ids=lambda scene: scene.name)
 def test_whatever_goes_wrong_once_the_same_comes_of_every_message(scene: Scene) -> None:
     house, calm, came = play(scene, seams({}))
     expected = account(house, came)
