@@ -20,8 +20,11 @@ from tests.roads.stack import NOW, ORGANISATION, Stack
 from tests.roads.world import (
     ERIN,
     FAR,
+    GUID,
     SALES,
+    SECRET,
     STORE,
+    TICK,
     begin,
     contoso,
     fabrikam,
@@ -30,10 +33,6 @@ from tests.roads.world import (
     work,
     write,
 )
-
-_GUID = "33333333-3333-4333-8333-333333333333"
-_SECRET = "s" * 64
-_TICK: dict[str, Any] = {"source": "aws.events"}
 
 
 def record_delivery(stack: Stack) -> None:
@@ -45,8 +44,8 @@ def record_delivery(stack: Stack) -> None:
     stack.services.ledger(ORGANISATION).link([Link(LinkKind.MESSAGE_ID, "ses-1", known)])
     stack.invoke("record_delivery", told_of("Delivery", "e1", ORGANISATION))
     stack.invoke("record_delivery", told_of("Bounce", "", ""))
-    sent(stack, _GUID, "fabrikam", FAR)
-    stack.invoke("record_delivery", told_of("Bounce", _GUID, "fabrikam"))
+    sent(stack, GUID, "fabrikam", FAR)
+    stack.invoke("record_delivery", told_of("Bounce", GUID, "fabrikam"))
 
 
 def told_of(kind: str, activity: str, organisation: str) -> dict[str, Any]:
@@ -63,14 +62,14 @@ def receive_notification(stack: Stack) -> None:
     """Graph tells of mail and of a subscription's end, a CRM of e-mails; in the end a queue is away."""
     begin(stack, contoso())
     watched = Watched(ORGANISATION, SALES, "key")
-    told = {"clientState": client_state(_SECRET, watched), "subscriptionId": "s1"}
+    told = {"clientState": client_state(SECRET, watched), "subscriptionId": "s1"}
     for more in ({}, {"lifecycleEvent": "subscriptionRemoved"}):
         stack.invoke("receive_notification", posted({"value": [told | more]}, {"mailbox": watched.token}))
-    key = {KEY_HEADER: webhook_key(_SECRET, ORGANISATION)}
+    key = {KEY_HEADER: webhook_key(SECRET, ORGANISATION)}
     stack.invoke("receive_notification", posted({}, {}, path=f"/crm/{ORGANISATION}", headers=key))
     stack.services.clients.sqs.delete_queue(QueueUrl=stack.names["MailboxWorkQueue"])
     other = Watched(ORGANISATION, STORE, "key")
-    told = {"clientState": client_state(_SECRET, other), "subscriptionId": "s2"}
+    told = {"clientState": client_state(SECRET, other), "subscriptionId": "s2"}
     with suppress(RouterError, ConfigurationError):
         stack.invoke("receive_notification", posted({"value": [told]}, {"mailbox": other.token}))
 
@@ -84,7 +83,7 @@ def posted(body: object, query: Mapping[str, str], *, path: str = "/", **more: A
 def renew_subscriptions(stack: Stack) -> None:
     """A tick finds a mailbox without a subscription; making it fails once, then holds; then the mailbox is read by another way."""
     begin(stack, contoso())
-    assert stack.invoke("renew_subscriptions", _TICK) == {"queued": 1}
+    assert stack.invoke("renew_subscriptions", TICK) == {"queued": 1}
     order = json.dumps({"organisation": ORGANISATION, "mailbox": SALES, "event": "reauthorizationRequired"})
     fail(stack.servers.service, "make", MailboxBlocked("no", kind="access_denied"))
     for _ in range(2):

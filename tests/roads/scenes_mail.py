@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
-from typing import Any
 
 from email_router.core.activity import EmailStatus, StoredAttachment
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
@@ -16,9 +15,11 @@ from tests.roads.answers import SUPPRESSED
 from tests.roads.stack import NOW, ORGANISATION, Stack
 from tests.roads.world import (
     FAR,
+    GUID,
     NEWS,
     SALES,
     STORE,
+    TICK,
     begin,
     contoso,
     fabrikam,
@@ -31,16 +32,12 @@ from tests.roads.world import (
     write,
 )
 
-_GUID = "33333333-3333-4333-8333-333333333333"
-_SECRET = "s" * 64
-_TICK: dict[str, Any] = {"source": "aws.events"}
-
 
 def schedule_mailboxes(stack: Stack) -> None:
     """A tick while a server is away, and a person who asks for all."""
     begin(stack, contoso())
     closed(stack)
-    stack.invoke("schedule_mailboxes", _TICK)
+    stack.invoke("schedule_mailboxes", TICK)
     assert stack.invoke("schedule_mailboxes", {"all": True}) == {"queued": 2}
 
 
@@ -63,8 +60,8 @@ def route_mailbox(stack: Stack) -> None:
     _too_large(stack)
     _compared(stack)
     stack.servers.box(FAR, "imap").put(report("<far@contoso.example>"))
-    sent(stack, _GUID, "fabrikam", FAR)
-    known = KnownEmail(activity=_GUID, participants=frozenset(), at=NOW)
+    sent(stack, GUID, "fabrikam", FAR)
+    known = KnownEmail(activity=GUID, participants=frozenset(), at=NOW)
     stack.services.ledger("fabrikam").link([Link(LinkKind.MESSAGE_ID, "<far@contoso.example>", known)])
     stack.order("route_mailbox", work(FAR, organisation="fabrikam"))
 
@@ -118,7 +115,7 @@ def collect_outgoing(stack: Stack) -> None:
     write(stack, "e1", sender=STORE)
     write(stack, "e2", sender=NEWS)
     with suppress(RouterError):  # nobody has signed in for one of them
-        stack.invoke("collect_outgoing", _TICK)
+        stack.invoke("collect_outgoing", TICK)
     write(stack, "e3", sender=SALES)
     assert stack.invoke("collect_outgoing", {"organisation": ORGANISATION}) == {"queued": 1}
 
@@ -135,8 +132,8 @@ def send_email(stack: Stack) -> None:
     stack.services.suppressed.learn([SUPPRESSED])
     stack.order("send_email", to_send("e1", "e2", "e3"))
     _by_smtp(stack)
-    sent(stack, _GUID, "fabrikam", FAR, EmailStatus.FAILED)
-    stack.order("send_email", to_send(_GUID, sender=FAR, profile="smtp", organisation="fabrikam"))
+    sent(stack, GUID, "fabrikam", FAR, EmailStatus.FAILED)
+    stack.order("send_email", to_send(GUID, sender=FAR, profile="smtp", organisation="fabrikam"))
 
 
 def _by_smtp(stack: Stack) -> None:

@@ -45,6 +45,10 @@ _WORDS = (
     "send",
 )
 
+GUID = "33333333-3333-4333-8333-333333333333"
+SECRET = "s" * 64
+TICK: dict[str, Any] = {"source": "aws.events"}
+
 
 def _profile(name: str, direction: Direction, server: str, **more: Any) -> Profile:
     return Profile(name=name, direction=direction, server=server, secret=SECRET, **more)
