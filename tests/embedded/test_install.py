@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from email_router.cli.embedded import install
 from email_router.cli.embedded.checkout import Checkout
-from email_router.cli.embedded.install import PLANS, SetupFailedError, Step, run
+from email_router.cli.embedded.install import PLANS, SetupFailedError, Step, run, side_by_side
 
 ROOT = Checkout.find().root
 
@@ -47,10 +49,48 @@ def test_a_step_that_failed_is_done_again(tmp_path: Path) -> None:
     assert len(tries) == 2
 
 
+def steps(plan: str) -> list[Step]:
+    return [step for stage in PLANS[plan] for lane in stage for step in lane]
+
+
 def test_every_plan_names_files_that_exist() -> None:
-    for plan in PLANS.values():
-        for step in plan:
+    for plan in PLANS:
+        for step in steps(plan):
             assert all((ROOT / source).is_file() for source in step.sources)
+
+
+def test_lanes_run_side_by_side_and_the_steps_of_one_after_each_other(tmp_path: Path) -> None:
+    made: list[str] = []
+    both = threading.Barrier(2, timeout=60)
+
+    def step(name: str, work: Callable[[], object]) -> Step:
+        (tmp_path / name).mkdir()
+        return Step(name, name, tmp_path / name, (), lambda: (work(), made.append(name))[1])
+
+    left = (step("a", both.wait), step("b", lambda: None))
+    right = (step("c", both.wait),)
+    side_by_side((left, right))
+
+    assert made.index("a") < made.index("b")
+    assert set(made) == {"a", "b", "c"}
+
+
+def test_a_lane_that_fails_is_told_when_the_others_have_ended(tmp_path: Path) -> None:
+    step = Step("thing", "a thing", tmp_path, (), lambda: run(["false"], "mend it"))
+    other = Step("other", "another", tmp_path, (), lambda: None)
+
+    with pytest.raises(SetupFailedError, match="mend it"):
+        side_by_side(((step,), (other,)))
+
+    assert (tmp_path / ".made-other").is_file()
+    assert not (tmp_path / ".made-thing").exists()
+
+
+@pytest.mark.parametrize("plan", list(PLANS))
+def test_no_two_lanes_write_in_one_environment(plan: str) -> None:
+    for stage in PLANS[plan]:
+        targets = [{step.target for step in lane} for lane in stage]
+        assert len(set().union(*targets)) == sum(map(len, targets))
 
 
 def test_a_python_that_is_too_old_is_told_before_anything_starts(tmp_path: Path) -> None:
@@ -99,8 +139,8 @@ def test_what_speaks_ews_is_found_where_it_was_installed_for_the_functions(
 
 @pytest.mark.parametrize("plan", ["demo", "dev"])
 def test_nothing_is_built_for_lambda_unless_it_is_asked_for(plan: str) -> None:
-    assert "layer" not in {step.name for step in PLANS[plan]}
-    assert [step.target.name for step in PLANS["layers"] if step.name == "layer"] == [
+    assert "layer" not in {step.name for step in steps(plan)}
+    assert [step.target.name for step in steps("layers") if step.name == "layer"] == [
         "lambda-runtime",
         "lambda-exchange",
         "lambda-email-router",

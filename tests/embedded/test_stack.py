@@ -28,7 +28,7 @@ def test_a_function_runs_with_both_layers_and_answers(stack: DeployedStack) -> N
 
     assert answer["boto3"].endswith(".build/runtime/python/boto3/__init__.py")
     assert answer["version"] == answer["botocore"]
-    assert "/layer_" in answer["layer"]
+    assert "/.build/assets/layer-email-router-" in answer["layer"]
     assert any('"hello"' in row.get("event", "") for row in rows(stack))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -35,3 +37,10 @@ def test_a_client_of_microsoft_s_pins_what_is_installed_beside_it(
 
 def test_the_demo_installs_nothing_of_them() -> None:
     assert {"msgraph-sdk", "azure-identity", "aiohttp", "pandas", "numpy"} & set(pins("demo.txt")) == set()
+
+
+def test_the_files_of_hashes_are_whole() -> None:
+    """Each is installed without asking who needs whom; so what one forgot shows here."""
+    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout

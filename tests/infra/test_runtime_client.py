@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from email_router.cli.embedded.assets import build_assets, function_asset
+from email_router.cli.embedded.assets import build_assets, code_content, function_asset
 from email_router.cli.embedded.checkout import Checkout
 from email_router.core.activity import EmailStatus
 from infra_cdk import checkout, layers
@@ -49,7 +49,7 @@ def this_machine(tmp_path_factory: pytest.TempPathFactory) -> Lambda:
     for name in functions():
         unpacked(assets[function_asset(name)], folder / "functions" / name)
     content = {
-        CODE: unpacked(assets[CODE], folder / "code") / "python",
+        CODE: code_content(here) / "python",
         RUNTIME: here.runtime,
         EXCHANGE: here.exchange,
     }

@@ -1,4 +1,4 @@
-"""Build the zip files that the template names: our layer, the layers of packages for this machine, one for each function."""
+"""Build the zip files that the template names: links to our layer and to the layers of packages for this machine, one for each function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_DEPLOYED = {"__pycache__", "cli"}
 def build_assets(checkout: Checkout) -> dict[str, Path]:
     """Each asset's S3 key and its file.  Named by its content in .build/assets, so that only what changed is built again."""
     assets = {
-        CODE_LAYER: _code_layer(checkout),
+        CODE_LAYER: _link(checkout, CODE_LAYER, code_content(checkout) / "python"),
         RUNTIME_LAYER: _link(checkout, RUNTIME_LAYER, checkout.runtime),
         EXCHANGE_LAYER: _link(checkout, EXCHANGE_LAYER, checkout.exchange),
     }
@@ -38,24 +38,41 @@ def function_asset(name: str) -> str:
     return f"fn-{name.replace('_', '-')}.zip"
 
 
-def _code_layer(checkout: Checkout) -> Path:
-    """Our layer without cli/, with compiled modules: each new function process would compile it all again otherwise."""
+def code_content(checkout: Checkout) -> Path:
+    """Return the folder with the content of our layer: without cli/, with compiled modules, made once for each state of the sources."""
     sources = {
         name: content
         for name, content in _sources(checkout.code).items()
         if not name.startswith("python/email_router/cli/")
     }
-    cached = _cached(checkout, CODE_LAYER, sources)
-    if cached.exists():
-        return cached
-    return _write(cached, sources | _compiled(checkout, sources))
+    cached = _cached(checkout, CODE_LAYER, sources).with_suffix("")
+    if not cached.exists():
+        _unfold(checkout, cached, sources)
+    return cached
+
+
+def _unfold(checkout: Checkout, target: Path, sources: dict[str, bytes]) -> None:
+    """Write beside and rename: two runs may make the same content at once, and the first of them counts."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, suffix=".unfinished") as scratch:
+        new = Path(scratch, "content")
+        for name, content in sources.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        _compile(checkout, new, target)
+        try:
+            new.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
 
 
 def _link(checkout: Checkout, layer: str, packages: Path) -> Path:
-    """A link to what make setup installed instead of a copy.
+    """A link to what lies unfolded on this machine instead of a copy.
 
-    The emulator unpacks the layers anew for each of the many function processes: 100 MB, and no compiled modules.  The
-    line stands in front of the path, for the emulator's own botocore is on it too.
+    The emulator unpacks the layers anew for each of the many function processes: 100 MB, and of packages no compiled modules.
+    The line stands in front of the path, for the emulator's own botocore is on it too.
     """
     link = f"import sys; sys.path.insert(0, {os.fspath(packages)!r})\n"
     return _zipped(checkout, layer, {f"python/lib/python3/site-packages/{Path(layer).stem}.pth": link.encode()})
@@ -71,24 +88,18 @@ def _deployed_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _compiled(checkout: Checkout, sources: dict[str, bytes]) -> dict[str, bytes]:
-    """The modules compiled by the emulator's interpreter, never compared with their source (a zip's dates say nothing)."""
-    with tempfile.TemporaryDirectory() as scratch:
-        for name, content in sources.items():
-            path = Path(scratch, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        compileall = ("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
-        done = subprocess.run(  # noqa: S603 - the emulator's interpreter on our own files
-            [checkout.emulator_python, *compileall, "-s", scratch, "-p", "/opt", scratch],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={},
-        )
-        if done.returncode:
-            raise EmbeddedCloudError(f"our own layer does not compile: {done.stdout.strip()[-400:]}")
-        return {path.relative_to(scratch).as_posix(): path.read_bytes() for path in Path(scratch).rglob("*.pyc")}
+def _compile(checkout: Checkout, folder: Path, final: Path) -> None:
+    """Compile the modules with the emulator's interpreter, for the place where they will lie, never compared with their source."""
+    compileall = ("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
+    done = subprocess.run(  # noqa: S603 - the emulator's interpreter on our own files
+        [checkout.emulator_python, *compileall, "-s", str(folder), "-p", str(final), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={},
+    )
+    if done.returncode:
+        raise EmbeddedCloudError(f"our own layer does not compile: {done.stdout.strip()[-400:]}")
 
 
 def _zipped(checkout: Checkout, name: str, sources: dict[str, bytes]) -> Path:
@@ -97,7 +108,7 @@ def _zipped(checkout: Checkout, name: str, sources: dict[str, bytes]) -> Path:
 
 
 def _cached(checkout: Checkout, name: str, sources: dict[str, bytes]) -> Path:
-    digest = hashlib.sha256(b"1")  # the layout of this file's zips
+    digest = hashlib.sha256(b"2")  # the layout of what this file makes
     for path, content in sorted(sources.items()):
         digest.update(f"{path}\0{len(content)}\0".encode())
         digest.update(content)
@@ -105,7 +116,7 @@ def _cached(checkout: Checkout, name: str, sources: dict[str, bytes]) -> Path:
 
 
 def _write(target: Path, sources: dict[str, bytes]) -> Path:
-    """Write beside and rename: two runs may build the same asset at once.  Older versions of the asset go."""
+    """Write beside and rename: two runs may build the same asset at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, unfinished = tempfile.mkstemp(dir=target.parent, suffix=".unfinished")
     with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

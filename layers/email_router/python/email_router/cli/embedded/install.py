@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,10 +57,17 @@ class Step:
         return digest.hexdigest()
 
 
+Lane = Sequence[Step]
+"""Steps that are made one after the other."""
+
+Stage = Sequence[Lane]
+"""Lanes that are made side by side: no two of them write in one environment."""
+
+
 def command() -> None:
     """The environment of the command and the demo, with our own code as it lies in the checkout."""
     environment(VENV)
-    install(VENV, "--requirement", "requirements/demo.txt", "--require-hashes")
+    locked(VENV, "requirements/demo.txt")
     install(VENV, "--no-deps", "--no-build-isolation", "--editable", ".")
     find_exchange()
 
@@ -79,22 +87,22 @@ def find_exchange() -> None:
 def emulator() -> None:
     """The AWS emulator's environment: of its own, for it pins botocore."""
     environment(EMULATOR)
-    install(EMULATOR, "--requirement", "requirements/ministack.txt", "--require-hashes")
+    locked(EMULATOR, "requirements/ministack.txt")
 
 
 def development() -> None:
     """The tools of the tests and checks, on top of the demo's environment."""
-    install(VENV, "--requirement", "requirements/dev.txt", "--require-hashes")
+    locked(VENV, "requirements/dev.txt")
 
 
 def graph_client() -> None:
-    """Microsoft's own client of Graph for the tests: 17,000 modules, compiled when they are imported."""
-    install(VENV, "--requirement", "requirements/graph_sdk.txt", "--require-hashes", "--no-compile")
+    """Microsoft's own client of Graph for the tests: 17,000 modules."""
+    locked(VENV, "requirements/graph_sdk.txt")
 
 
 def dataverse_client() -> None:
-    """Microsoft's own client of Dataverse for the tests; it brings pandas, compiled when it is imported."""
-    install(VENV, "--requirement", "requirements/dataverse_client.txt", "--require-hashes", "--no-compile")
+    """Microsoft's own client of Dataverse for the tests; it brings pandas."""
+    locked(VENV, "requirements/dataverse_client.txt")
 
 
 def folder(target: Path, requirements: str) -> Callable[[], None]:
@@ -103,7 +111,7 @@ def folder(target: Path, requirements: str) -> Callable[[], None]:
     def fill() -> None:
         new, final = target / "python.new", target / "python"
         shutil.rmtree(new, ignore_errors=True)
-        install(VENV, "--requirement", requirements, "--require-hashes", "--no-deps", "--target", str(new))
+        locked(VENV, requirements, "--target", str(new))
         shutil.rmtree(final, ignore_errors=True)
         new.rename(final)
 
@@ -126,8 +134,8 @@ def our_code() -> Sequence[str]:
     return sorted(str(file.relative_to(ROOT)) for file in files if file.is_file() and file.suffix != ".pyc")
 
 
-DEMO = (
-    Step("demo", "the command and the demo", VENV, ("requirements/demo.txt", "pyproject.toml"), command),
+COMMAND = Step("demo", "the command and the demo", VENV, ("requirements/demo.txt", "pyproject.toml"), command)
+FOR_FUNCTIONS = (
     Step("emulator", "the AWS emulator", EMULATOR, ("requirements/ministack.txt",), emulator),
     Step(
         "runtime",
@@ -138,8 +146,7 @@ DEMO = (
     ),
     Step("exchange", "the libraries that speak to Exchange servers", BUILD / "exchange", (EXCHANGE,), exchange),
 )
-DEV = (
-    *DEMO,
+FOR_TESTS = (
     Step("dev", "the tools of tests and checks", VENV, ("requirements/dev.txt", "pyproject.toml"), development),
     Step("graph-client", "Microsoft's client of Graph", VENV, ("requirements/graph_sdk.txt",), graph_client),
     Step(
@@ -152,8 +159,7 @@ DEV = (
 )
 LAMBDA = {name: BUILD / f"lambda-{name}" for name in ("email-router", "runtime", "exchange")}
 BUILDER = ("infra_cdk/layers.py", "infra_cdk/layer_content.py", "infra_cdk/layer_python.py")
-LAYERS = (
-    *DEV,
+FOR_LAMBDA = (
     Step(
         "layer",
         "the functions' libraries for Lambda",
@@ -176,7 +182,11 @@ LAYERS = (
         layer_for_lambda("email-router"),
     ),
 )
-PLANS = {"demo": DEMO, "dev": DEV, "layers": LAYERS}
+PLANS: dict[str, tuple[Stage, ...]] = {
+    "demo": (((COMMAND,),), (FOR_FUNCTIONS,)),
+    "dev": (((COMMAND,),), (FOR_TESTS, FOR_FUNCTIONS)),
+    "layers": (((COMMAND,),), (FOR_TESTS, FOR_FUNCTIONS), (FOR_LAMBDA,)),
+}
 
 
 def interpreter() -> str:
@@ -203,6 +213,15 @@ def environment(path: Path) -> None:
     run([wanted, "-m", "venv", str(path)], "on Debian and Ubuntu, install the package python3-venv")
 
 
+def locked(environment_path: Path, requirements: str, *arguments: str) -> None:
+    """Install what a file of hashes names and nothing else: it is whole, so pip need not ask who needs whom.
+
+    Modules are compiled when they are first imported: of many packages the most part never is.
+    """
+    exactly = ("--require-hashes", "--no-deps", "--no-compile")
+    install(environment_path, "--requirement", requirements, *exactly, *arguments)
+
+
 def install(environment_path: Path, *arguments: str) -> None:
     """Let the environment's own pip install, quietly."""
     pip = [str(environment_path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input", "--prefer-binary"]
@@ -220,6 +239,19 @@ def run(words: Sequence[str], advice: str) -> None:
         )
 
 
+def side_by_side(stage: Stage) -> None:
+    """Run the lanes of a stage at once; raise what the first of them raised when all have ended."""
+
+    def one(lane: Lane) -> None:
+        for step in lane:
+            step.run()
+
+    with ThreadPoolExecutor(len(stage)) as threads:
+        running = [threads.submit(one, lane) for lane in stage]
+    for lane in running:
+        lane.result()
+
+
 def main() -> int:
     """Run the steps of the plan named on the command line, one set-up at a time in a checkout."""
     try:
@@ -227,8 +259,8 @@ def main() -> int:
             target.mkdir(parents=True, exist_ok=True)
         with (BUILD / "setup.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for step in PLANS[sys.argv[1]]:
-                step.run()
+            for stage in PLANS[sys.argv[1]]:
+                side_by_side(stage)
     except (SetupFailedError, OSError) as error:
         sys.stderr.write(f"setup: {error}\n")
         return 1
