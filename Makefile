@@ -21,6 +21,8 @@ demo: setup
 
 test:
 	@$(INSTALL) dev >&2
+	@# Else each of the four would compile every test for itself.
+	@[ -d tests/__pycache__ ] || .venv/bin/python -m pytest --collect-only --quiet --quiet $(ARGS) >/dev/null || true
 	@.venv/bin/python -m pytest -m "not alone and not long" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@.venv/bin/python -m pytest -m alone $(ARGS) || [ $$? -eq 5 ]  # those that compare CPU times; 5: ARGS chose none of them
 

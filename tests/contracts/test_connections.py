@@ -13,6 +13,9 @@ from tests.contracts.ways import MESSAGES, Way, dovecot_way, ews_way, fill, grap
 from tests.contracts.ways_out import WayOut, ews_way_out, graph_way_out, large_mail, send, smtp_way_out
 from tests.simulators.graph.process import GraphProcess
 
+COUNTS = pytest.mark.parametrize("messages", [200, pytest.param(MESSAGES, marks=pytest.mark.long)])
+"""A connection for each message, or for each page, shows in two hundred as well."""
+
 WAYS: dict[str, Callable[[pytest.FixtureRequest], Way]] = {
     "pop3": lambda request: _dovecot(request, "pop3"),
     "imap": lambda request: _dovecot(request, "imap"),
@@ -40,16 +43,17 @@ def way(request: pytest.FixtureRequest) -> Iterator[Way]:
     found.proxy.close()
 
 
-def test_a_thousand_messages_take_one_connection_and_their_disposal_no_other(way: Way) -> None:
-    fill(way)
+@COUNTS
+def test_a_thousand_messages_take_one_connection_and_their_disposal_no_other(way: Way, messages: int) -> None:
+    fill(way, messages)
 
-    assert serve(way, AfterDelivery.LEAVE) == MESSAGES
+    assert serve(way, AfterDelivery.LEAVE) == messages
     assert way.proxy.connections == 1
     hang_up()
     way.proxy.connections = 0
 
-    assert serve(way, AfterDelivery.DELETE) == MESSAGES
-    assert way.proxy.connections == way.deleting <= 2
+    assert serve(way, AfterDelivery.DELETE) == messages
+    assert way.proxy.connections == way.deleting(messages) <= 2
 
 
 WAYS_OUT: dict[str, Callable[[pytest.FixtureRequest], WayOut]] = {
@@ -70,11 +74,12 @@ def way_out(request: pytest.FixtureRequest) -> Iterator[WayOut]:
     found.proxy.close()
 
 
-def test_a_thousand_e_mails_leave_over_one_connection(way_out: WayOut) -> None:
+@COUNTS
+def test_a_thousand_e_mails_leave_over_one_connection(way_out: WayOut, messages: int) -> None:
     """Where the pace of a provider does not hold them back: Exchange Online's 30 a minute make a burst of each minute."""
-    outcomes = send(way_out, MESSAGES)
+    outcomes = send(way_out, messages)
 
-    assert outcomes == {SendOutcome.ACCEPTED: MESSAGES}
+    assert outcomes == {SendOutcome.ACCEPTED: messages}
     assert 1 <= way_out.proxy.connections <= 2
 
 

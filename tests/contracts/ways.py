@@ -28,12 +28,16 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Way:
-    """A mailbox behind a proxy that counts; `deleting` is how many connections it takes to read and delete a thousand messages."""
+    """A mailbox behind a proxy that counts; `a_page` tells of a house that deletes when a session ends: one connection a page."""
 
     put: Callable[[bytes], object]
     open: Callable[[], MailSource]
     proxy: CountingProxy
-    deleting: int = 1
+    a_page: bool = False
+
+    def deleting(self, messages: int) -> int:
+        """Return how many connections it takes to read and delete so many messages."""
+        return ceil(messages / Timing().page_messages) if self.a_page else 1
 
 
 def _box() -> Mailbox:
@@ -58,7 +62,7 @@ def dovecot_way(dovecot: DovecotServer, ca_pem: str, server: str) -> Way:
         put=lambda raw: dovecot.put(box.address, raw),
         open=lambda: kind(profile, box, dovecot.password, _HERE),
         proxy=proxy,
-        deleting=ceil(MESSAGES / Timing().page_messages) if server == "pop3" else 1,
+        a_page=server == "pop3",
     )
 
 
@@ -86,9 +90,9 @@ def ews_way(server: EwsProcess) -> Way:
     )
 
 
-def fill(way: Way) -> None:
-    """Put a thousand small messages there."""
-    for number in range(MESSAGES):
+def fill(way: Way, messages: int = MESSAGES) -> None:
+    """Put small messages there."""
+    for number in range(messages):
         way.put(
             b"From: a@example.com\r\nSubject: %d\r\nMessage-ID: <%d@example.com>\r\n\r\nHello\r\n" % (number, number)
         )

@@ -139,6 +139,7 @@ def test_no_field_raises_and_none_without_the_own_name_is_proof(value: str) -> N
     assert not _proven(value) or value.lstrip(' "').startswith(MX) or value.startswith("(")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("piece", ["(", "()", '"', '" ', ";", "a=", " ", "spf=pass;", "\\", '"\\'])
 def test_reading_takes_time_in_proportion_to_the_field(piece: str) -> None:
     begun = time.perf_counter()

@@ -18,7 +18,7 @@ from tests.core.hostile import FAMILIES
 _SECONDS = 2.0
 _GROWTH = 2.3  # twice the mail takes twice the time; the rest is noise
 _MEASURABLE = 0.002  # seconds; below it the clock says nothing, and nothing is to be feared
-_ENOUGH = 0.005  # seconds of the smallest of three mails: longer would only make the tests slow
+_ENOUGH = 0.003  # seconds of the smallest of three mails: longer would only make the tests slow
 _TRIES = 5
 _ROUNDS = 8
 _PAUSE = 0.1  # seconds between rounds: what disturbs one round may have ended by the next

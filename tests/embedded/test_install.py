@@ -64,8 +64,12 @@ def test_lanes_run_side_by_side_and_the_steps_of_one_after_each_other(tmp_path: 
     both = threading.Barrier(2, timeout=60)
 
     def step(name: str, work: Callable[[], object]) -> Step:
+        def make() -> None:
+            work()
+            made.append(name)
+
         (tmp_path / name).mkdir()
-        return Step(name, name, tmp_path / name, (), lambda: (work(), made.append(name))[1])
+        return Step(name, name, tmp_path / name, (), make)
 
     left = (step("a", both.wait), step("b", lambda: None))
     right = (step("c", both.wait),)

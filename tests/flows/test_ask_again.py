@@ -132,10 +132,10 @@ def said(again: Again | None) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_asked_again_under_the_same_settings_every_mail_gets_the_same_answers(settings: str) -> None:
-    configuration = SETTINGS[settings]
+    configuration, number = SETTINGS[settings], list(SETTINGS).index(settings)
     outcomes = set()
 
-    for raw in corpus():
+    for raw in corpus()[number % 3 :: 3]:
         _, trace = decided(raw, configuration)
         again = ask_again(trace, configuration)
         assert said(again) == said(then(trace)), raw[:400]
@@ -159,7 +159,7 @@ def test_asked_again_under_other_settings_every_mail_gets_the_answers_that_it_wo
 
     for number, raw in enumerate(corpus()):
         house, trace = decided(raw, SETTINGS[before])
-        for name, other in list(SETTINGS.items())[number % 3 :: 3]:
+        for name, other in list(SETTINGS.items())[number % 6 :: 6]:
             _, anew = decided(raw, other)
             again = ask_again(trace, other, LedgerToday(house.ledger, NOW - timedelta(days=90)))
             assert said(again) == said(then(anew)), (name, raw[:400])

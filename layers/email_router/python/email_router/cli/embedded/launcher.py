@@ -4,12 +4,14 @@ Started by ministack.py with the emulator's own interpreter as `python launcher.
 The parent holds the other end of standard input and never writes; the kernel closes it even when the parent is killed by SIGKILL.
 """
 
+import importlib.util
 import os
 import queue
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 LAST_LINE = "\x1eend of the invocation"
@@ -65,6 +67,18 @@ def _whole_log(worker: SimpleNamespace) -> str:
     return "\n".join(lines)
 
 
+def fork_functions(runtime: SimpleNamespace) -> None:
+    """Let functions be forked from a process that has imported what they have in common (forking.py), where Linux has what that needs."""
+    if not hasattr(os, "pidfd_open"):
+        return
+    place = importlib.util.spec_from_file_location("forking", Path(__file__).with_name("forking.py"))
+    if place is None or place.loader is None:
+        sys.exit("forking.py is not beside launcher.py: the checkout is not whole")
+    forking = importlib.util.module_from_spec(place)
+    place.loader.exec_module(forking)
+    runtime.subprocess = SimpleNamespace(**vars(subprocess) | {"Popen": forking.Forks().open})
+
+
 def main() -> None:
     """Become the leader of a process group of our own, watch the parent, run the emulator in this process."""
     os.setsid()
@@ -73,6 +87,7 @@ def main() -> None:
     from ministack.core import lambda_runtime  # type: ignore[import-not-found]  # noqa: PLC0415
 
     keep_logs_whole(lambda_runtime)
+    fork_functions(lambda_runtime)
     sys.argv = ["ministack"]
     serve()
 
