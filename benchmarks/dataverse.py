@@ -118,9 +118,15 @@ def leaving(at: Bench) -> tuple[int, int]:
     ((activity, _),) = at.crm.pending(NOW, 2000)
     at.crm.email(activity)
     at.crm.write_back(
-        activity, EmailStatus.SENDING, subject="Offer CRM:0001001", tracking_token="CRM:0001001", attempts=1
+        WriteBack(
+            activity=activity,
+            status=EmailStatus.SENDING,
+            subject="Offer CRM:0001001",
+            tracking_token="CRM:0001001",
+            attempts=1,
+        )
     )
-    at.crm.write_back(activity, EmailStatus.SENT, message_id="<1@contoso.example>", sent=NOW)
+    at.crm.write_back(WriteBack(activity=activity, status=EmailStatus.SENT, message_id="<1@contoso.example>", sent=NOW))
     return at.asked()
 
 

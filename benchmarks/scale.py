@@ -2,8 +2,7 @@
 
 The tick is the real function's flow with its adapters and the SDK; DynamoDB and SQS are answered at botocore's before-send, from a population
 that is computed.  Calls, bytes and units are counted exactly.  CPU is told as a ratio to the bare SDK making the same calls with ready
-requests; how long that takes in Lambda is arithmetic (docs/scale.md).  The hour is played: each minute the real rule says who is due, orders
-are queued more slowly than the tick does it, and a number of workers serves them.
+requests; how long that takes in Lambda is arithmetic (docs/scale.md).  The hour is played (scale_hour.py).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from benchmarks import scale_hour
+from benchmarks import scale_hour, scale_town
 from email_router.cli.cost.tables import counts
 from email_router.core.work import MailboxWork
 from email_router.edge.connect.keys import SCHEDULE_SHARDS
@@ -93,7 +92,7 @@ class Cloud:
             yield ROW * len(group), json.dumps({"Items": group, "Count": len(group), **following}).encode()
 
     def _row(self, number: int) -> dict[str, Any]:
-        row = scale_hour.row(number)
+        row = scale_town.row(number)
         return {
             "organisation": {"S": row.organisation},
             "mailbox": {"S": row.mailbox},

@@ -1,22 +1,30 @@
-"""Play an hour of many mailboxes: who is due by the real rule, when each order reaches the queue, and when a worker has served it."""
+"""Play an hour of many mailboxes: the real rule of who is due, orders on a queue, and workers that serve each mailbox by the real flow.
+
+Time is virtual; leases, positions and claims are real ones, kept in memory (scale_town.py).
+"""
 
 from __future__ import annotations
 
-import heapq
-import random
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+import gc
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 
+from benchmarks.scale_town import START, Pace, Town
+from benchmarks.virtual_time import VirtualTime
+from email_router.core.flows.route_mailbox import PassOutcome
 from email_router.core.flows.schedule import due, interval
-from email_router.core.work import ScheduledMailbox
+from email_router.core.work import MailboxWork
 
-START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 _TICK = 60
+_PASS = timedelta(seconds=240)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hour:
-    """What is played: so many mailboxes between these intervals (seconds), so many messages a day to each, so many workers.
+    """What is played: so many mailboxes between these intervals (seconds), and so many workers.
 
     `queued_per_second` is how fast a tick queues its orders: more slowly than docs/scale.md computes.
     """
@@ -25,19 +33,18 @@ class Hour:
     workers: int
     shortest: int = 60
     longest: int = 900
-    messages_per_day: float = 50
-    shortest_pass: float = 0.2
-    longest_pass: float = 0.6
-    with_mail: float = 1.2
+    pace: Pace = field(default_factory=Pace)
     queued_per_second: float = 100_000 / 50
     minutes: int = 60
 
 
 @dataclass
 class Played:
-    """How it went: orders, the longest that one waited for a worker, and by how much a mailbox was ever looked into later than its interval.
+    """How it went.
 
-    `late` counts looks that came more than a minute after the interval was over, `twice` orders of a mailbox whose last one still waited.
+    `late` counts looks that came more than a minute after the mailbox's interval was over (`latest`: by how many seconds at worst), and
+    mailboxes that nobody had looked into for so long when the hour ended; `twice` orders whose mailbox still waited on the queue.
+    `left` is mail that lay there at the end for longer than its mailbox's interval; `failed` are passes that ended in an error.
     """
 
     orders: int = 0
@@ -46,68 +53,114 @@ class Played:
     late: int = 0
     twice: int = 0
     busy: float = 0
-    looked: dict[str, float] = field(default_factory=dict)
+    delivered: int = 0
+    left: int = 0
+    failed: int = 0
+    slowest: float = 0
+    asked: dict[str, int] = field(default_factory=dict)
 
 
-def row(number: int, shortest: int = 60, longest: int = 900) -> ScheduledMailbox:
-    """Return a mailbox of the population: organisations of about a thousand, mail last seen within the last two hours."""
-    chance = random.Random(number)
-    return ScheduledMailbox(
-        organisation=f"organisation{number % 97:02d}",
-        mailbox=f"person{number:06d}@organisation{number % 97:02d}.example",
-        last_mail=START - timedelta(seconds=chance.randrange(7200)),
-        minimum_interval=shortest,
-        maximum_interval=longest,
-    )
+class _Play:
+    """One hour under way."""
+
+    def __init__(self, hour: Hour) -> None:
+        self._hour = hour
+        self._time = VirtualTime(START)
+        self._town = Town(hour.mailboxes, self._time, hour.pace, self._again, hour.shortest, hour.longest)
+        self._queue: deque[tuple[float, MailboxWork]] = deque()
+        self._waits: dict[str, int] = {}
+        self._looked: dict[str, float] = {}
+        self._free = hour.workers
+        self.played = Played()
+
+    def run(self) -> Played:
+        """Play it to its end, and judge what has been left."""
+        end = self._hour.minutes * _TICK
+        for minute in range(self._hour.minutes):
+            self._time.at(minute * _TICK, self._tick)
+        self._time.run(end)
+        for box in self._town.scheduled():
+            allowed = interval(box, self._time.now()) + _TICK
+            self.played.late += end - self._looked.get(box.mailbox, 0.0) > allowed
+            self.played.left += self._town.inboxes[box.mailbox].unread(end - allowed)
+        self.played.delivered, self.played.slowest = self._town.delivered, self._town.slowest
+        self.played.asked = dict(self._town.asked)
+        return self.played
+
+    def _tick(self) -> None:
+        self._queued(iter(due(self._town.scheduled(), self._time.now())))
+
+    def _queued(self, orders: Iterator[MailboxWork]) -> None:
+        """Put one order on the queue, and the next one a moment later."""
+        if (work := next(orders, None)) is not None:
+            self._time.at(self._time.seconds + 1 / self._hour.queued_per_second, lambda: self._queued(orders))
+            self._put(work)
+
+    def _again(self, work: MailboxWork) -> None:
+        """Queue what a pass leaves, at the moment at which it does so."""
+        self._time.at(self._time.seconds, lambda: self._put(work))
+
+    def _put(self, work: MailboxWork) -> None:
+        waits = self._waits.get(work.mailbox, 0)
+        self.played.twice += waits > 0
+        self._waits[work.mailbox] = waits + 1
+        self._queue.append((self._time.seconds, work))
+        self._start()
+
+    def _start(self) -> None:
+        """Let a free worker take the next order and serve its mailbox."""
+        if not (self._free and self._queue):
+            return
+        began = self._time.seconds
+        queued, work = self._queue.popleft()
+        self._waits[work.mailbox] -= 1
+        self._free -= 1
+        self.played.orders += 1
+        self.played.longest_wait = max(self.played.longest_wait, began - queued)
+        self._judge(work)
+        summary = self._town.roads[work.organisation].route(work, self._time.now() + _PASS)
+        self.played.failed += summary.outcome in {PassOutcome.FAILED, PassOutcome.STALE, PassOutcome.UNKNOWN}
+        self.played.busy += self._time.seconds - began
+        self._time.at(self._time.seconds, self._ended)
+
+    def _ended(self) -> None:
+        self._free += 1
+        self._start()
+
+    def _judge(self, work: MailboxWork) -> None:
+        """Compare the time since the last look with the interval; orders of a tick are spread over a minute, so that much is its own."""
+        began = self._time.seconds
+        before, self._looked[work.mailbox] = self._looked.get(work.mailbox), began
+        if before is not None:
+            over = began - before - self._town.states[work.organisation].interval(work.mailbox, self._time.now())
+            self.played.latest = max(self.played.latest, over)
+            self.played.late += over > _TICK
 
 
 def play(hour: Hour) -> Played:
     """Play the hour; the same each time."""
-    chance, played = random.Random(7), Played()
-    boxes = {one.mailbox: one for one in (row(number, hour.shortest, hour.longest) for number in range(hour.mailboxes))}
-    free = [0.0] * hour.workers
-    served: dict[str, float] = {}
-    for minute in range(hour.minutes):
-        now = START + timedelta(minutes=minute)
-        for number, work in enumerate(due(boxes.values(), now)):
-            queued = minute * 60 + number / hour.queued_per_second
-            played.twice += served.get(work.mailbox, 0.0) > queued
-            begun = max(queued, heapq.heappop(free))
-            box = boxes[work.mailbox]
-            _judge(played, box, begun, now)
-            mail = chance.random() < _expected(hour, begun - played.looked.get(work.mailbox, begun - 60))
-            length = hour.with_mail if mail else chance.uniform(hour.shortest_pass, hour.longest_pass)
-            heapq.heappush(free, begun + length)
-            served[work.mailbox], played.looked[work.mailbox] = begun + length, begun
-            played.longest_wait = max(played.longest_wait, begun - queued)
-            played.busy += length
-            played.orders += 1
-            if mail:
-                boxes[work.mailbox] = replace(box, last_mail=now)
-    return played
-
-
-def _judge(played: Played, box: ScheduledMailbox, begun: float, now: datetime) -> None:
-    """Compare the time since the last look with the interval; orders of a tick are spread over a minute, so that much is its own."""
-    before = played.looked.get(box.mailbox)
-    if before is None:
-        return
-    over = begun - before - interval(box, now)
-    played.latest = max(played.latest, over)
-    played.late += over > _TICK
-
-
-def _expected(hour: Hour, seconds: float) -> float:
-    return min(1.0, hour.messages_per_day / 86_400 * seconds)
+    under_way = _Play(hour)
+    gc.freeze()  # a town of 100,000 would be looked through for garbage again and again
+    try:
+        return under_way.run()
+    finally:
+        gc.unfreeze()
 
 
 def run() -> None:
-    """Print the hour of 100,000 mailboxes: with intervals that follow the mail, and each looked into every minute."""
-    for hour in (Hour(mailboxes=100_000, workers=700), Hour(mailboxes=100_000, workers=1000, longest=60)):
-        played = play(hour)
-        spent = played.busy / (hour.workers * hour.minutes * 60)
+    """Print the hour of 100,000 mailboxes with intervals that follow the mail, and ten minutes, all alike, in which each is looked into."""
+    hours = (Hour(mailboxes=100_000, workers=700), Hour(mailboxes=100_000, workers=1000, longest=60, minutes=10))
+    for hour in hours:
+        began, played = time.process_time(), play(hour)
+        spent = played.busy / (hour.workers * hour.minutes * _TICK)
         print(
-            f"an hour of {hour.mailboxes:,} mailboxes, {hour.shortest} to {hour.longest} s, {hour.workers} at a time ({spent:.0%} busy): "
-            f"{played.orders:,} orders, {played.late} late, at worst {played.latest:.0f} s over, waited {played.longest_wait:.0f} s at most, "
-            f"{played.twice} queued twice"
+            f"{hour.minutes} minutes of {hour.mailboxes:,} mailboxes, {hour.shortest} to {hour.longest} s, "
+            f"{hour.workers} at a time ({spent:.0%} busy): "
+            f"{played.orders:,} orders, {played.late} late, at worst {played.latest:.1f} s over, waited {played.longest_wait:.1f} s at most, "
+            f"{played.twice} queued twice, {played.failed} failed"
         )
+        print(
+            f"  {played.delivered:,} messages delivered, {played.left} left, {played.slowest:.0f} s after they came at the latest; "
+            f"{', '.join(f'{count:,} {what}' for what, count in sorted(played.asked.items()))}"
+        )
+        print(f"  played in {time.process_time() - began:.0f} s of CPU")

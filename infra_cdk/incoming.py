@@ -62,7 +62,7 @@ class Incoming(Construct):
         plan = FunctionPlan(
             name="route_mailbox",
             timeout=PASS_TIMEOUT,
-            memory=1024,
+            memory=512,  # it waits for servers most of the time, and every second of that is billed by the memory
             opens_mailboxes=True,
             connects=True,
             environment={"MAILBOX_QUEUE_URL": self.queue.queue_url},

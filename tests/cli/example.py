@@ -96,8 +96,8 @@ def write_example(folder: Path, text: str = EXAMPLE) -> Path:
     return path
 
 
-def certificate() -> tuple[str, str]:
-    """Return a made-up CA certificate and its private key, both as PEM."""
+def certificate(days: int = 30) -> tuple[str, str]:
+    """Return a made-up CA certificate that lives for so many days, and its private key, both as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Contoso CA")])
     now = datetime.now(UTC)
@@ -108,7 +108,7 @@ def certificate() -> tuple[str, str]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

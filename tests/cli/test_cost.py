@@ -15,6 +15,7 @@ import email_router.cli.cost
 from email_router.cli.cost.amounts import amounts, times
 from email_router.cli.cost.load import Load, polls
 from email_router.cli.cost.month import month, pair_of_servers
+from email_router.cli.cost.seconds import seconds_of
 from email_router.cli.cost.tables import counts, prices
 from email_router.cli.main import app
 from email_router.core.counters import COUNTERS, GAUGES
@@ -69,7 +70,7 @@ def test_all_of_the_file_is_what_the_functions_ask_today() -> None:
 def test_every_price_is_of_something_and_says_where_it_stands() -> None:
     known = prices()
 
-    assert known.price.keys() == amounts(PUSHED, counts(), known.assumed).keys()
+    assert known.price.keys() == amounts(PUSHED, counts(), known).keys()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", known.date)
     assert all("aws.amazon.com/" in one.source and one.per > 0 for one in known.price.values())
     assert "aws.amazon.com/" in known.always_on["source"]
@@ -90,7 +91,7 @@ def test_a_message_costs_its_units_wherever_it_comes() -> None:
     """By hand: 1,000 messages a day that are all wanted, beside the same without them."""
     one = Load(mailboxes=100, messages_per_day=10, sent_per_day=0, wanted=1, attachments=0, push=True)
     none = replace(one, messages_per_day=0)
-    taken, idle = (amounts(load, counts(), prices().assumed) for load in (one, none))
+    taken, idle = (amounts(load, counts(), prices()) for load in (one, none))
     work = counts().work
 
     more = taken["dynamodb_write"] - idle["dynamodb_write"]
@@ -98,6 +99,31 @@ def test_a_message_costs_its_units_wherever_it_comes() -> None:
     each = work["message, exchange-online"].write_units + work["notification"].write_units
     assert more == pytest.approx(1000 * 365.25 / 12 * each)
     assert each > 10
+
+
+def test_a_poll_is_billed_for_what_was_counted_of_it() -> None:
+    """By hand: one call of AWS, six round trips that the server thinks of once, and CPU at the share that 512 MB give."""
+    found = seconds_of("idle poll, imap", "route_mailbox", counts(), prices())
+
+    assert counts().memory["route_mailbox"] == 512
+    assert found == pytest.approx(0.01 + 6 * 0.03 + 0.05 + 0.012 * 1769 / 512)
+    assert seconds_of("message, imap", "route_mailbox", counts(), prices()) > found
+
+
+def test_every_wait_that_is_told_is_of_a_piece_of_work() -> None:
+    assert set(prices().round_trips) <= set(counts().work)
+
+
+def test_rows_that_expire_are_paid_for_as_long_as_they_lie_there() -> None:
+    load = Load(mailboxes=100, push=True)
+    of = {
+        months: amounts(replace(load, months_kept=months), counts(), prices())["dynamodb_storage"]
+        for months in (0, 1, 12, 24, 36)
+    }
+
+    assert of[0] == 0
+    assert of[36] - of[24] == pytest.approx(of[24] - of[12])
+    assert of[1] > (of[24] - of[12]) / 12, "in the first month lies what expires later, too"
 
 
 def test_more_of_anything_costs_more() -> None:
@@ -162,7 +188,7 @@ def test_people_see_every_service_and_what_is_assumed() -> None:
 
     assert all(service in out for service in month(PUSHED, counts(), prices()).services if service != "SES")
     assert "that always run" in out
-    assert "seconds poll" in out
+    assert "seconds of a round trip" in out
     assert prices().date in out
 
 

@@ -314,6 +314,10 @@ def test_a_state_on_the_disk_keeps_no_passwords_and_the_command_says_what_to_giv
     error = ran.json["mailboxes"][0]["error"]
     assert (published.code, ran.code, error["kind"]) == (0, 1, "configuration")
     assert "a state folder keeps no passwords: give the configuration with --config FILE" in error["text"]
+    tested = run("test-access", company.forward, "--json", folder=company.folder)
+    (road,) = tested.json["mailboxes"][0]["roads"]
+    assert (tested.code, road["error"]) == (1, {**error, "text": road["error"]["text"]})
+    assert {one["status"] for one in road["steps"]} == {"not_reached"}
 
 
 def test_a_stack_serves_with_the_configuration_and_the_secrets_that_were_published_there(company: Company) -> None:
@@ -331,3 +335,5 @@ def test_a_stack_serves_with_the_configuration_and_the_secrets_that_were_publish
     assert (published.code, ran.code, tested.code) == (0, 0, 0)
     assert rules_of(company, "ann") == [("E-mail Router: contoso", [company.forward])]
     assert tested.json["mailboxes"][0]["roads"][0]["seen"] == "logged in; no message in the folder"
+    steps = tested.json["mailboxes"][0]["roads"][0]["steps"]
+    assert [one["status"] for one in steps if one["step"] in {"authenticate", "read"}] == ["ok", "ok"]

@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from email_router.cli import deployed
 from email_router.cli.backend import environment_of
+from email_router.cli.recovery.locking import VARIABLE as PASSPHRASE
 from email_router.core.errors import ConfigurationError
 from tests.cli.running import run
 from tests.cli.standing import ACCOUNT, Stack, standing
@@ -88,3 +89,31 @@ def test_a_stack_that_is_not_there_is_told(stack: Stack) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert "the stack gone cannot be read" in ran.err
     assert "check its name, AWS_REGION and your credentials" in ran.err
+
+
+@pytest.mark.long
+def test_what_operators_look_at_and_keep_is_the_stack_s(stack: Stack) -> None:
+    """The commands' own tests use a folder of state or stores in memory; test_diff.py tries on a stack those that change a configuration."""
+    stack.variables[PASSPHRASE] = "correct horse battery"
+    assert stack.run("publish", "router.toml").code == 0
+
+    status = stack.run("status", "--json")
+    alerts = stack.run("alerts", "--json")
+    waiting = stack.run("outgoing", "list", "--json")
+    aside = stack.run("undeliverable", "list", "--json")
+    kept = stack.run("backup", "file", "--json")
+    back = stack.run("restore", "file", "--dry-run", "--json")
+    erased = stack.run("erase", "erin@fabrikam.example", "--json")
+
+    ran = (status, alerts, waiting, aside, kept, back, erased)
+    assert [one.code for one in ran] == [0] * len(ran), [one.err for one in ran]
+    assert [one["address"] for one in status.json["mailboxes"]] == ["sales@contoso.example"]
+    found = {one["kind"] for one in alerts.json["alerts"]}
+    assert found <= {"sender_blocked"}, (
+        "the stack's own functions may have tried to send it by now, to a relay that is not there"
+    )
+    assert aside.json["undeliverable"] == []
+    assert isinstance(waiting.json["outgoing"], list)
+    assert (kept.json["organisation"], back.json["dry_run"]) == ("contoso", True)
+    assert "erin@fabrikam.example" in erased.out
+    assert not (stack.folder / ".email-router").exists()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from email_router.cli.run import each
 from email_router.cli.run.each import AT_ONCE, for_each
 
 
@@ -57,6 +60,42 @@ def test_what_was_not_begun_when_one_failed_is_not_begun_any_more() -> None:
         for_each("counting", range(1000), work)
 
     assert len(begun) < 1000
+
+
+def test_the_caller_says_how_many_are_under_way_at_a_time() -> None:
+    together = threading.Barrier(AT_ONCE * 2)
+
+    for_each("counting", range(AT_ONCE * 2), lambda _: together.wait(10), AT_ONCE * 2)
+
+
+def test_one_that_takes_long_keeps_no_other_waiting() -> None:
+    others = threading.Semaphore(0)
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert all(others.acquire(timeout=10) for _ in range(20))
+        else:
+            others.release()
+        return number
+
+    assert for_each("counting", range(21), work) == list(range(21))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_bar_is_shown_on_a_terminal_once_it_takes_long(monkeypatch: pytest.MonkeyPatch, *, late: bool) -> None:
+    shown = StringIO()
+    monkeypatch.setattr(each, "errors", lambda: Console(file=shown, force_terminal=True, width=100))
+    monkeypatch.setattr(each, "_SECONDS_BEFORE_A_BAR", 0.0 if late else 1000.0)
+    bar = "testing access"
+    given_up = time.monotonic() + 30
+
+    def work(number: int) -> None:
+        while late and bar not in shown.getvalue() and time.monotonic() < given_up:
+            time.sleep(0.01)
+
+    for_each(bar, range(3), work)
+
+    assert (bar in shown.getvalue(), "/3" in shown.getvalue()) == (late, late)
 
 
 def test_nothing_to_do_is_done_at_once() -> None:

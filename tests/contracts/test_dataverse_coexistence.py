@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from email_router.cli import mailbox_access
 from email_router.cli.backend import Backend
 from email_router.cli.servers import MailServers
 from email_router.core.errors import ConfigurationError
+from email_router.core.flows.access import Waiting
 from email_router.core.mailbox import Direction
+from email_router.wiring.build import CLOCK
 from email_router.wiring.coexistence import served_twice
 from email_router.wiring.configuration import Loaded, load
 from tests.cloud import Place
@@ -81,7 +84,9 @@ def test_test_access_names_it_before_it_tries_anything(dataverse: Rig, loaded: L
     mailbox(dataverse, SERVER_SIDE)
     servers = MailServers(loaded.configuration, lambda _profile: "", crm_secret=lambda: SECRET)
 
-    (road,) = mailbox_access.tested(servers, OFFICE, send=False).roads
+    asked = mailbox_access.Asked(send=False, waiting=Waiting(0, time.monotonic, time.sleep), clock=CLOCK)
+    (road,) = mailbox_access.tested(servers, OFFICE, asked).roads
 
+    assert {one.status for one in road.steps} == {"not_reached", "not_asked"}
     assert road.error is not None
     assert (road.error.kind, "to None" in road.error.mend) == ("served_twice", True)

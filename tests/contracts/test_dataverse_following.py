@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from email_router.cli.approvals import unapproved
+from email_router.cli.servers import MailServers
 from email_router.core.errors import TryLater
 from email_router.core.flows.follow_settings import NOT_FOLLOWED
 from email_router.core.mailbox import Accept
@@ -20,6 +22,7 @@ from email_router.wiring.services import Services
 from tests.cloud import Place
 from tests.contracts.dataverse_followed import ANN, MORE, OFFICE, PERIOD, USER, Followed
 from tests.contracts.dataverse_rig import Rig
+from tests.simulators.dataverse.process import SECRET
 
 
 @pytest.fixture
@@ -305,3 +308,28 @@ def test_a_thousand_mailboxes_take_two_requests_too(office: Followed) -> None:
 
     assert len(office.asked()) == 2
     assert json.dumps(office.dataverse.process.violations()) == "[]"
+
+
+def test_an_approval_that_is_missing_there_is_told_by_the_test_of_access_before_anything_is_published(
+    office: Followed,
+) -> None:
+    office.mailbox(USER, emailrouteraccessapproval=2)
+    written = '[[mailboxes]]\naddress = "eve@contoso.example"\noutgoing = "out"\napproved = false\n'
+    servers = MailServers(office.file(more=MORE + written).configuration, lambda _: "", crm_secret=lambda: SECRET)
+
+    waiting = unapproved(servers)
+
+    assert {key: one.kind for key, one in waiting.items()} == dict.fromkeys(
+        (USER, "eve@contoso.example"), "not_approved"
+    )
+    assert "Approve Email" in waiting[USER].mend
+    assert "in Dynamics 365" in str(waiting[USER])
+    assert "approved = true at [[mailboxes]]" in waiting["eve@contoso.example"].mend
+
+
+def test_where_the_crm_cannot_be_asked_what_was_known_of_an_approval_holds(office: Followed) -> None:
+    office.mailbox(USER, emailrouteraccessapproval=2)
+    office.publish()
+    servers = MailServers(office.current(), lambda _: "", crm_secret=lambda: "wrong")
+
+    assert list(unapproved(servers)) == [USER]

@@ -127,24 +127,26 @@ class TestWriteBack:
     def test_an_e_mail_under_way_is_sending_there_so_that_its_form_offers_no_cancelling(self, office: Office) -> None:
         pressed(office)
 
-        assert office.crm.write_back(EMAIL, EmailStatus.SENDING, attempts=2, due=later(60))
+        assert office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING, attempts=2, due=later(60)))
 
         row = office.rig.email()
         assert (row["statecode"], row["statuscode"], row["deliveryattempts"]) == (1, 7, 2)
 
     def test_a_sent_e_mail_is_noted_by_send_email_which_sends_nothing(self, office: Office) -> None:
         pressed(office)
-        office.crm.write_back(EMAIL, EmailStatus.SENDING, attempts=1)
+        office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING, attempts=1))
         office.process.clear_requests()
 
         assert office.crm.write_back(
-            EMAIL,
-            EmailStatus.SENT,
-            subject="Offer CRM:1",
-            message_id="<own@contoso.example>",
-            tracking_token="CRM:1",
-            attempts=1,
-            sent=later(3),
+            WriteBack(
+                activity=EMAIL,
+                status=EmailStatus.SENT,
+                subject="Offer CRM:1",
+                message_id="<own@contoso.example>",
+                tracking_token="CRM:1",
+                attempts=1,
+                sent=later(3),
+            )
         )
 
         (action,) = office.process.requests("SendEmail")
@@ -155,17 +157,19 @@ class TestWriteBack:
 
     def test_writing_it_back_again_changes_nothing(self, office: Office) -> None:
         pressed(office)
-        office.crm.write_back(EMAIL, EmailStatus.SENT, subject="Offer CRM:1")
+        office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENT, subject="Offer CRM:1"))
         office.process.clear_requests()
 
-        assert office.crm.write_back(EMAIL, EmailStatus.SENT, subject="Offer CRM:1")
+        assert office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENT, subject="Offer CRM:1"))
 
         assert office.outer() == [f"GET emails({EMAIL})"]
 
     def test_a_failed_e_mail_is_open_again_and_says_why(self, office: Office) -> None:
         pressed(office)
 
-        assert office.crm.write_back(EMAIL, EmailStatus.FAILED, reason="550 no such user: " + "x" * 300, attempts=3)
+        assert office.crm.write_back(
+            WriteBack(activity=EMAIL, status=EmailStatus.FAILED, reason="550 no such user: " + "x" * 300, attempts=3)
+        )
 
         row = office.rig.email()
         assert (row["statecode"], row["statuscode"], row["deliveryattempts"]) == (0, 8, 3)
@@ -176,16 +180,18 @@ class TestWriteBack:
 
     def test_an_e_mail_that_bounces_after_it_was_sent_is_failed(self, office: Office) -> None:
         pressed(office)
-        office.crm.write_back(EMAIL, EmailStatus.SENT)
+        office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENT))
 
-        assert office.crm.write_back(EMAIL, EmailStatus.FAILED, reason="delivery report: failed for good")
+        assert office.crm.write_back(
+            WriteBack(activity=EMAIL, status=EmailStatus.FAILED, reason="delivery report: failed for good")
+        )
 
         assert status(office) == (0, 8)
 
     def test_one_of_which_nobody_knows_whether_it_left_is_failed_there_and_unknown_here(self, office: Office) -> None:
         pressed(office)
 
-        office.crm.write_back(EMAIL, EmailStatus.UNKNOWN, reason="the line broke")
+        office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.UNKNOWN, reason="the line broke"))
 
         email = office.crm.email(EMAIL)
         assert email is not None
@@ -196,10 +202,10 @@ class TestWriteBack:
     ) -> None:
         pressed(office)
         pressed(office, OTHER, category="Offers")
-        office.crm.write_back(EMAIL, EmailStatus.DEFERRED, reason="451 later", due=later(60))
+        office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.DEFERRED, reason="451 later", due=later(60)))
 
         for key in (EMAIL, OTHER):
-            office.crm.write_back(key, EmailStatus.SENT)
+            office.crm.write_back(WriteBack(activity=key, status=EmailStatus.SENT))
 
         assert [office.rig.email(key)["category"] for key in (EMAIL, OTHER)] == [None, "Offers"]
 
@@ -210,16 +216,16 @@ class TestCancelling:
         cancels = _Cancelling(office, before="batch")
         crm = office.opened(cancels)  # type: ignore[arg-type]  # a client that lets a user act in between
 
-        assert crm.write_back(EMAIL, EmailStatus.SENDING) is False
+        assert crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING)) is False
 
         assert (status(office), cancels.done) == ((2, 5), True)
 
     def test_a_user_who_cancels_while_it_is_sent_comes_too_late_and_his_word_stays(self, office: Office) -> None:
         pressed(office)
-        assert office.crm.write_back(EMAIL, EmailStatus.SENDING)
+        assert office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING))
         office.rig.client.call("PATCH", f"emails({EMAIL})", {"statecode": 2, "statuscode": 5})
 
-        assert office.crm.write_back(EMAIL, EmailStatus.SENT) is False
+        assert office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENT)) is False
 
         assert status(office) == (2, 5)
 
@@ -228,7 +234,7 @@ class TestCancelling:
         crm = office.opened(_Changing(office))  # type: ignore[arg-type]  # as above
 
         with pytest.raises(TryLater):
-            crm.write_back(EMAIL, EmailStatus.SENDING)
+            crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING))
 
         assert status(office) == (1, 6)
 
@@ -306,8 +312,8 @@ class TestTogether:
     def test_one_that_failed_there_by_nobodys_word_is_told_from_one_of_which_nobody_knows(self, office: Office) -> None:
         pressed(office)
         pressed(office, OTHER)
-        office.crm.write_back(EMAIL, EmailStatus.UNKNOWN, reason="the line broke")
-        office.crm.write_back(OTHER, EmailStatus.FAILED, reason="550")
+        office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.UNKNOWN, reason="the line broke"))
+        office.crm.write_back(WriteBack(activity=OTHER, status=EmailStatus.FAILED, reason="550"))
 
         others = office.crm.write_back_all(together(EMAIL, OTHER, status=EmailStatus.SENT))
 
@@ -392,7 +398,7 @@ def test_wherever_a_worker_falls_the_e_mail_is_collected_again_until_its_end_is_
         _fall(office, end, site, fault, joint=joint)
         for _ in range(3):
             if [one for one, _ in office.crm.pending(later(9999), 9)] == [EMAIL]:
-                office.crm.write_back(EMAIL, end, reason="told")
+                office.crm.write_back(WriteBack(activity=EMAIL, status=end, reason="told"))
 
         assert status(office) == ENDS[end], f"{fault} at {site}"
         assert list(office.crm.pending(later(9999), 9)) == []
@@ -412,5 +418,5 @@ def _fall(office: Office, end: EmailStatus, site: int | None, fault: Fault, *, j
             if joint:
                 crm.write_back_all([WriteBack(activity=EMAIL, status=status_, attempts=1, **told)])
             else:
-                crm.write_back(EMAIL, status_, attempts=1, **told)
+                crm.write_back(WriteBack(activity=EMAIL, status=status_, attempts=1, **told))
     return len(seam.calls)

@@ -18,6 +18,7 @@ from email_router.core.activity import (
     StoredAttachment,
 )
 from email_router.core.errors import MailboxBlocked
+from email_router.core.write_back import WriteBack
 from email_router.edge.crm.dataverse_coexistence import served_there
 from tests.contracts.dataverse_crm import Office
 from tests.contracts.dataverse_rig import EMAIL
@@ -62,8 +63,8 @@ def work(office: Office) -> None:
     assert [activity for activity, _ in office.crm.pending(later(0), 9)] == [EMAIL]
     email = office.crm.email(EMAIL)
     assert email is not None
-    assert office.crm.write_back(EMAIL, EmailStatus.SENDING)
-    assert office.crm.write_back(EMAIL, EmailStatus.SENT, subject="Offer CRM:1")
+    assert office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING))
+    assert office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENT, subject="Offer CRM:1"))
     for text in ("Not delivered", "Not delivered, again"):
         office.crm.note(EMAIL, "failed-1", Note(later(0), ANN, text))
     assert all(office.crm.new_tokens(["Offer"]))

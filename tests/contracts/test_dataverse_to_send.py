@@ -10,6 +10,7 @@ import pytest
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Record, Role, StoredAttachment
 from email_router.core.errors import ConfigurationError, MessageRefused
 from email_router.core.mailbox import Direction
+from email_router.core.write_back import WriteBack
 from email_router.edge.connect.dataverse_errors import DataverseReply
 from email_router.edge.crm import dataverse_rows
 from tests.contracts.dataverse_crm import Office
@@ -117,7 +118,7 @@ class TestCancel:
     def test_one_that_is_gone_or_under_way_is_not(self, office: Office) -> None:
         assert office.crm.cancel(EMAIL) is False
         office.crm.create_outgoing(letter(office))
-        office.crm.write_back(EMAIL, EmailStatus.SENDING)
+        office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING))
 
         assert office.crm.cancel(EMAIL) is False
         assert office.rig.email()["statuscode"] == 7
@@ -132,7 +133,7 @@ class _TakenUp:
 
     def call(self, method: str, *given: Any, **more: Any) -> DataverseReply:
         if method == "PATCH":
-            self._office.crm.write_back(EMAIL, EmailStatus.SENDING)
+            self._office.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENDING))
         return self._office.rig.client.call(method, *given, **more)
 
 

@@ -162,7 +162,7 @@ INJECTED = "x\r\nBcc: evil@example.org"
         ("quoted_printable", lambda raw: raw, {"text": "x" * 1_200}),
         ("quoted_printable", lambda raw: raw.replace(b"=", b"=3D"), {"text": "blank at the end \n"}),
         ("base64_lines", lambda raw: raw, {"text": "Größe\n"}),
-        ("base64_pieces", lambda content: iter((content, b"\r\n")), {}),
+        ("base64_pieces", lambda content: iter((*content, b"\r\n")), {}),
         ("parameter", lambda name, value: f'; {name}="{value}"', {"attachments": (Attachment('a"; x="b', "", b""),)}),
         ("parameter", lambda name, value: f"; {name}={value}", {"attachments": (Attachment("a.pdf", "", b""),)}),
         ("fallback_parameter", lambda name, value: "", {}),

@@ -17,6 +17,7 @@ import pytest
 from email_router.cli.demo.stage import CrmKind
 from email_router.cli.demo.world import ORGANISATION
 from email_router.core.activity import EmailStatus
+from email_router.core.write_back import WriteBack
 from tests.crm_event_schemas import check
 from tests.deliveries import ANN, NOW, SALES, delivery, later, outgoing
 from tests.e2e.crm_demo import DELIVERED, RECEIVED, RESULTED, Played, play
@@ -252,7 +253,9 @@ def test_a_row_that_cannot_be_read_is_set_aside_and_told_when_it_is_mended(there
 def test_an_e_mail_that_ends_before_it_is_taken_up_is_told(contoso: House, events: Watch) -> None:
     contoso.crm.create_outgoing(outgoing("refused-1"))
     contoso.crm.create_outgoing(outgoing("cancelled-1"))
-    contoso.crm.write_back("refused-1", EmailStatus.FAILED, reason="it has no recipient address")
+    contoso.crm.write_back(
+        WriteBack(activity="refused-1", status=EmailStatus.FAILED, reason="it has no recipient address")
+    )
     contoso.crm.cancel("cancelled-1")
 
     told = {one["detail"]["activity"]: one["detail"] for one in events.until(2)}
@@ -267,7 +270,7 @@ def test_a_result_is_told_by_the_state_and_not_again_by_the_crm_s_row(contoso: H
     _taken_up(contoso, "settled-1")
     state = contoso.outgoing.claim("settled-1", NOW, "test")
     contoso.outgoing.settle(state, EmailStatus.FAILED, later(1), evidence="550 no such user")
-    contoso.crm.write_back("settled-1", EmailStatus.FAILED, reason="550 no such user")
+    contoso.crm.write_back(WriteBack(activity="settled-1", status=EmailStatus.FAILED, reason="550 no such user"))
 
     events.until(1)
 
@@ -311,7 +314,7 @@ def _taken_up(contoso: House, activity: str) -> None:
 
 def test_the_example_calls_again_what_the_other_crm_refused(there: Installation, contoso: House, events: Watch) -> None:
     contoso.crm.create_outgoing(outgoing("refused-2"))
-    contoso.crm.write_back("refused-2", EmailStatus.FAILED, reason="no recipient")
+    contoso.crm.write_back(WriteBack(activity="refused-2", status=EmailStatus.FAILED, reason="no recipient"))
     (event,) = events.until(1)
     other = OtherCrm(refuses=1)
 

@@ -11,6 +11,7 @@ import pytest
 
 from email_router.core.errors import TryLater
 from email_router.core.mailbox import Authentication, Direction, Mailbox, Profile, Security
+from email_router.core.octets import Octets
 from email_router.core.ports import Reach
 from email_router.core.sending import Envelope, SendOutcome, SendResult
 from email_router.edge.senders.smtp import SmtpSender
@@ -62,7 +63,7 @@ def envelope(*recipients: str) -> Envelope:
     return Envelope(organisation="contoso", activity="6f1d", sender=SENDER, recipients=recipients or (ANN,))
 
 
-def sent(relay: Relay, composed: bytes = MAIL, *recipients: str) -> SendResult:
+def sent(relay: Relay, composed: Octets = MAIL, *recipients: str) -> SendResult:
     """Send one mail over a line of its own."""
     with closing(opened(profile(relay))) as sender:
         return sender.send(envelope(*recipients), composed)

@@ -9,9 +9,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
+from email_router.core.access_course import Onlooker
 from email_router.core.errors import ConfigurationError, TryLater
 from email_router.core.ports import Reach
 from email_router.edge.connect import https, patience
@@ -309,7 +311,7 @@ def test_a_kept_line_is_as_patient_as_a_fresh_one(scripted: Callable[[Script], S
 
     server = scripted(slowly)
     ask(server.place, "GET", "/", {}).read()
-    (kept,) = https._LINES._idle[server.place]
+    (kept,) = https._LINES._idle[server.place, None]
     kept.sock.settimeout(0.01)  # as an answer leaves it whose patience was nearly used up
 
     assert ask(server.place, "GET", "/", {}).read() == b"ok"
@@ -324,3 +326,25 @@ def test_what_comes_earns_more_patience() -> None:
     waiting.note(0, 60 * int(patience.SLOWEST))
 
     assert waiting.left() == pytest.approx(60)
+
+
+def test_a_line_that_was_opened_before_a_witness_serves_only_where_it_is_told_of(
+    scripted: Callable[[Script], Scripted],
+) -> None:
+    def answering(line: ssl.SSLSocket, number: int) -> None:
+        while line.recv(65536):
+            line.sendall(_OK)
+
+    def say(witness: Onlooker | None) -> int:
+        place = replace(server.place, reach=replace(server.place.reach, witness=witness))
+        ask(place, "GET", "/", {}).read()
+        return server.connections
+
+    server = scripted(answering)
+    first, second = Onlooker(""), Onlooker("")
+
+    assert [say(who) for who in (None, first, first, second, None, first)] == [1, 2, 2, 3, 3, 3]
+    hang_up(first)
+    assert [say(who) for who in (None, second, first)] == [3, 3, 4]
+    hang_up()
+    assert [say(who) for who in (None, second, first)] == [5, 6, 7]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -278,3 +280,23 @@ def _rsa_pair(folder: object) -> tuple[str, str]:
 
     where = Path(str(folder))
     return (where / "cert.pem").read_text(), (where / "key.pem").read_text()
+
+
+def test_a_login_host_that_is_slow_keeps_no_other_account_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = (Account("https://login.example/t", name, SECRET, "r", Reach()) for name in ("slow", "quick"))
+    asked, done = threading.Event(), threading.Event()
+
+    def request(account: Account) -> tuple[str, float]:
+        if account is slow:
+            asked.set()
+            assert done.wait(30)
+        return f"token of {account.client_id}", time.time() + 3600
+
+    monkeypatch.setattr(microsoft_login, "request_token", request)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(microsoft_login.access_token, slow)
+        assert asked.wait(30)
+        second = threads.submit(microsoft_login.access_token, quick)
+        assert second.result(30) == "token of quick"
+        done.set()
+        assert waiting.result(30) == "token of slow"

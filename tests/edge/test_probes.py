@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,12 +13,15 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
+from email_router.core.access_course import Course
+from email_router.core.access_steps import outgoing_stages
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 from email_router.core.mailbox import Authentication, Direction, Mailbox, Profile, Security
 from email_router.core.ports import Reach
 from email_router.edge.probes import ses, smtp
 from email_router.wiring.registry import PROBES, SENDERS, adapter
 from tests.simulators.certificates import Authority
+from tests.simulators.imap import ImapServer
 from tests.simulators.smtp import PASSWORD, SmtpProcess
 
 HERE = Reach(loopback=True)
@@ -160,3 +165,92 @@ def test_ses_that_is_not_reached_is_another_error() -> None:
 
     with pytest.raises(TryLater, match="Amazon SES was not reached"):
         ses.log_in(PROFILE, SALES, "", HERE, client=client)
+
+
+@pytest.fixture
+def amazon_here(certificate: tuple[Path, Path]) -> Iterator[Callable[[str], tuple[Any, Stubber]]]:
+    """Make a client of SES whose endpoint is a server of this machine, its answers scripted."""
+    server = ImapServer(certificate, tls=True)
+
+    def made(scheme: str) -> tuple[Any, Stubber]:
+        endpoint = f"{scheme}://localhost:{server.port}"
+        client = boto3.client(
+            "sesv2",
+            region_name="eu-west-1",
+            endpoint_url=endpoint,
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+            verify=False,
+        )
+        stub = Stubber(client)
+        stub.activate()
+        stub.add_response("get_account", {**ACCOUNT, "ProductionAccessEnabled": False})
+        _identity(stub, SALES.address, verified=True)
+        return client, stub
+
+    yield made
+    server.stop()
+
+
+def _watched(client: Any) -> Course:
+    course = Course(outgoing_stages(PROFILE, "not asked"), count().__next__)
+    try:
+        ses.log_in(PROFILE, SALES, "", replace(HERE, witness=course), client=client)
+    except RouterError as error:
+        course.failed(error)
+    return course
+
+
+def test_the_steps_to_ses_are_those_to_the_place_that_the_sdk_speaks_to(
+    amazon_here: Callable[[str], tuple[Any, Stubber]], authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca))
+
+    resolve, connect, tls, login, *_ = _watched(amazon_here("https")[0]).steps()
+
+    assert [one.status for one in (resolve, connect, tls, login)] == ["ok"] * 4
+    assert (connect.seen.startswith("localhost:"), tls.certificate and tls.certificate.subject) == (
+        True,
+        "CN=localhost",
+    )
+    assert "GetAccount: sending is enabled" in login.seen
+    assert f"{SALES.address} is verified; the account is in the sandbox" in login.seen
+
+
+def test_a_foreign_certificate_on_the_way_to_ses_is_told_with_what_the_sdk_reads(
+    amazon_here: Callable[[str], tuple[Any, Stubber]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+
+    error = _watched(amazon_here("https")[0]).steps()[2].error
+
+    assert error is not None
+    assert (error.kind, "AWS_CA_BUNDLE" in error.mend) == ("certificate", True)
+
+
+def test_an_endpoint_of_plain_http_and_a_proxy_say_why_a_step_is_left_out(
+    amazon_here: Callable[[str], tuple[Any, Stubber]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = _watched(amazon_here("http")[0]).steps()
+    monkeypatch.setenv("https_proxy", "http://proxy.contoso.example:3128")
+    monkeypatch.setenv("no_proxy", "")
+    proxied = _watched(amazon_here("https")[0]).steps()
+
+    assert [one.status for one in plain[:4]] == ["ok", "ok", "not_asked", "ok"]
+    assert "is plain http" in plain[2].seen
+    assert [one.status for one in proxied[:4]] == ["not_asked"] * 3 + ["ok"]
+    assert "through a proxy" in proxied[0].seen
+
+
+def test_without_a_region_ses_is_not_asked_and_it_is_told_where_to_set_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+    with pytest.raises(MailboxBlocked) as refused:
+        ses.log_in(PROFILE, SALES, "", HERE)
+
+    assert (refused.value.kind, "AWS_REGION" in refused.value.mend) == ("ses", True)

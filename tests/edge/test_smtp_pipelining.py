@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from email_router.core.errors import TryLater
+from email_router.core.octets import LongOctets
 from email_router.core.sending import SendOutcome
 from email_router.edge.connect import smtp, smtp_text
 from tests.edge.relays import ANN, BOB, EVE, MAIL, SENDER, envelope, opened, profile, sent
+from tests.lying import lying
 from tests.simulators import relay as relay_module
 from tests.simulators.relay import Relay, Script
 
@@ -225,10 +227,11 @@ def test_what_a_server_says_between_two_mails_is_not_taken_for_an_answer_to_the_
 # The mail itself
 
 
-def test_a_large_mail_is_stuffed_as_a_small_one_is(relays: Callable[..., Relay]) -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_a_large_mail_is_stuffed_as_a_small_one_is(relays: Callable[..., Relay], held: bool) -> None:
     relay = relays(Script(extensions=("PIPELINING",)))
 
-    assert sent(relay, LARGE).outcome is ACCEPTED
+    assert sent(relay, LARGE if held else lying(LARGE)).outcome is ACCEPTED
     assert relay.taken == [LARGE.replace(b"\r\n.", b"\r\n..")]
     assert b"".join(smtp_text.whole_lines(LARGE)) == LARGE
     assert all(piece.endswith(b"\r\n") for piece in smtp_text.whole_lines(LARGE))
@@ -237,13 +240,16 @@ def test_a_large_mail_is_stuffed_as_a_small_one_is(relays: Callable[..., Relay])
 
 @pytest.mark.parametrize("flaw", [b"\n", b"\r", b"\0", b"\r\r\n", b"\n\r\n"])
 @pytest.mark.parametrize("at", [0, 270_000, 600_000, -2])
+@pytest.mark.parametrize("held", [True, False])
 def test_a_flaw_anywhere_in_a_large_mail_keeps_it_off_the_wire(
-    relays: Callable[..., Relay], flaw: bytes, at: int
+    relays: Callable[..., Relay], flaw: bytes, at: int, held: bool
 ) -> None:
     relay = relays(Script(extensions=("PIPELINING",)))
     place = LARGE.index(b"x\r\n") if at == 0 else at
 
-    assert sent(relay, LARGE[:place] + flaw + LARGE[place:]).outcome is REFUSED
+    mail = LARGE[:place] + flaw + LARGE[place:]
+
+    assert sent(relay, mail if held else lying(mail)).outcome is REFUSED
     assert relay.received == 0
 
 
@@ -267,6 +273,53 @@ def test_no_answer_at_any_verb_makes_a_mail_come_twice_or_count_as_taken(
     assert relay.taken.count(MAIL) == (verb == "final")
     assert after.outcome is ACCEPTED
     assert relay.taken.count(b"Subject: next\r\n\r\n") == 1
+
+
+class Failing:
+    """A scratch file of which nothing can be read any more after so many reads."""
+
+    def __init__(self, mail: bytes, good: int = 1_000) -> None:
+        self.octets = LongOctets(len(mail), self._read)
+        self._mail = mail
+        self._good = good
+        self.reads = 0
+
+    def _read(self, start: int, end: int) -> bytes:
+        self.reads += 1
+        if self.reads > self._good:
+            raise TryLater("the function's scratch space: Input/output error", kind="scratch", shared=True)
+        return self._mail[start:end]
+
+
+def test_a_mail_that_cannot_be_read_on_the_way_is_certainly_not_handed_over(relays: Callable[..., Relay]) -> None:
+    whole = Failing(LARGE)
+    assert sent(relays(Script(extensions=("PIPELINING",))), whole.octets).outcome is ACCEPTED
+    assert whole.reads > 10
+
+    for good in range(whole.reads):
+        relay = relays(Script(extensions=("PIPELINING",)))
+        with closing(opened(profile(relay))) as sender:
+            with pytest.raises(TryLater):
+                sender.send(envelope(), Failing(LARGE, good).octets)
+            assert sender.send(envelope(), MAIL).outcome is ACCEPTED
+        assert relay.taken == [MAIL]
+        relay.stop()
+
+
+@pytest.mark.parametrize("good", range(0, 16, 3))
+def test_a_mail_that_follows_and_cannot_be_read_is_held_against_no_other(
+    relays: Callable[..., Relay], good: int
+) -> None:
+    relay = relays(Script(extensions=("PIPELINING",)))
+    with closing(opened(profile(relay))) as sender:
+        following = Failing(LARGE, good).octets
+        sender.announce(envelope(BOB), following)
+        assert sender.send(envelope(), MAIL).outcome is ACCEPTED
+        with pytest.raises(TryLater):
+            sender.send(envelope(BOB), following)
+        assert sender.send(envelope(EVE), MAIL).outcome is ACCEPTED
+
+    assert relay.taken == [MAIL, MAIL]
 
 
 def test_a_line_that_is_cut_while_a_large_mail_is_sent_leaves_nothing_taken(relays: Callable[..., Relay]) -> None:

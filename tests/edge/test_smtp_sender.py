@@ -143,6 +143,22 @@ def test_a_domain_of_other_letters_goes_as_its_ascii_form(relays: Callable[..., 
     assert "RCPT TO:<info@xn--mller-kva.example>" in relay.commands
 
 
+@pytest.mark.parametrize("ehlo", ["502 5.5.1 what", "421 leaving", "450 later", "550 no"])
+@pytest.mark.parametrize("helo", ["", "421 leaving", "450 later", "550 no"])
+def test_a_server_that_refuses_ehlo_is_greeted_the_old_way_or_left_with_nothing_given(
+    relays: Callable[..., Relay], ehlo: str, helo: str
+) -> None:
+    relay = relays(Script(answers={"EHLO": ehlo, **({"HELO": helo} if helo else {})}))
+
+    if helo:
+        with pytest.raises(TryLater) as told:
+            sent(relay)
+        assert told.value.shared
+    else:
+        assert sent(relay).outcome is SendOutcome.ACCEPTED
+    assert len(relay.taken) == (not helo)
+
+
 # Broken lines
 
 

@@ -14,6 +14,7 @@ from email_router.core.errors import ConfigurationError, RouterError
 from email_router.core.flows.outgoing import Outgoing
 from email_router.core.ledger import LinkKind
 from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.octets import Octets
 from email_router.core.sending import Envelope, SendOutcome, SendResult
 from tests.faults.seam import Fault, Killed, Seam
 from tests.flows.office import Office
@@ -37,7 +38,7 @@ class _Counting(MemorySender):
         """Nothing is to be waited for."""
         return 0.0
 
-    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def send(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Count what was taken, recipient by recipient."""
         result = super().send(envelope, composed)
         named = {one.address: one.outcome for one in result.recipients}
@@ -55,7 +56,7 @@ class CountingDrafts(MemoryDraftingSender):
         super().__init__()
         self.taken: Counter[str] = Counter()
 
-    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def send(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Count what leaves now."""
         before = len(self.sent)
         result = super().send(envelope, composed)

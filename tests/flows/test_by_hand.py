@@ -10,6 +10,7 @@ from email_router.core.activity import EmailStatus, Party, Role
 from email_router.core.errors import ConfigurationError
 from email_router.core.flows.by_hand import ByHand
 from email_router.core.flows.outgoing_alerts import still_open
+from email_router.core.octets import Octets
 from email_router.core.recipients import told
 from email_router.core.sending import RecipientResult, SendOutcome, SendResult
 from tests.flows.house import SALES
@@ -211,7 +212,7 @@ def test_what_is_being_sent_is_not_touched(act: Callable[[ByHand, str], object])
 
     send = office.sender.send
 
-    def while_sending(envelope: object, composed: bytes) -> SendResult:
+    def while_sending(envelope: object, composed: Octets) -> SendResult:
         meanwhile()
         return send(envelope, composed)  # type: ignore[arg-type]  # passed on
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from email_router.core.activity import EmailStatus, Party, Role
 from email_router.core.fair_share import shares
 from email_router.core.mailbox import Mailbox
+from email_router.core.write_back import WriteBack
 from tests.flows.house import ANN, SALES
 from tests.flows.office import ERIN, Office
 
@@ -66,7 +67,7 @@ def test_every_tick_serves_newcomers_first_while_the_ten_thousand_go_on() -> Non
         at.clock.advance(60)
         for name in [one for one, email in at.crm.activities.items() if email.status is EmailStatus.PENDING]:
             if name in {activity for order in at.queues.outgoing for activity in order.activities}:
-                at.crm.write_back(name, EmailStatus.SENT)
+                at.crm.write_back(WriteBack(activity=name, status=EmailStatus.SENT))
 
     assert sum(left) == 10_000  # nothing is left out, nothing waits longer than its share
 

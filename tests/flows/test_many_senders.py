@@ -10,6 +10,7 @@ from datetime import timedelta
 from email_router.core.activity import EmailStatus, Party, Role
 from email_router.core.mailbox import Mailbox
 from email_router.core.work import OutgoingWork
+from email_router.core.write_back import WriteBack
 from tests.flows.house import ANN, NOW, SALES
 from tests.flows.office import ERIN, Office
 
@@ -55,7 +56,7 @@ class Street:
                 return
             now, _, done = heapq.heappop(self.busy)
             for activity in done.activities:
-                self.office.crm.write_back(activity, EmailStatus.SENT)
+                self.office.crm.write_back(WriteBack(activity=activity, status=EmailStatus.SENT))
 
     def _next(self) -> OutgoingWork:
         hands = Counter(order.sender for _, _, order in self.busy)

@@ -12,6 +12,7 @@ from email_router.core.collect_pace import CollectPace, Pace
 from email_router.core.flows.collect_outgoing import CollectOutgoing
 from email_router.core.flows.outgoing import Delays
 from email_router.core.mailbox import Direction, Mailbox, Profile
+from email_router.core.write_back import WriteBack
 from tests.flows.house import ANN, SALES
 from tests.flows.office import ERIN, Office
 from tests.memory.nudging import MemoryCollectPace
@@ -53,7 +54,7 @@ class Nudged(Office):
         for order in self.queues.outgoing:
             for activity in order.activities:
                 self.taken.append((self.clock.now(), order.sender))
-                self.crm.write_back(activity, EmailStatus.SENT)
+                self.crm.write_back(WriteBack(activity=activity, status=EmailStatus.SENT))
         self.queues.outgoing.clear()
         return queued
 

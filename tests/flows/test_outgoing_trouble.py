@@ -11,6 +11,7 @@ import pytest
 from email_router.core.activity import EmailStatus, Party, Role, StoredAttachment
 from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
 from email_router.core.ledger import Wanted
+from email_router.core.octets import Octets
 from email_router.core.sending import Envelope, RecipientResult, SendOutcome, SendResult
 from tests.fakes import fail, fail_after
 from tests.flows.house import SALES
@@ -31,7 +32,7 @@ def meanwhile(office: Office, act: Callable[[], object]) -> None:
     """Let something happen while the next e-mail is on the line."""
     real = office.sender.send
 
-    def send(envelope: Envelope, composed: bytes) -> SendResult:
+    def send(envelope: Envelope, composed: Octets) -> SendResult:
         office.sender.send = real  # type: ignore[method-assign]  # once
         result = real(envelope, composed)
         act()
@@ -170,6 +171,18 @@ def test_an_e_mail_that_cannot_be_made_fails_alone() -> None:
     ]
     assert "attachments" in (office.crm.activities["e1"].reason or "")
     assert "address" in (office.crm.activities["e2"].reason or "")
+
+
+def test_more_attachments_than_can_be_composed_are_refused_before_one_is_read() -> None:
+    office = Office()
+    half = 125 * 1024 * 1024 + 1
+    large = StoredAttachment("a.iso", "x/y", half, "0", inline=False, content_id=None, blob="attachment/0")
+    office.write("e1", attachments=(large, replace(large, name="b.iso")))
+
+    office.send("e1")
+
+    assert status(office, "e1") is EmailStatus.FAILED
+    assert f"attachments of {2 * half} bytes" in (office.crm.activities["e1"].reason or "")
 
 
 def test_what_the_crm_calls_sending_and_nobody_knows_of_is_not_sent_blindly() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from email_router.core.activity import EmailStatus, Party, Role
 from email_router.core.flows.by_hand import ByHand
 from email_router.core.ledger import KnownEmail, Link, LinkKind
+from email_router.core.octets import Octets
 from email_router.core.recipients import told
 from email_router.core.sending import MOST_HISTORY, OutgoingState, Reported, SendOutcome, SendResult
 from tests.flows.house import NOW, SALES, House
@@ -155,7 +156,7 @@ def test_a_bounce_that_comes_before_the_answer_of_a_second_attempt_stands(had_it
     ByHand(clock=office.clock, crm=crm, outgoing=office.outgoing, alerts=office.alerts, who="ann").retry("e1")
     real = office.sender.send
 
-    def send(envelope: Any, composed: bytes) -> SendResult:
+    def send(envelope: Any, composed: Octets) -> SendResult:
         result = real(envelope, composed)
         tell(office, KINDS[2], [BOB])
         return result

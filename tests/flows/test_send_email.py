@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from email import message_from_bytes, policy
 
 import pytest
 
@@ -15,6 +15,7 @@ from email_router.core.mailbox import Direction
 from email_router.core.parse import parse
 from email_router.core.sending import RecipientResult, SendOutcome, SendResult
 from email_router.core.work import OutgoingWork
+from email_router.core.write_back import WriteBack
 from tests.fakes import fail
 from tests.flows.house import NOW, SALES
 from tests.flows.office import ERIN, Office
@@ -45,6 +46,21 @@ def test_its_message_id_and_token_lead_back_to_it() -> None:
 
     assert found.message_ids[email.message_id or ""].activity == "e1"
     assert found.tokens["CRM:0001001"].activity == "e1"
+
+
+def test_a_long_subject_leaves_with_its_token_within_the_255_characters_of_the_crm() -> None:
+    office = Office()
+    office.write(subject="Größe und Gewicht " * 20)
+
+    office.send()
+
+    state = office.outgoing.get("e1")
+    assert state is not None
+    assert state.tracking_token
+    left = message_from_bytes(office.sender.sent[0][1], policy=policy.default)["Subject"]
+    assert len(left) == 255
+    assert left.endswith(f" {state.tracking_token}")
+    assert office.crm.activities["e1"].subject == left == state.subject
 
 
 def test_an_answer_keeps_its_threads_token_and_references() -> None:
@@ -185,10 +201,10 @@ def test_a_write_back_that_failed_is_made_good_by_the_next_order() -> None:
     office.write()
     real = office.crm.write_back
 
-    def only_claims(activity: str, status: EmailStatus, **fields: Any) -> bool:
-        if status is EmailStatus.SENT:
+    def only_claims(told: WriteBack) -> bool:
+        if told.status is EmailStatus.SENT:
             raise MailboxBlocked("the CRM is away")
-        return real(activity, status, **fields)
+        return real(told)
 
     office.crm.write_back = only_claims  # type: ignore[method-assign]  # the fake of this test
     with pytest.raises(MailboxBlocked):

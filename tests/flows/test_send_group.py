@@ -13,6 +13,7 @@ from email_router.core.activity import EmailActivity, EmailStatus
 from email_router.core.errors import MailboxBlocked, MessageRefused, TryLater
 from email_router.core.flows import send_group
 from email_router.core.flows.send_email import SendEmail
+from email_router.core.octets import Octets
 from email_router.core.parse import parse
 from email_router.core.sending import Envelope, SendOutcome, SendResult
 from email_router.core.work import OutgoingWork
@@ -39,7 +40,7 @@ def at_send(office: Office, act: Callable[[str], object]) -> None:
     """Let something happen whenever an e-mail is about to be handed over."""
     real = office.sender.send
 
-    def send(envelope: Envelope, composed: bytes) -> SendResult:
+    def send(envelope: Envelope, composed: Octets) -> SendResult:
         act(envelope.activity)
         return real(envelope, composed)
 

@@ -9,6 +9,7 @@ import pytest
 from email_router.core.activity import EmailStatus
 from email_router.core.errors import TryLater
 from email_router.core.flows.attempt import GIVE_UP_AFTER
+from email_router.core.octets import Octets
 from email_router.core.sending import Envelope, OutgoingState, SendResult
 from tests.fakes import fail
 from tests.flows.house import NOW
@@ -148,7 +149,7 @@ def test_a_draft_whose_answer_was_lost_is_looked_for_by_the_next_attempt_though_
     at.send()
     real = sender.draft
 
-    def draft(envelope: Envelope, composed: bytes) -> str:
+    def draft(envelope: Envelope, composed: Octets) -> str:
         asked.append(envelope.attempt)
         return real(envelope, composed)
 

@@ -165,7 +165,7 @@ def foreign_imports(source: str) -> set[str]:
             named |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             named.add((node.module or "").partition(".")[0] if node.level == 0 else "a relative import")
-    return named - sys.stdlib_module_names - CORE_MAY_USE
+    return named - sys.stdlib_module_names - CORE_MAY_USE - {"_typeshed"}  # that is how Python's own types are called
 
 
 def test_the_core_imports_only_python_and_three_parsers() -> None:

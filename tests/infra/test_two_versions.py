@@ -24,13 +24,11 @@ from email_router.edge.connect import compact
 from email_router.wiring import events
 from tests.cloud import Place, Stores, aws_stores, clients, make_place
 from tests.flows.house import ANN, SALES, mail
-from tests.infra.two_versions.scene import MAILS, REFUSED, dump, house_of, load, office_of, play
+from tests.infra.two_versions.scene import MAILS, REFUSED, REPLACED, dump, house_of, load, office_of, play
 
 EARLIER = Path(__file__).parent / "two_versions" / "earlier.json"
 LATER = "of_a_later_version"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-REPLACED = ("TRACE#", "RETRY#", "#TOKEN#", "#THREAD#")
-"""Rows of one decision, one try, or the newest e-mail: another one takes the whole row's place."""
 ROUTED = ["A long one", "An order", "Re: An order", "The last"]
 
 

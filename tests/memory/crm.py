@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -140,37 +139,25 @@ class MemoryCrm:
             if name in self.activities and self.activities[name].status in _TO_COLLECT:
                 self._due[name] = until
 
-    def write_back(
-        self,
-        activity: str,
-        status: EmailStatus,
-        *,
-        reason: str | None = None,
-        subject: str | None = None,
-        message_id: str | None = None,
-        tracking_token: str | None = None,
-        attempts: int | None = None,
-        due: datetime | None = None,
-        sent: datetime | None = None,
-    ) -> bool:
+    def write_back(self, told: WriteBack) -> bool:
         """Change the e-mail unless it is cancelled or gone."""
-        before = self.activities.get(activity)
+        before = self.activities.get(told.activity)
         if before is None or before.status is EmailStatus.CANCELLED:
             return False
-        if due is not None:
-            self._due[activity] = due
-        elif status not in _TO_COLLECT:
-            self._due.pop(activity, None)
-        self.activities[activity] = replace(
+        if told.due is not None:
+            self._due[told.activity] = told.due
+        elif told.status not in _TO_COLLECT:
+            self._due.pop(told.activity, None)
+        self.activities[told.activity] = replace(
             before,
-            status=status,
-            reason=before.reason if reason is None else reason,
-            subject=before.subject if subject is None else subject,
-            message_id=before.message_id if message_id is None else message_id,
-            tracking_token=before.tracking_token if tracking_token is None else tracking_token,
-            attempts=before.attempts if attempts is None else attempts,
-            due=before.due if due is None else due,
-            date=before.date if sent is None else sent,
+            status=told.status,
+            reason=before.reason if told.reason is None else told.reason,
+            subject=before.subject if told.subject is None else told.subject,
+            message_id=before.message_id if told.message_id is None else told.message_id,
+            tracking_token=before.tracking_token if told.tracking_token is None else told.tracking_token,
+            attempts=before.attempts if told.attempts is None else told.attempts,
+            due=before.due if told.due is None else told.due,
+            date=before.date if told.sent is None else told.sent,
         )
         return True
 
@@ -182,8 +169,7 @@ class MemoryCrm:
             if before is None or before.status not in REPLACED[one.status]:
                 others[one.activity] = before.status if before else None
                 continue
-            fields = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
-            self.write_back(**fields)
+            self.write_back(one)
         return others
 
     def import_records(self, rows: Iterable[AddressedRecord]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 
+from email_router.core.octets import Octets
 from email_router.edge.connect.dynamodb import ConditionFailed
 from email_router.edge.connect.transactions import Place
 from email_router.edge.connect.values import Item, Value
@@ -80,9 +81,9 @@ class MemoryObjects:
         """Tell whether it is there."""
         return key in self.stored
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: Octets) -> None:
         """Store the bytes."""
-        self.stored[key] = data
+        self.stored[key] = data[:]
 
     def put_stream(self, key: str, pieces: Iterable[bytes]) -> int:
         """Store the pieces."""
@@ -92,6 +93,10 @@ class MemoryObjects:
     def get(self, key: str) -> bytes:
         """Return the bytes, or raise KeyError."""
         return self.stored[key]
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes, or raise KeyError."""
+        yield self.get(key)
 
     def delete(self, key: str) -> None:
         """Remove the bytes."""

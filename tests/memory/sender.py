@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from email_router.core.octets import Octets
 from email_router.core.sending import Envelope, SendOutcome, SendResult
 
 
@@ -20,19 +21,19 @@ class MemorySender:
         self.opened = 0
         self.closed = 0
 
-    def announce(self, envelope: Envelope, composed: bytes) -> None:
+    def announce(self, envelope: Envelope, composed: Octets) -> None:
         """Remember which mail is said to follow the next one."""
         assert composed
         self._following = envelope.activity
 
-    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def send(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Keep the mail, and in `announced` which one is said to follow; answer the next of `answers`, else that it was accepted."""
         self.announced.append((envelope.activity, self._following))
         self._following = ""
         answer = self.answers.pop(0) if self.answers else SendResult(outcome=SendOutcome.ACCEPTED, evidence="250 ok")
         if isinstance(answer, BaseException):
             raise answer
-        self.sent.append((envelope, composed))
+        self.sent.append((envelope, composed[:]))
         return answer
 
     def close(self) -> None:
@@ -58,13 +59,13 @@ class MemoryDraftingSender(MemorySender):
         self.losing: list[Lost] = []
         self.refusing: SendResult | None = None
 
-    def draft(self, envelope: Envelope, composed: bytes) -> str:
+    def draft(self, envelope: Envelope, composed: Octets) -> str:
         """Make a draft."""
         made = f"draft-{len(self.drafts) + 1}-{envelope.activity}"
-        self.drafts[made] = composed
+        self.drafts[made] = composed[:]
         return made
 
-    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def send(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Send the draft unless it has left already."""
         if envelope.draft in self.left:
             return SendResult(outcome=SendOutcome.ACCEPTED, evidence="found in Sent Items")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from email_router.core.errors import ConfigurationError
+from email_router.core.octets import Octets, pieces_of
 from email_router.core.settings import Configuration
 from email_router.core.subscriptions import SubscriptionWork
 from email_router.core.work import MailboxWork, OutgoingWork
@@ -46,9 +47,9 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: Octets) -> None:
         """Store the bytes."""
-        self.stored[key] = bytes(data)
+        self.stored[key] = data[:]
 
     def put_stream(self, key: str, pieces: Iterable[bytes]) -> int:
         """Store the pieces; nothing is stored when they break off."""
@@ -59,6 +60,10 @@ class MemoryBlobs:
     def get(self, key: str) -> bytes:
         """Return the bytes, or raise KeyError."""
         return self.stored[key]
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes in pieces, or raise KeyError."""
+        return pieces_of(self.get(key))
 
     def delete(self, key: str) -> None:
         """Remove the bytes."""

@@ -67,9 +67,20 @@ class Count:
 
     def _lying(self) -> dict[str, int]:
         clients = self.stack.services.clients
-        lying = ((table, one) for table in _TABLES for one in rows.all_items(table))
+        lying = [(table, one) for table in _TABLES for one in rows.all_items(table)]
+        going = [(one, days) for one in lying if (days := self._days_left(one[1])) is not None]
         blobs = clients.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        return {"kept_bytes": kept(lying), "blob_bytes": sum(one["Size"] for one in blobs)}
+        return {
+            "kept_bytes": kept(one for one in lying if "expires" not in one[1]),
+            "expiring_bytes": kept(one for one, _ in going),
+            "expiring_byte_days": sum(kept(iter([one])) * days for one, days in going),
+            "blob_bytes": sum(one["Size"] for one in blobs),
+        }
+
+    def _days_left(self, item: dict[str, Any]) -> int | None:
+        """Return in how many days DynamoDB removes a row, None where it stays."""
+        found = item.get("expires")
+        return round((float(found["N"]) - self.stack.now.timestamp()) / 86_400) if found else None
 
 
 @contextmanager

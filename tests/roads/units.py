@@ -52,6 +52,7 @@ class Meter:
 
     def answered(self, call: Call) -> None:
         """Count the call."""
+        self.sums["aws_calls"] += 1
         if call.service == "dynamodb":
             writes = _writes(call)
             before = self._before.pop(id(call))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email_router.core.activity import EmailStatus, Note
+from email_router.core.write_back import WriteBack
 from tests.cloud import Stores
 from tests.contracts.crm_houses import guid, outgoing
 from tests.deliveries import ANN, NOW, SALES, later
@@ -49,7 +50,7 @@ class TestNotes:
 
     def test_an_email_that_has_left_takes_a_note(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing())
-        stores.crm.write_back(EMAIL, EmailStatus.SENT)
+        stores.crm.write_back(WriteBack(activity=EMAIL, status=EmailStatus.SENT))
 
         stores.crm.note(EMAIL, "sent-1", FIRST)
 

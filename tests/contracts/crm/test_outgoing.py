@@ -83,7 +83,7 @@ class TestWriteBackOfSeveral:
             stores.crm.create_outgoing(outgoing(name))
         stores.crm.cancel(guid("e1"))
         for name, end in list(ends.items())[1:]:
-            stores.crm.write_back(guid(name), end, reason="as it is")
+            stores.crm.write_back(WriteBack(activity=guid(name), status=end, reason="as it is"))
         names = (*ends, "gone", "e5")
         gone = {guid("gone"): None}
 
@@ -102,8 +102,8 @@ class TestWriteBackOfSeveral:
 
     def test_one_that_a_person_lets_wait_again_is_not_told_to_be_sent(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing())
-        stores.crm.write_back(guid("e1"), EmailStatus.SENDING)
-        stores.crm.write_back(guid("e1"), EmailStatus.PENDING, due=later(5))
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENDING))
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.PENDING, due=later(5)))
 
         assert stores.crm.write_back_all([told("e1", EmailStatus.SENT)]) == {guid("e1"): EmailStatus.PENDING}
 
@@ -134,7 +134,7 @@ class TestOutgoing:
     def test_a_postponed_email_is_not_collected_before_then(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing("e1"))
         stores.crm.create_outgoing(outgoing("e2"))
-        stores.crm.write_back(guid("e2"), EmailStatus.SENT)
+        stores.crm.write_back(WriteBack(activity=guid("e2"), status=EmailStatus.SENT))
 
         stores.crm.postpone([guid("e1"), guid("e2"), guid("gone")], later(300))
 
@@ -145,10 +145,22 @@ class TestOutgoing:
         stores.crm.create_outgoing(outgoing(text="x" * 9000))
 
         assert stores.crm.write_back(
-            guid("e1"), EmailStatus.SENDING, subject="Your order CRM:1", tracking_token="CRM:1", attempts=1
+            WriteBack(
+                activity=guid("e1"),
+                status=EmailStatus.SENDING,
+                subject="Your order CRM:1",
+                tracking_token="CRM:1",
+                attempts=1,
+            )
         )
         assert stores.crm.write_back(
-            guid("e1"), EmailStatus.SENT, message_id="<e1@contoso.example>", sent=later(9), reason="250 ok"
+            WriteBack(
+                activity=guid("e1"),
+                status=EmailStatus.SENT,
+                message_id="<e1@contoso.example>",
+                sent=later(9),
+                reason="250 ok",
+            )
         )
 
         expected = outgoing(
@@ -165,9 +177,11 @@ class TestOutgoing:
 
     def test_an_email_put_back_is_collected_when_it_is_due_again(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing())
-        stores.crm.write_back(guid("e1"), EmailStatus.SENDING)
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENDING))
 
-        assert stores.crm.write_back(guid("e1"), EmailStatus.DEFERRED, due=later(60), reason="451")
+        assert stores.crm.write_back(
+            WriteBack(activity=guid("e1"), status=EmailStatus.DEFERRED, due=later(60), reason="451")
+        )
 
         assert list(stores.crm.pending(later(59), 10)) == []
         assert list(stores.crm.pending(later(60), 10)) == [(guid("e1"), SALES)]
@@ -177,11 +191,11 @@ class TestOutgoing:
         stores.crm.create_outgoing(outgoing())
         stores.crm.postpone([guid("e1")], later(300))
 
-        stores.crm.write_back(guid("e1"), EmailStatus.SENDING, attempts=1)
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENDING, attempts=1))
 
         assert list(stores.crm.pending(later(299), 10)) == []
         assert list(stores.crm.pending(later(300), 10)) == [(guid("e1"), SALES)]
-        stores.crm.write_back(guid("e1"), EmailStatus.UNKNOWN)
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.UNKNOWN))
         assert list(stores.crm.pending(later(9999), 10)) == []
 
     def test_a_cancelled_email_is_neither_collected_nor_written_back(self, stores: Stores) -> None:
@@ -189,47 +203,51 @@ class TestOutgoing:
 
         assert stores.crm.cancel(guid("e1")) is True
         assert stores.crm.cancel(guid("e1")) is False
-        assert stores.crm.write_back(guid("e1"), EmailStatus.SENT) is False
-        assert stores.crm.write_back(guid("gone"), EmailStatus.SENT) is False
+        assert stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENT)) is False
+        assert stores.crm.write_back(WriteBack(activity=guid("gone"), status=EmailStatus.SENT)) is False
         assert list(stores.crm.pending(later(9), 10)) == []
         assert stores.crm.email(guid("e1")).status is EmailStatus.CANCELLED
 
     def test_an_email_under_way_is_not_cancelled(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing())
-        stores.crm.write_back(guid("e1"), EmailStatus.SENDING)
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENDING))
 
         assert stores.crm.cancel(guid("e1")) is False
 
     def test_one_that_was_put_off_is_cancelled_and_nobody_sends_it(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing())
-        stores.crm.write_back(guid("e1"), EmailStatus.SENDING, attempts=1)
-        stores.crm.write_back(guid("e1"), EmailStatus.DEFERRED, due=later(60), reason="451")
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENDING, attempts=1))
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.DEFERRED, due=later(60), reason="451"))
 
         assert stores.crm.cancel(guid("e1")) is True
 
         assert list(stores.crm.pending(later(60), 10)) == []
-        assert stores.crm.write_back(guid("e1"), EmailStatus.SENDING, attempts=2) is False
+        assert stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENDING, attempts=2)) is False
         assert stores.crm.email(guid("e1")).status is EmailStatus.CANCELLED
 
     def test_what_is_written_back_again_is_as_it_was(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing())
         for _ in range(2):
-            stores.crm.write_back(guid("e1"), EmailStatus.SENDING, subject="Your order CRM:1", attempts=1)
-        sent = {"message_id": "<e1@contoso.example>", "sent": later(9)}
-        assert stores.crm.write_back(guid("e1"), EmailStatus.SENT, **sent)
+            stores.crm.write_back(
+                WriteBack(activity=guid("e1"), status=EmailStatus.SENDING, subject="Your order CRM:1", attempts=1)
+            )
+        sent = WriteBack(activity=guid("e1"), status=EmailStatus.SENT, message_id="<e1@contoso.example>", sent=later(9))
+        assert stores.crm.write_back(sent)
         first = stores.crm.email(guid("e1"))
 
-        assert stores.crm.write_back(guid("e1"), EmailStatus.SENT, **sent)
+        assert stores.crm.write_back(sent)
 
         assert stores.crm.email(guid("e1")) == first
         assert (first.status, first.attempts) == (EmailStatus.SENT, 1)
 
     def test_a_bounced_email_is_failed_and_says_why(self, stores: Stores) -> None:
         stores.crm.create_outgoing(outgoing())
-        stores.crm.write_back(guid("e1"), EmailStatus.SENDING, attempts=1)
-        stores.crm.write_back(guid("e1"), EmailStatus.SENT, message_id="<e1@contoso.example>", sent=later(9))
+        stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.SENDING, attempts=1))
+        stores.crm.write_back(
+            WriteBack(activity=guid("e1"), status=EmailStatus.SENT, message_id="<e1@contoso.example>", sent=later(9))
+        )
 
-        assert stores.crm.write_back(guid("e1"), EmailStatus.FAILED, reason="bounce: 5.1.1")
+        assert stores.crm.write_back(WriteBack(activity=guid("e1"), status=EmailStatus.FAILED, reason="bounce: 5.1.1"))
 
         email = stores.crm.email(guid("e1"))
         assert (email.status, email.reason, email.date) == (EmailStatus.FAILED, "bounce: 5.1.1", later(9))

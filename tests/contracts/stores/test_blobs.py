@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cloud import Stores
+from tests.lying import lying
 
 
 class TestBlobs:
@@ -22,6 +23,19 @@ class TestBlobs:
 
         assert stores.blobs.put_stream("raw/big", iter(pieces)) == 18 * 1_000_003
         assert stores.blobs.get("raw/big") == b"".join(pieces)
+
+    @pytest.mark.parametrize("size", [0, 1, 3_000_000])
+    def test_bytes_that_are_not_held_come_back_in_pieces(self, stores: Stores, size: int) -> None:
+        data = (bytes(range(256)) * (size // 256 + 1))[:size]
+
+        stores.blobs.put("raw/lying", lying(data))
+
+        assert b"".join(stores.blobs.stream("raw/lying")) == data
+        assert stores.blobs.get("raw/lying") == data
+
+    def test_of_what_is_not_there_no_piece_comes(self, stores: Stores) -> None:
+        with pytest.raises(KeyError):
+            next(iter(stores.blobs.stream("raw/none")))
 
     def test_an_empty_stream_is_an_empty_blob(self, stores: Stores) -> None:
         assert stores.blobs.put_stream("raw/none", []) == 0

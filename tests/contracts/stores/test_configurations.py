@@ -17,7 +17,7 @@ def configuration(name: str = "contoso", mailboxes: int = 2) -> Configuration:
     return Configuration(
         organisation=name,
         tracking=Tracking(smart_matching=True, earlier_prefixes=("OLD:",)),
-        crm=CrmSettings(kind="dataverse", options={"url": "https://x"}),
+        crm=CrmSettings(kind="dataverse", options={"url": "https://x"}, credentials_expire=NOW),
         profiles=(
             Profile(
                 name="in", direction=Direction.INCOMING, server="pop3", process_received_after=NOW, ca_pem="-----\n"

@@ -22,6 +22,7 @@ from email_router.core.erasing import Fate, Piece, Version
 from email_router.core.errors import ConfigurationError, TryLater
 from email_router.core.mailbox import Mailbox
 from email_router.core.settings import Configuration
+from email_router.core.write_back import WriteBack
 from email_router.edge.stores.blob_versions import BlobVersions
 from email_router.edge.stores.mailbox_passwords import KmsMailboxPasswords
 from email_router.wiring.environment import Environment
@@ -137,7 +138,7 @@ def test_the_command_only_tells_until_it_is_told_yes_and_leaves_what_is_in_fligh
     scene.source.put(with_attachment(4, f"Erin <{ERIN}>", "Notes", "Look.", b"only Erin's file"))
     scene.route()
     scene.write("flying", ERIN, text="In the air")
-    scene.crm.write_back("flying", EmailStatus.SENDING)
+    scene.crm.write_back(WriteBack(activity="flying", status=EmailStatus.SENDING))
     before = rows(scene.place)
 
     looked = CliRunner().invoke(app, ["erase", f" {ERIN.upper()} ", *where, "--json"])
@@ -161,7 +162,7 @@ def test_the_command_only_tells_until_it_is_told_yes_and_leaves_what_is_in_fligh
     assert scene.crm.email("flying") is not None
     assert ("look." in kept(scene), "only erin's file" in kept(scene)) == (False, True)
 
-    scene.crm.write_back("flying", EmailStatus.SENT)
+    scene.crm.write_back(WriteBack(activity="flying", status=EmailStatus.SENT))
     assert not road(scene, whole=True).erase().left
     assert ERIN not in kept(scene)
     assert "only erin's file" not in kept(scene)

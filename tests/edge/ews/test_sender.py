@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from email_router.core.sending import Envelope, SendOutcome
 from email_router.edge.connect.drafting import SETTLES_AFTER
 from email_router.edge.connect.https import AnswerLost
 from email_router.edge.senders.ews import EwsSender
+from tests.lying import lying
 from tests.simulators.ews.process import PASSWORD, EwsProcess
 
 if TYPE_CHECKING:
@@ -90,6 +92,39 @@ def test_a_draft_bears_its_email_and_is_sent_into_sent_items(
     assert result.outcome is SendOutcome.ACCEPTED
     assert left(server, envelope) == 1
     assert [one["folder"] for one in server.messages(envelope.sender)] == ["sentitems"]
+
+
+def test_a_delivery_receipt_is_asked_of_exchange_where_the_email_wants_one(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    server.control("clear", {})
+
+    sender.draft(replace(envelope, delivery_receipt=True), mail(envelope))
+    sender.draft(replace(envelope, activity="other"), mail(envelope))
+
+    asked = ["<t:IsDeliveryReceiptRequested>true<" in row["request"] for row in server.requests("<m:CreateItem")]
+    assert asked == [True, False]
+
+
+def test_a_mail_that_is_not_held_arrives_whole_in_the_memory_of_a_few_pieces(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    head = mail(envelope)
+    large = head + b"a line of a large mail, which is read in pieces\r\n" * 90_000 + b"."
+    sender.draft(replace(envelope, activity="small"), head)  # what logging in takes is no matter of the mail's size
+    tracemalloc.start()
+    try:
+        draft = sender.draft(envelope, lying(large))
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    result = sender.send(replace(envelope, draft=draft), lying(large))
+
+    print(f"held: {held / len(large):.2f} times the mail")
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert large in server.outside(RECIPIENT)
+    assert held < 0.5 * len(large)
 
 
 def test_a_send_without_an_answer_is_found_in_sent_items_and_not_made_twice(

@@ -25,7 +25,7 @@ def sender(graph: GraphProcess, box: str, **changes: object) -> GraphSender:
     return GraphSender(profile, Mailbox(address=box), SECRET, Reach(loopback=True))
 
 
-def mail(box: str, *attachments: Attachment, to: str = OUTSIDE) -> bytes:
+def mail(box: str, *attachments: Attachment, to: str = OUTSIDE, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
     wanted = Outgoing(
         sender=Address("Sales", box),
         to=(Address("Kim", to),),
@@ -37,7 +37,7 @@ def mail(box: str, *attachments: Attachment, to: str = OUTSIDE) -> bytes:
         text="Hello\n",
         html='<p>ä <img src="cid:logo"></p>',
         attachments=attachments,
-        headers=(("X-EmailRouter", "contoso;6f1d"),),
+        headers=(("X-EmailRouter", "contoso;6f1d"), *headers),
     )
     return compose(wanted)
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
+import tracemalloc
+from dataclasses import replace
 
 import pytest
 
+from email_router.core.compose import Outgoing, pieces
+from email_router.core.enclosed import Kept
 from email_router.core.errors import MailboxBlocked, RouterError, TryLater
-from email_router.core.message import Attachment
+from email_router.core.message import Address, Attachment
 from email_router.core.sending import SendOutcome
 from email_router.edge.connect.graph_upload import PIECE
-from tests.edge.graph.outgoing import arrived, envelope, mail, sender
+from email_router.edge.stores import scratch
+from tests.edge.graph.outgoing import NOW, OUTSIDE, arrived, envelope, mail, sender
 from tests.shared import PROJECT
 from tests.simulators.graph.process import GraphProcess
 from tests.simulators.witnessed import watch
+
+MEGABYTE = 1024 * 1024
+RECEIPTS = frozenset({"isDeliveryReceiptRequested", "isReadReceiptRequested"})
 
 
 @pytest.mark.parametrize("size", [2_500_000, 3_200_000, 7_000_000])
@@ -113,6 +122,62 @@ def test_a_piece_that_was_lost_is_sent_again_where_the_session_expects_it(
 
     (got,) = arrived(graph, box)
     assert next(got.iter_attachments()).get_payload(decode=True) == content
+
+
+@pytest.mark.parametrize("size", [100, 2_500_000])
+@pytest.mark.parametrize("asked", [frozenset(), RECEIPTS])
+def test_receipts_are_asked_for_whether_the_mail_goes_as_one_or_in_parts(
+    graph: GraphProcess, box: str, size: int, asked: frozenset[str]
+) -> None:
+    opened, wanted = sender(graph, box), envelope(box, delivery_receipt=bool(asked))
+    file = Attachment("a.bin", "application/x", b"y" * size, inline=False, content_id=None)
+    whole = mail(box, file, headers=(("Disposition-Notification-To", box),) if asked else ())
+
+    assert opened.send(replace(wanted, draft=opened.draft(wanted, whole)), whole).outcome is SendOutcome.ACCEPTED
+
+    (sent,) = graph.messages(box)
+    assert (sent["folder"], frozenset(sent["asks"])) == ("sentitems", asked)
+
+
+def test_a_draft_that_cannot_be_made_to_ask_is_not_left_behind(graph: GraphProcess, box: str) -> None:
+    opened, wanted = sender(graph, box), envelope(box, delivery_receipt=True)
+    graph.fault("PATCH .*/messages/", "status", status=503)
+
+    with pytest.raises(TryLater):
+        opened.draft(wanted, mail(box))
+
+    assert [row["folder"] for row in graph.messages(box)] == ["deleteditems"]
+
+
+def test_an_attachment_that_is_not_held_takes_the_memory_of_a_few_pieces_whatever_its_size(
+    graph: GraphProcess, box: str
+) -> None:
+    megabytes = 12
+    piece = hashlib.sha256(b"piece").digest() * (MEGABYTE // 32)
+    file = Kept("large.bin", "application/x-large", inline=False, content_id=None, read=lambda: [piece] * megabytes)
+    wanted = Outgoing(
+        sender=Address("", box),
+        to=(Address("", OUTSIDE),),
+        date=NOW,
+        message_id=envelope(box).message_id,
+        text="Hello\n",
+        attachments=(file,),
+    )
+    opened, whole = sender(graph, box), scratch.keep(pieces(wanted))
+    opened.draft(envelope(box), mail(box))  # what logging in takes is no matter of the mail's size
+
+    tracemalloc.start()
+    try:
+        result = opened.send(envelope(box, draft=opened.draft(envelope(box), whole)), whole)
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    print(f"held: {held / megabytes / MEGABYTE:.2f} times the attachment")
+    assert result.outcome is SendOutcome.ACCEPTED
+    assert held < 4 * PIECE
+    (got,) = arrived(graph, box)
+    assert next(got.iter_attachments()).get_payload(decode=True) == piece * megabytes
 
 
 @pytest.mark.long

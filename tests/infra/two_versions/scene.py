@@ -36,6 +36,8 @@ MAILS = (
     mail(5, subject="The last"),
 )
 """What lies in the mailbox when the earlier version stops."""
+REPLACED = ("TRACE#", "RETRY#", "#TOKEN#", "#THREAD#")
+"""Rows of one decision, one try, or the newest e-mail: another one takes the whole row's place, with what it did not know."""
 
 
 def of_the_stores(room: House | Office, stores: Stores) -> None:

@@ -66,6 +66,7 @@ def _row(service: Service, mailbox: str, item: Item) -> Json:
         "folder": folder.well_known or folder.name,
         "is_read": item.is_read,
         "is_draft": item.is_draft,
+        "asks": sorted(item.asks),
         "internet_message_id": str(item.message.get("message-id", "")),
         "subject": str(item.message.get("subject", "")),
         "raw": base64.b64encode(item.raw).decode(),

@@ -15,7 +15,7 @@ from typing import Any
 from tests.simulators.graph import rules
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route
 from tests.simulators.graph.rendering import show_message
-from tests.simulators.graph.world import Item, Mailbox, World
+from tests.simulators.graph.world import RECEIPTS, Item, Mailbox, World
 
 _ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _WRITABLE = {
@@ -31,6 +31,7 @@ _WRITABLE = {
     "importance",
     "internetMessageHeaders",
     "singleValueExtendedProperties",
+    *RECEIPTS,
 }
 _LARGEST_REQUEST = 4 * 1024 * 1024
 _RECIPIENT_FIELDS = (("To", "toRecipients"), ("Cc", "ccRecipients"), ("Bcc", "bccRecipients"))
@@ -47,6 +48,8 @@ def make_draft(world: World, request: Request, user: str) -> Reply:
     mime = request.headers.get("content-type", "").startswith("text/plain")
     raw, written = (_mime_of(request.body), {}) if mime else (b"", _checked(request.json()))
     item = mailbox.add(raw, "drafts", is_draft=True, is_read=True)
+    asked = {name for name in RECEIPTS if written.get(name)}
+    item.asks = asked | ({RECEIPTS[1]} if b"\nDisposition-Notification-To:" in raw else set())
     if written:
         item.written = written
         rebuild(item)

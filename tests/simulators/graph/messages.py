@@ -7,10 +7,10 @@ import re
 from tests.simulators.graph import folders, listing
 from tests.simulators.graph.http import GraphFailure, Json, Reply, Request, Route
 from tests.simulators.graph.rendering import expanded, selected, show_message
-from tests.simulators.graph.world import Item, World
+from tests.simulators.graph.world import RECEIPTS, Item, World
 
 _BY_MESSAGE_ID = re.compile(r"internetMessageId\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
-_CHANGEABLE_IN_DRAFTS = {"subject"}
+_CHANGEABLE_IN_DRAFTS = {"subject", *RECEIPTS}
 _SUBJECT = re.compile(rb"^Subject:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", re.MULTILINE | re.IGNORECASE)
 _CHANGEABLE = {"isRead", "categories", "flag", "importance", "inferenceClassification"}
 
@@ -61,6 +61,7 @@ def patch_message(world: World, request: Request, user: str, item_id: str) -> Re
     if unknown:
         raise GraphFailure(400, "ErrorInvalidPropertySet", f"The property '{min(unknown)}' can not be set.")
     item.is_read = bool(changes.get("isRead", item.is_read))
+    item.asks |= {name for name in RECEIPTS if changes.get(name)}
     if "subject" in changes:
         header, separator, body = item.raw.partition(b"\r\n\r\n")
         subject = b"Subject: " + str(changes["subject"]).encode("ascii")

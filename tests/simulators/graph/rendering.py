@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 
 from tests.simulators.graph.http import GraphFailure, Json, Request
-from tests.simulators.graph.world import Folder, Item, Mailbox
+from tests.simulators.graph.world import RECEIPTS, Folder, Item, Mailbox
 
 _SIZE = "Integer 0xe08"  # PidTagMessageSize
 _EXPANDED = re.compile(r"id eq '([^']+)'", re.IGNORECASE)
@@ -85,8 +85,8 @@ def _properties(item: Item) -> Json:
         "parentFolderId": item.folder,
         "conversationId": _conversation(item),
         "conversationIndex": _text(message, "thread-index") or None,
-        "isDeliveryReceiptRequested": None,
-        "isReadReceiptRequested": False,
+        "isDeliveryReceiptRequested": RECEIPTS[0] in item.asks or None,
+        "isReadReceiptRequested": RECEIPTS[1] in item.asks,
         "isRead": item.is_read,
         "isDraft": item.is_draft,
         "webLink": "https://outlook.office365.com/owa/",

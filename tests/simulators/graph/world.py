@@ -61,9 +61,15 @@ class Folder:
     well_known: str = ""
 
 
+RECEIPTS = ("isDeliveryReceiptRequested", "isReadReceiptRequested")
+
+
 @dataclass
 class Item:
-    """A message in a folder.  `moves` changes its default id, never the immutable one; numbers are of the mailbox's change log."""
+    """A message in a folder.  `moves` changes its default id, never the immutable one; numbers are of the mailbox's change log.
+
+    `asks` names the receipts that its sender asked for.
+    """
 
     mailbox: str
     number: int
@@ -77,6 +83,7 @@ class Item:
     moves: int = 0
     extended: dict[str, str] = field(default_factory=dict)
     written: dict[str, Any] = field(default_factory=dict)
+    asks: set[str] = field(default_factory=set)
     attachments: list[dict[str, Any]] = field(default_factory=list)
 
     @property

@@ -1,142 +1,203 @@
-"""Test both roads of one mailbox, and tell what was seen."""
+"""Test both roads of one mailbox, step by step."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 
+from email_router.cli.access_shapes import Road, Tested
 from email_router.cli.choosing import configured
-from email_router.cli.servers import MailServers
-from email_router.cli.shapes import SOURCES, Json
-from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError
+from email_router.cli.servers import REACH, MailServers
+from email_router.core.access_course import Course, Onlooker
+from email_router.core.access_steps import Certificate, Stage, StepName, incoming_stages, outgoing_stages
+from email_router.core.errors import ConfigurationError, MailboxBlocked, MessageRefused, RouterError
+from email_router.core.fetched import Position
 from email_router.core.flows import access
+from email_router.core.flows.access import Waiting
 from email_router.core.mailbox import Direction, Mailbox, Profile
+from email_router.core.ports import Clock, MailSource
 from email_router.core.sending import SendOutcome
+from email_router.edge.connect import https
 from email_router.wiring import coexistence
-from email_router.wiring.build import CLOCK
-from email_router.wiring.registry import kind_of
 
+_MEND_CONFIGURATION = "Mend the configuration and publish it."
 _MEND_SEND = "The text has the server's own words; docs/troubleshooting.md tells what to do about them."
+_MEND_FIND = (
+    "See whether it lies in the junk folder or another folder than `folders` of the incoming profile, or a rule took it; where mail is slow, "
+    "give --wait more seconds.  In Exchange Online the message trace tells (Exchange admin center, Mail flow, Message trace)."
+)
+_BEFORE = timedelta(days=1)
+"""How much older than the test mail is what may be listed while it is looked for: clocks differ, and some servers search by the day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Road:
-    """What was seen on one road of a mailbox: in words, or the error."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of each mailbox: whether to send and how long to look for it, by which clocks; `unapproved` by mailbox key."""
 
-    direction: Direction
-    profile: Profile | None
-    seen: str = ""
-    error: RouterError | None = None
-
-    def json(self) -> Json:
-        """Return it for machines."""
-        error = self.error
-        kind = kind_of(self.profile) if self.profile else None
-        return {
-            "direction": self.direction.value,
-            "profile": self.profile.name if self.profile else None,
-            "server": SOURCES.get(kind, kind) if kind else None,
-            "status": "error" if error else "ok",
-            "seen": self.seen,
-            "error": {"kind": error.kind, "text": str(error), "mend": error.mend} if error else None,
-        }
+    send: bool
+    waiting: Waiting
+    clock: Clock
+    unapproved: Mapping[str, RouterError] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """What was seen of a mailbox; `error` where it could not be tested at all."""
-
-    address: str
-    roads: tuple[Road, ...] = ()
-    error: RouterError | None = None
-
-    @property
-    def failed(self) -> bool:
-        """Tell whether something is wrong."""
-        return self.error is not None or any(road.error for road in self.roads)
-
-    def json(self) -> Json:
-        """Return it for machines."""
-        error = self.error
-        return {
-            "address": self.address,
-            "status": "error" if self.failed else "ok" if self.roads else "idle",
-            "roads": [road.json() for road in self.roads],
-            "error": {"kind": error.kind, "text": str(error), "mend": error.mend} if error else None,
-        }
-
-    def rows(self) -> Iterator[tuple[object, ...]]:
-        """Yield a row for each road."""
-        if self.error is not None:
-            yield self.address, "", "", "error", _told(self.error)
-        elif not self.roads:
-            yield self.address, "", "", "idle", "it has no profile: its mail is neither fetched nor sent"
-        for road in self.roads:
-            status = "error" if road.error else "ok"
-            words = _told(road.error) if road.error else road.seen
-            yield self.address, road.direction.value, road.profile.name if road.profile else "", status, words
-
-
-def tested(servers: MailServers, address: str, *, send: bool) -> Tested:
+def tested(servers: MailServers, address: str, asked: Asked) -> Tested:
     """Test a mailbox.  Never raises a RouterError: what went wrong stands in the answer."""
     try:
         mailbox = configured(servers.configuration, address)
     except RouterError as trouble:
         return Tested(address, error=trouble)
-    roads = []
+    trial = _Trial(servers, mailbox, asked)
+    roads: list[Road] = []
     if mailbox.incoming:
-        roads.append(_tried(servers, mailbox, Direction.INCOMING, lambda profile: _read(servers, profile, mailbox)))
+        roads.append(trial.incoming())
     if mailbox.outgoing:
-        out = _send if send else _log_in
-        roads.append(_tried(servers, mailbox, Direction.OUTGOING, lambda profile: out(servers, profile, mailbox)))
-    return Tested(mailbox.address, tuple(roads))
+        roads.append(trial.outgoing(readable=all(road.error is None for road in roads)))
+    return Tested(mailbox.address, tuple(roads), asked.unapproved.get(mailbox.key))
 
 
-def _tried(servers: MailServers, mailbox: Mailbox, direction: Direction, work: Callable[[Profile], str]) -> Road:
-    name = mailbox.incoming if direction is Direction.INCOMING else mailbox.outgoing
-    profile = servers.configuration.profile(name, direction)
-    try:
+@dataclass(frozen=True)
+class _Found:
+    """How the test mail is to be looked for: by which profile, beyond what lay there; or why it is not."""
+
+    profile: Profile | None = None
+    after: Position = field(default_factory=Position)
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """The test of one mailbox."""
+
+    servers: MailServers
+    mailbox: Mailbox
+    asked: Asked
+
+    def incoming(self) -> Road:
+        """Log in and read."""
+        return self._road(Direction.INCOMING, incoming_stages, self._read)
+
+    def outgoing(self, *, readable: bool) -> Road:
+        """Log in and look, or send and find it back where the mailbox is `readable`."""
+        if not self.asked.send:
+            stages = partial(outgoing_stages, unsent="--send was not given")
+            return self._road(Direction.OUTGOING, stages, self._log_in)
+        beyond = self._beyond(readable=readable)
+        stages = partial(outgoing_stages, unfound=beyond.why_not)
+        return self._road(Direction.OUTGOING, stages, partial(self._send, beyond))
+
+    def _road(
+        self,
+        direction: Direction,
+        stages_of: Callable[[Profile], Sequence[Stage]],
+        take: Callable[[Profile, Course], str],
+    ) -> Road:
+        name = self.mailbox.incoming if direction is Direction.INCOMING else self.mailbox.outgoing
+        profile, now = self.servers.configuration.profile(name, direction), self.asked.clock.now()
         if profile is None:
-            raise MailboxBlocked(
-                f"{mailbox.address}: its {direction.value} profile {name} is not configured",
-                kind="configuration",
-                mend="Mend the configuration and publish it.",
+            said = f"{self.mailbox.address}: its {direction.value} profile {name} is not configured"
+            return Road(
+                direction, None, now, error=MailboxBlocked(said, kind="configuration", mend=_MEND_CONFIGURATION)
             )
-        if direction in servers.served_twice.get(mailbox.key, ()):
-            raise MailboxBlocked(
-                f"{mailbox.address}: {coexistence.told(direction)}", kind="served_twice", mend=coexistence.MEND
+        course = Course(stages_of(profile), self.asked.waiting.seconds)
+        try:
+            self._not_twice(direction)
+            seen = take(profile, course)
+        except (RouterError, ConfigurationError) as problem:
+            error = self._of_mailbox(problem)
+            course.failed(error)
+            if error.kind == "certificate" and (shown := self._shown(profile, course.host)):
+                course.presented(shown)
+            return Road(direction, profile, now, course.steps(), error=error)
+        finally:
+            https.hang_up(course)
+        return Road(direction, profile, now, course.steps(), seen)
+
+    def _not_twice(self, direction: Direction) -> None:
+        if direction in self.servers.served_twice.get(self.mailbox.key, ()):
+            said = f"{self.mailbox.address}: {coexistence.told(direction)}"
+            raise MailboxBlocked(said, kind="served_twice", mend=coexistence.MEND)
+
+    def _of_mailbox(self, problem: RouterError | ConfigurationError) -> RouterError:
+        """Return an error as one of this mailbox: none stops the others."""
+        if isinstance(problem, RouterError):
+            return problem
+        return MailboxBlocked(f"{self.mailbox.address}: {problem}", kind="configuration", mend=_MEND_CONFIGURATION)
+
+    def _shown(self, profile: Profile, host: str) -> Certificate | None:
+        """Return the certificate that the host shows, by a line of its own that ends when it has shown it."""
+        onlooker = Onlooker(host)
+        reach = replace(REACH, witness=onlooker)
+        try:
+            if profile.direction is Direction.OUTGOING:
+                self.servers.probe(profile, self.mailbox, reach)
+            else:
+                with closing(self.servers.source(profile, self.mailbox, reach)) as source:
+                    access.read(source)
+        except (RouterError, ConfigurationError):
+            pass  # that is how it ends
+        finally:
+            https.hang_up(onlooker)
+        return onlooker.certificate
+
+    def _read(self, profile: Profile, course: Course) -> str:
+        with closing(self.servers.source(profile, self.mailbox, replace(REACH, witness=course))) as source:
+            seen = access.read(source)
+            course.done(StepName.READ, seen)
+        return seen
+
+    def _log_in(self, profile: Profile, course: Course) -> str:
+        seen = self.servers.probe(profile, self.mailbox, replace(REACH, witness=course))
+        course.done(StepName.READ, seen)
+        return seen
+
+    def _beyond(self, *, readable: bool) -> _Found:
+        """Note what lies in the mailbox before the test mail is sent."""
+        profile = self.servers.configuration.profile(self.mailbox.incoming, Direction.INCOMING)
+        if profile is None:
+            return _Found(why_not="the mailbox has no incoming profile to find it by")
+        if not readable:
+            return _Found(why_not="the mailbox cannot be read: see its incoming road")
+        profile = replace(profile, process_received_after=self.asked.clock.now() - _BEFORE)
+        try:
+            with closing(self.servers.source(profile, self.mailbox)) as source:
+                return _Found(profile, access.end_of(source))
+        except (RouterError, ConfigurationError) as trouble:
+            return _Found(why_not=f"what lies in the mailbox cannot be listed: {trouble}")
+
+    def _send(self, beyond: _Found, profile: Profile, course: Course) -> str:
+        """Send, and find it back.  A refusal is an error; so is a result that nobody can know, and a mail that does not come."""
+        reach, test = replace(REACH, witness=course), str(uuid.uuid4())
+        if profile.server == "ses":  # whose sender makes connections of its own
+            self.servers.probe(profile, self.mailbox, reach)
+        organisation, address = self.servers.configuration.organisation, self.mailbox.address
+        with closing(self.servers.sender(profile, self.mailbox, reach)) as sender:
+            result = access.send_to_itself(sender, organisation, address, test, self.asked.clock.now())
+        if result.outcome is not SendOutcome.ACCEPTED:
+            said = f"{address}: the test mail is {result.outcome.value}: {result.evidence}"
+            raise MessageRefused(said, kind="test_mail", mend=_MEND_SEND)
+        course.done(StepName.SEND, result.evidence)
+        found = self._find(beyond, test, course)
+        return f"sent to itself; {result.evidence}{found}"
+
+    def _find(self, beyond: _Found, test: str, course: Course) -> str:
+        profile, waiting = beyond.profile, self.asked.waiting
+        if profile is None:
+            return ""
+        begun = waiting.seconds()
+
+        def opened() -> MailSource:
+            return self.servers.source(profile, self.mailbox)
+
+        if not access.find(opened, beyond.after, self.servers.configuration.organisation, test, waiting):
+            said = (
+                f"{self.mailbox.address}: the test mail was sent and did not come back within {waiting.most:g} seconds"
             )
-        return Road(direction, profile, work(profile))
-    except RouterError as trouble:
-        return Road(direction, profile, error=trouble)
-
-
-def _read(servers: MailServers, profile: Profile, mailbox: Mailbox) -> str:
-    source = servers.source(profile, mailbox)
-    try:
-        return access.read(source)
-    finally:
-        source.close()
-
-
-def _log_in(servers: MailServers, profile: Profile, mailbox: Mailbox) -> str:
-    return servers.probe(profile, mailbox)
-
-
-def _send(servers: MailServers, profile: Profile, mailbox: Mailbox) -> str:
-    """Send, and turn a refusal into an error; a result that nobody can know is one, too."""
-    sender = servers.sender(profile, mailbox)
-    organisation = servers.configuration.organisation
-    try:
-        result = access.send_to_itself(sender, organisation, mailbox.address, str(uuid.uuid4()), CLOCK.now())
-    finally:
-        sender.close()
-    if result.outcome is SendOutcome.ACCEPTED:
-        return f"sent to itself; {result.evidence}"
-    said = f"{mailbox.address}: the test mail is {result.outcome.value}: {result.evidence}"
-    raise MessageRefused(said, kind="test_mail", mend=_MEND_SEND)
-
-
-def _told(error: RouterError) -> str:
-    return f"{error} {error.mend}".strip()
+            raise MessageRefused(said, kind="test_mail", mend=_MEND_FIND)
+        after = f"after {waiting.seconds() - begun:.1f} seconds"
+        where = f"in {', '.join(profile.folders) or 'the inbox'} by profile {profile.name}"
+        course.done(StepName.FIND, f"found {where} {after}; it may be deleted")
+        return f"; found {where} {after}"

@@ -49,28 +49,35 @@ class MailServers:
         rules: InboxRules = self._made(registry.RULES, profile, mailbox, replace_outlook_rules=replace_outlook_rules)
         return rules
 
-    def source(self, profile: Profile, mailbox: Mailbox) -> MailSource:
+    def source(self, profile: Profile, mailbox: Mailbox, reach: Reach = REACH) -> MailSource:
         """Open the mailbox for reading."""
-        source: MailSource = self._made(registry.SOURCES, profile, mailbox)
+        source: MailSource = self._made(registry.SOURCES, profile, mailbox, reach)
         if mailbox.kind is MailboxKind.FORWARD:
             source = registry.load(registry.FORWARD)(source, profile, parse)
         return source
 
-    def sender(self, profile: Profile, mailbox: Mailbox) -> MailSender:
+    def sender(self, profile: Profile, mailbox: Mailbox, reach: Reach = REACH) -> MailSender:
         """Open the way out of the mailbox's e-mails."""
         more = {"configuration_set": self.ses_configuration_set} if profile.server == "ses" else {}
-        sender: MailSender = self._made(registry.SENDERS, profile, mailbox, **more)
+        sender: MailSender = self._made(registry.SENDERS, profile, mailbox, reach, **more)
         return sender
 
-    def probe(self, profile: Profile, mailbox: Mailbox) -> str:
+    def probe(self, profile: Profile, mailbox: Mailbox, reach: Reach = REACH) -> str:
         """Log in to the way out without sending; return in words what was seen."""
-        return str(self._made(registry.PROBES, profile, mailbox))
+        return str(self._made(registry.PROBES, profile, mailbox, reach))
 
-    def _made(self, table: dict[str, str], profile: Profile, mailbox: Mailbox, **more: Any) -> Any:  # noqa: ANN401 - as registry.adapter
+    def _made(
+        self,
+        table: dict[str, str],
+        profile: Profile,
+        mailbox: Mailbox,
+        reach: Reach = REACH,
+        **more: Any,  # noqa: ANN401 - as registry.adapter
+    ) -> Any:  # noqa: ANN401 - as above
         try:
             make = registry.adapter(table, registry.kind_of(profile))
             secret = secret_of(profile, mailbox, self.passwords, lambda: self.secret_of(profile))
-            return make(profile, mailbox, secret, REACH, **more)
+            return make(profile, mailbox, secret, reach, **more)
         except ConfigurationError as wrong:
             mend = "Mend the configuration and publish it."
             raise MailboxBlocked(f"{mailbox.address}: {wrong}", kind="configuration", mend=mend) from wrong

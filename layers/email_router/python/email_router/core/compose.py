@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from email_router.core import wire
-from email_router.core.enclosed import Enclosed
+from email_router.core.enclosed import Enclosed, content_of
 from email_router.core.errors import MessageRefused
 from email_router.core.message import Address, Importance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
 LOOP_MARK = "X-EmailRouter"
@@ -88,21 +88,25 @@ def compose(mail: Outgoing) -> bytes:
 
     All of it is ASCII but addresses with letters outside ASCII before the @, which stand in From, To and Cc in UTF-8 (RFC 6532).  Text goes
     as quoted-printable or base64, attachments as base64, so that no byte of the author's stands on the wire as itself.  Control characters
-    in subject, display and file names become spaces.  Beside the attachments only what is returned is held, of 1.37 times their size; of
-    those that are read in their turn (core/enclosed.py) one at a time.  Raises MessageRefused "address" or "unsafe"
-    for an address, id or further field that would have to be changed to be sent (RFC 5322, 2045-2047, 2231).
+    in subject, display and file names become spaces.  Raises MessageRefused "address" or "unsafe" for an address, id or further field that
+    would have to be changed to be sent (RFC 5322, 2045-2047, 2231).
     """
-    whole = _body(mail)
     written = BytesIO()  # gives its buffer away without a copy
-    written.write(_header(mail))
-    written.write(whole.fields)
-    written.write(b"\r\n")
+    written.writelines(pieces(mail))
+    return written.getvalue()
+
+
+def pieces(mail: Outgoing) -> Iterator[bytes]:
+    """Yield the same in pieces; of an attachment that lies elsewhere (core/enclosed.py) no more than one piece is held."""
+    whole = _body(mail)
+    yield _header(mail)
+    yield whole.fields
+    yield b"\r\n"
     for piece in whole.content:
         if isinstance(piece, bytes):
-            written.write(piece)
+            yield piece
         else:
-            written.writelines(wire.base64_pieces(piece.content))
-    return written.getvalue()
+            yield from wire.base64_pieces(content_of(piece))
 
 
 def loop_mark(organisation: str, activity: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,18 +33,23 @@ class Enclosed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An attachment that lies elsewhere and is held only while it is composed, and once more while that is proven.
+    """An attachment that lies elsewhere: read a piece at a time while it is composed, and once more while that is proven.
 
-    `read` fetches the decoded bytes; what it raises is raised by who asks for `content`.
+    `read` yields the decoded bytes; what it raises is raised by who reads.
     """
 
     name: str
     media_type: str
     inline: bool
     content_id: str | None
-    read: Callable[[], bytes] = field(repr=False)
+    read: Callable[[], Iterable[bytes]] = field(repr=False)
 
     @property
     def content(self) -> bytes:
         """The decoded bytes, read now."""
-        return self.read()
+        return b"".join(self.read())
+
+
+def content_of(one: Enclosed) -> Iterable[bytes]:
+    """Return the decoded bytes in pieces, of which one at a time is held where they lie elsewhere."""
+    return one.read() if isinstance(one, Kept) else (one.content,)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import zlib
 
+from email_router.core.octets import Octets
+
 MOST_PACKED = 4096
 _MOST_TRIED = 64 * 1024
 
 
-def packed(raw: bytes) -> bytes:
+def packed(raw: Octets) -> bytes:
     """Return the bytes compressed, or nothing where they are too many even so."""
-    small = zlib.compress(raw) if len(raw) <= _MOST_TRIED else b""
+    small = zlib.compress(raw[:]) if len(raw) <= _MOST_TRIED else b""
     return small if len(small) <= MOST_PACKED else b""
 
 

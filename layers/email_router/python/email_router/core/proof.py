@@ -13,9 +13,10 @@ from typing import ParamSpec, TypeVar
 
 from email_router.core import compose, read_back, wire
 from email_router.core.compose import Outgoing
-from email_router.core.enclosed import Enclosed
+from email_router.core.enclosed import Enclosed, content_of
 from email_router.core.errors import MessageRefused
 from email_router.core.message import Address, Importance
+from email_router.core.octets import Octets
 from email_router.core.read_back import Fields, Misread
 
 _P = ParamSpec("_P")
@@ -31,7 +32,7 @@ class _OtherError(Exception):
     """Something reads otherwise than it was meant; the text names it."""
 
 
-def prove(mail: Outgoing, raw: bytes) -> None:
+def prove(mail: Outgoing, raw: Octets) -> None:
     """Return when the bytes read as the mail that was meant.  Raises MessageRefused "unsafe" naming what does not."""
     try:
         rest, start = _header(mail, raw)
@@ -44,7 +45,7 @@ def prove(mail: Outgoing, raw: bytes) -> None:
         ) from other
 
 
-def _header(mail: Outgoing, raw: bytes) -> tuple[Fields, int]:
+def _header(mail: Outgoing, raw: Octets) -> tuple[Fields, int]:
     """Prove the header's own fields; return those of the content, and where it begins."""
     fields, start = _read(_UNKNOWN, read_back.fields_of, raw, 0)
     meant = _meant(mail)
@@ -76,7 +77,7 @@ def _meant(mail: Outgoing) -> list[tuple[str, str | Callable[[str], bool]]]:
     ]
 
 
-def _whole(mail: Outgoing, raw: bytes, rest: Fields, start: int) -> None:
+def _whole(mail: Outgoing, raw: Octets, rest: Fields, start: int) -> None:
     shown, attached = compose.shown_and_attached(mail)
     if sorted(map(id, shown + attached)) != sorted(map(id, mail.attachments)):
         raise _OtherError("an attachment")
@@ -95,13 +96,16 @@ class _Text:
         lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
         self._content = f"{lines.removesuffix(_LINE_END)}\n".replace("\n", "\r\n").encode("utf-8", "replace")
 
-    def prove(self, raw: bytes, fields: Fields, start: int, end: int) -> None:
+    def prove(self, raw: Octets, fields: Fields, start: int, end: int) -> None:
         """Prove that this text stands there under these fields."""
         quoted = self._content.isascii()
         encoding = "quoted-printable" if quoted else "base64"
-        is_it = read_back.is_quoted_printable if quoted else read_back.is_base64
         _only(fields, [("Content-Type", self._type), ("Content-Transfer-Encoding", encoding)], "the text")
-        if not is_it(raw, start, end, self._content):
+        if quoted:
+            same = read_back.is_quoted_printable(raw, start, end, self._content)
+        else:
+            same = read_back.is_base64(raw, start, end, (self._content,))
+        if not same:
             raise _OtherError("the text")
 
 
@@ -111,7 +115,7 @@ class _File:
     def __init__(self, attachment: Enclosed) -> None:
         self._attachment = attachment
 
-    def prove(self, raw: bytes, fields: Fields, start: int, end: int) -> None:
+    def prove(self, raw: Octets, fields: Fields, start: int, end: int) -> None:
         """Prove that this attachment stands there under these fields."""
         one = self._attachment
         what = "an attachment"
@@ -126,7 +130,7 @@ class _File:
             *([("Content-ID", (f"<{one.content_id}>", ""))] if cid else []),
         ]
         found = [(name, value) for (name, _), value in zip(fields, read, strict=True)]
-        if found != meant or not read_back.is_base64(raw, start, end, one.content):
+        if found != meant or not read_back.is_base64(raw, start, end, content_of(one)):
             raise _OtherError(what)
 
 
@@ -137,7 +141,7 @@ class _Several:
         self._kind = kind
         self._parts = parts
 
-    def prove(self, raw: bytes, fields: Fields, start: int, end: int) -> None:
+    def prove(self, raw: Octets, fields: Fields, start: int, end: int) -> None:
         """Prove that these parts stand there, and no others."""
         what = "an attachment" if self._kind == "mixed" else "the text"
         if [name for name, _ in fields] != ["Content-Type"]:

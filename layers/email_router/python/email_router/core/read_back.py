@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 from urllib.parse import unquote_to_bytes
+
+from email_router.core.octets import Octets, regrouped
 
 _WORD = r"=\?utf-8\?b\?[A-Za-z0-9+/]+={0,2}\?="
 _WORDS = re.compile(rf"{_WORD}(?: {_WORD})*")
@@ -45,7 +47,7 @@ class Misread(ValueError):
     """The bytes are not what we write."""
 
 
-def fields_of(raw: bytes, start: int) -> tuple[Fields, int]:
+def fields_of(raw: Octets, start: int) -> tuple[Fields, int]:
     """Return the fields of the header block that begins at `start`, unfolded, in order, and where its content begins.
 
     Whether a field has a name that was meant is for the caller to say.
@@ -153,7 +155,7 @@ def _on_one_line(decoded: str) -> str:
     return decoded
 
 
-def parts_of(raw: bytes, kind: str, value: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def parts_of(raw: Octets, kind: str, value: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield where each part of a multipart of this kind begins and ends; `value` is its Content-Type."""
     found = _BOUNDARY.fullmatch(value)
     if found is None or found["kind"] != kind:
@@ -177,7 +179,7 @@ def parts_of(raw: bytes, kind: str, value: str, start: int, end: int) -> Iterato
         _misread()
 
 
-def is_quoted_printable(raw: bytes, start: int, end: int, content: bytes) -> bool:
+def is_quoted_printable(raw: Octets, start: int, end: int, content: bytes) -> bool:
     """Tell whether what stands there is this text, each character of it in a way that RFC 2045 6.7 has every reader read alike."""
     coded = raw[start:end]
     lines = coded.splitlines()
@@ -202,24 +204,21 @@ def _escapes_alone(coded: bytes, escapes: int, breaks: int, content: bytes) -> b
     return 2 * (escapes - soft) == len(coded) - len(content) - 3 * soft
 
 
-def is_base64(raw: bytes, start: int, end: int, content: bytes) -> bool:
+def is_base64(raw: Octets, start: int, end: int, content: Iterable[bytes]) -> bool:
     """Tell whether what stands there are these bytes in lines of 76 characters, with nothing beside them; little is held at once."""
-    at = start
-    with memoryview(content) as view:
-        for first in range(0, max(len(view), 1), _AT_ONCE):
-            size = min(_AT_ONCE, len(view) - first)
-            lines = max(1, -(-size // _GROUP))
-            coded = raw[at : at + -(-size // 3) * 4 + 2 * lines]
-            at += len(coded)
-            with view[first : first + size] as piece:
-                if (
-                    at > end
-                    or not _is_lines(coded, lines, -size % 3 if size else 0)
-                    or binascii.a2b_base64(coded) != piece
-                ):
-                    return False
-    rest = len(content) % 3  # the bits beside the last bytes are to be 0 (RFC 4648 3.5)
-    return at == end and (not rest or raw[end - 6 : end - 2] == binascii.b2a_base64(content[-rest:], newline=False))
+    at, size, rest = start, 0, b""
+    for piece in regrouped(content, _AT_ONCE):
+        size = len(piece)
+        lines = -(-size // _GROUP)
+        coded = raw[at : at + -(-size // 3) * 4 + 2 * lines]
+        at += len(coded)
+        if at > end or not _is_lines(coded, lines, -size % 3) or binascii.a2b_base64(coded) != piece:
+            return False
+        rest = piece[size - size % 3 :]
+    if not size:
+        return raw[start:end] == b"\r\n"
+    # the bits beside the last bytes are to be 0 (RFC 4648 3.5)
+    return at == end and (not rest or raw[end - 6 : end - 2] == binascii.b2a_base64(rest, newline=False))
 
 
 def _is_lines(coded: bytes, lines: int, padding: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -54,10 +55,14 @@ class Tracking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrmSettings:
-    """Which CRM keeps the organisation's e-mail activities; `options` are the adapter's own."""
+    """Which CRM keeps the organisation's e-mail activities; `options` are the adapter's own.
+
+    `credentials_expire`: when the router's client secret or certificate there ends, where it is known.
+    """
 
     kind: str = "builtin"
     options: Mapping[str, str] = field(default_factory=dict)
+    credentials_expire: datetime | None = None
 
     @property
     def decides(self) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from email_router.core.errors import MessageRefused
+from email_router.core.octets import Octets, regrouped, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN = re.compile("[\x20-\x7e]*")
@@ -108,7 +109,7 @@ def international_address(address: str) -> str:
     return f"{local}@{ascii_domain}"
 
 
-def downgraded(composed: bytes) -> bytes:
+def downgraded(composed: Octets) -> Octets:
     """Return a composed mail with a header in ASCII, for a server without SMTPUTF8; always the same one.
 
     Of our own mails addresses alone are not ASCII there.  Each becomes an empty group that is named after it in an encoded word (RFC 6857
@@ -117,7 +118,7 @@ def downgraded(composed: bytes) -> bytes:
     if composed.isascii():
         return composed
     end = composed.find(b"\r\n\r\n")
-    return _NOT_ASCII.sub(_as_group, composed[:end]) + composed[end:]
+    return replaced(composed, end, _NOT_ASCII.sub(_as_group, composed[:end]))
 
 
 def _as_group(found: re.Match[bytes]) -> bytes:
@@ -268,15 +269,17 @@ def _softly(line: bytes) -> bytes:
 
 def base64_lines(content: bytes) -> bytes:
     """Return the bytes as base64 in lines of 76 (RFC 2045 6.8), a final CRLF included."""
-    return b"".join(base64_pieces(content))
+    return b"".join(base64_pieces((content,)))
 
 
-def base64_pieces(content: bytes) -> Iterator[bytes]:
-    """Yield the same in pieces, so that no more than one of them is held beside the content."""
-    with memoryview(content) as view:
-        for start in range(0, max(len(view), 1), _PIECE):
-            with view[start : start + _PIECE] as piece:
-                yield _lines_of(binascii.b2a_base64(piece, newline=False))
+def base64_pieces(content: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what comes in pieces as base64 in lines, so that little more than one piece is held."""
+    nothing = True
+    for piece in regrouped(content, _PIECE):
+        nothing = False
+        yield _lines_of(binascii.b2a_base64(piece, newline=False))
+    if nothing:
+        yield b"\r\n"
 
 
 def _lines_of(encoded: bytes) -> bytes:

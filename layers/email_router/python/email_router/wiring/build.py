@@ -18,6 +18,7 @@ from email_router.core.flows.route_mailbox import RouteMailbox
 from email_router.core.flows.send_email import SendEmail
 from email_router.core.parse import parse
 from email_router.core.settings import Configuration
+from email_router.edge.stores import scratch
 from email_router.wiring import events
 from email_router.wiring.adapters import Adapters
 from email_router.wiring.circuits import kept_back
@@ -205,6 +206,7 @@ def _outgoing(services: Services, environment: Environment, configuration: Confi
         blobs=services.blobs(organisation),
         queues=services.queues,
         open_sender=Adapters(organisation, services, environment, counted).sender,
+        keep=scratch.keep,
         circuits=services.circuits(organisation),
         delays=environment.delays,
     )

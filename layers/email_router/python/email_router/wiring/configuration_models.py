@@ -44,6 +44,13 @@ def _printable(prefix: str) -> str:
     return prefix
 
 
+def _zoned(instant: object) -> object:
+    if not isinstance(instant, datetime) or instant.tzinfo is None:
+        raise ValueError("expected an instant with its zone such as 2026-11-01T00:00:00Z")
+    return instant
+
+
+Instant = Annotated[datetime, BeforeValidator(_zoned)]
 Prefix = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_printable)]
 FolderName = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\r\n\x00]*$")]
 Address = Annotated[str, Field(max_length=254), BeforeValidator(lambda text: _address(text) if text else text)]
@@ -124,6 +131,7 @@ class CrmTable(Table):
     ca_bundle: str = ""
     deliver: Literal["router", "server"] = "router"
     follow: tuple[Literal["tracking", "mailboxes"], ...] = Field(default=(), strict=False)
+    credentials_expire: Instant | None = None
 
 
 class OrganisationTable(Table):
@@ -157,11 +165,11 @@ class ProfileTable(Table):
     username: str = ""
     credentials: CredentialsTable | None = None
     certificate: str = ""
-    credentials_expire: datetime | None = None
+    credentials_expire: Instant | None = None
     access: Literal["own", "delegate", "impersonation"] = "own"
     minimum_polling_interval: Seconds = 60
     maximum_polling_interval: Seconds = 900
-    process_received_after: datetime | None = None
+    process_received_after: Instant | None = None
     move_undelivered: bool = False
     keep_raw: bool = False
     maximum_message_size: Bytes = 35 * 1024 * 1024
@@ -184,13 +192,6 @@ class ProfileTable(Table):
         if not PROFILE.fullmatch(name):
             raise ValueError("expected up to 63 letters, digits, dots, hyphens and underscores")
         return name
-
-    @field_validator("process_received_after", "credentials_expire", mode="before")
-    @classmethod
-    def _instant(cls, instant: object) -> object:
-        if instant is not None and (not isinstance(instant, datetime) or instant.tzinfo is None):
-            raise ValueError("expected an instant with its zone such as 2026-11-01T00:00:00Z")
-        return instant
 
 
 class MailboxTable(Table):

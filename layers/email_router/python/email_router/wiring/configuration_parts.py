@@ -70,7 +70,11 @@ class Parts:
             "secret": self._crm_secret((*here, "credentials"), table.credentials),
             "deliver": "" if table.deliver == "router" else table.deliver,
         }
-        return CrmSettings(kind=table.kind, options={name: text for name, text in options.items() if text})
+        return CrmSettings(
+            kind=table.kind,
+            options={name: text for name, text in options.items() if text},
+            credentials_expire=table.credentials_expire or ends(self.secrets.get(options["secret"], "")),
+        )
 
     def _crm_secret(self, here: tuple[str | int, ...], given: CredentialsTable | None) -> str:
         organisation = self.file.organisation.name

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from email_router.cli.cost.load import DAYS, Load, polls
-from email_router.cli.cost.tables import Bill, Counts
+from email_router.cli.cost.seconds import busy
+from email_router.cli.cost.tables import Bill, Counts, Prices
 from email_router.core.counters import COUNTERS, GAUGES
 
 GIGABYTE = 1024**3
@@ -47,18 +48,19 @@ def times(load: Load, counts: Counts, assumed: Assumed) -> dict[str, float]:
     }
 
 
-def amounts(load: Load, counts: Counts, assumed: Assumed) -> dict[str, float]:
+def amounts(load: Load, counts: Counts, prices: Prices) -> dict[str, float]:
     """Return how much of everything that has a price the month takes, by the price's name."""
+    assumed = prices.assumed
     done = times(load, counts, assumed)
     seconds = assumed["hours_in_a_month"] * 3600
     worked = total((counts.work[name], often) for name, often in done.items())
-    busy = _busy(load, done, assumed)
-    processes = {one: max(1, math.ceil(busy[one] / seconds)) for one in worked.invocations}
+    at_work = busy(load, done, counts, prices)
+    processes = {one: max(1, math.ceil(at_work[one] / seconds)) for one in worked.invocations}
     again = seconds / assumed["seconds_until_settings_are_read_again"]
     read = ((counts.settings[one], min(count * again, worked.invocations[one])) for one, count in processes.items())
     whole = total([(worked, 1.0), *read])
     return {
-        **_lambda(worked, processes, busy, counts, assumed),
+        **_lambda(worked, processes, at_work, counts, assumed),
         **_kept(load, whole, counts, assumed),
         "sqs_request": whole.sqs_requests + _long_polls(counts, seconds, assumed),
         "dynamodb_write": whole.write_units,
@@ -93,32 +95,14 @@ def _renewed(minutes: float, counts: Counts) -> float:
     return minutes / (counts.standing["minutes_of_a_subscription"] / 2)
 
 
-def _busy(load: Load, done: Mapping[str, float], assumed: Assumed) -> dict[str, float]:
-    """Return the seconds for which each function is at work."""
-    ticking = assumed["seconds_schedule"] + load.mailboxes / 1000 * assumed["seconds_schedule_per_1000_mailboxes"]
-    looked_at = done["renewal tick"] + done["subscription renewed"]
-    return {
-        "schedule_mailboxes": done["schedule tick"] * ticking,
-        "collect_outgoing": done["collect tick"] * assumed["seconds_collect"],
-        "route_mailbox": done[f"idle poll, {load.source}"] * assumed["seconds_poll"]
-        + load.messages * assumed["seconds_message"]
-        + done["message compared"] / 1000 * assumed["seconds_per_1000_compared"],
-        "send_email": load.sent * assumed["seconds_send"],
-        "receive_notification": done["notification"] * assumed["seconds_notification"],
-        "renew_subscriptions": looked_at * assumed["seconds_renewal"],
-        "record_delivery": done["delivery event"] * assumed["seconds_report"],
-        "publish_events": done["event published"] * assumed["seconds_publish"],
-    }
-
-
 def _lambda(
-    worked: Bill, processes: Mapping[str, int], busy: Mapping[str, float], counts: Counts, assumed: Assumed
+    worked: Bill, processes: Mapping[str, int], at_work: Mapping[str, float], counts: Counts, assumed: Assumed
 ) -> dict[str, float]:
     """Return invocations and GB-seconds; every start of a process is billed as long as it takes to load."""
     seconds = 0.0
     for one, count in processes.items():
         begun = _starts(worked.invocations[one], count, assumed)
-        seconds += counts.memory[one] / 1024 * (busy[one] + begun * assumed["seconds_init"])
+        seconds += counts.memory[one] / 1024 * (at_work[one] + begun * assumed["seconds_init"])
     return {"lambda_request": sum(worked.invocations.values()), "lambda_gb_second": seconds}
 
 
@@ -131,7 +115,8 @@ def _starts(invocations: float, processes: int, assumed: Assumed) -> float:
 
 def _kept(load: Load, whole: Bill, counts: Counts, assumed: Assumed) -> dict[str, float]:
     """Return what lies there: rows, blobs, logs, and what the stack has of keys, secrets, metrics, alarms and dashboards."""
-    rows = whole.kept_bytes * load.months_kept / GIGABYTE
+    expiring = min(whole.expiring_byte_days / DAYS, whole.expiring_bytes * load.months_kept)
+    rows = (whole.kept_bytes * load.months_kept + expiring) / GIGABYTE
     logs = whole.log_bytes + sum(whole.invocations.values()) * assumed["log_bytes_of_an_invocation"]
     profiles = load.organisations * assumed["profiles_of_an_organisation"]
     return {

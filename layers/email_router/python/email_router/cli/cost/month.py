@@ -39,7 +39,7 @@ class Month:
 def month(load: Load, counts: Counts, prices: Prices) -> Month:
     """Return the bill of the load."""
     found: dict[str, list[Line]] = defaultdict(list)
-    taken = amounts(load, counts, prices.assumed)
+    taken = amounts(load, counts, prices)
     for name, price in prices.price.items():
         found[price.service].append(Line(price.unit, taken[name], taken[name] / price.per * price.usd))
     return Month({service: tuple(lines) for service, lines in found.items()})

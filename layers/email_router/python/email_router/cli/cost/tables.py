@@ -30,23 +30,29 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """One region's prices on one day, what is assumed, and what a pair of servers would cost there."""
+    """One region's prices on one day, what is assumed, and what a pair of servers would cost there.
+
+    `round_trips` is how often a piece of work waits for a mail server, by the name of the work.
+    """
 
     region: str
     date: str
     price: Mapping[str, Price]
     always_on: Mapping[str, Any]
     assumed: Mapping[str, float]
+    round_trips: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """What a piece of work asks of AWS: invocations by function, units, requests, and bytes that stay in tables, bucket and log.
+    """What a piece of work asks of AWS: invocations by function, calls, units, requests, and bytes that stay in tables, bucket and log.
 
+    Of the bytes in tables those that expire are told apart, with the days for which they lie there.
     Parts of a whole are fractions: a message that shares a call with nine others takes a tenth of it.
     """
 
     invocations: Mapping[str, float] = field(default_factory=dict)
+    aws_calls: float = 0
     write_units: float = 0
     read_units: float = 0
     sqs_requests: float = 0
@@ -57,6 +63,8 @@ class Bill:
     events: float = 0
     log_bytes: float = 0
     kept_bytes: float = 0
+    expiring_bytes: float = 0
+    expiring_byte_days: float = 0
     blob_bytes: float = 0
 
 

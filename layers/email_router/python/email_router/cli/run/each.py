@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from email_router.cli.output import errors
 
 AT_ONCE = 4
-"""How many mailboxes are worked on at once: far below what Exchange allows one account (27)."""
+"""How many mailboxes are worked on at once where nothing else is said: far below what Exchange allows one account (27)."""
 
 _SECONDS_BEFORE_A_BAR = 1.0
 
@@ -21,9 +21,9 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def for_each(what: str, given: Sequence[Given], work: Callable[[Given], Made]) -> list[Made]:
+def for_each(what: str, given: Sequence[Given], work: Callable[[Given], Made], at_once: int = AT_ONCE) -> list[Made]:
     """Return what `work` makes of each, in order.  `work` answers failures itself; when interrupted, what was begun is ended."""
-    with _bar(what, len(given)) as advance, ThreadPoolExecutor(min(AT_ONCE, len(given) or 1)) as threads:
+    with _bar(what, len(given)) as advance, ThreadPoolExecutor(min(at_once, len(given) or 1)) as threads:
         begun = [threads.submit(work, one) for one in given]
         for one in begun:
             one.add_done_callback(lambda _: advance())

@@ -17,6 +17,7 @@ from email_router.core.errors import ConfigurationError, MailboxBlocked, Message
 from email_router.core.flows.outgoing import Outgoing
 from email_router.core.flows.settle_email import Sent, Settling, told
 from email_router.core.flows.withdraw import Withdrawing, drafts
+from email_router.core.octets import Octets
 from email_router.core.ports import MailSender
 from email_router.core.recipients import after_attempt, given_up, in_words, overall, still_to_get_it
 from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome, SendResult
@@ -38,7 +39,7 @@ class Attempt:
     sender: MailSender
     request: str
 
-    def make(self, state: OutgoingState, composed: bytes, just_before: Callable[[], None] = lambda: None) -> Sent:
+    def make(self, state: OutgoingState, composed: Octets, just_before: Callable[[], None] = lambda: None) -> Sent:
         """Try once, if it is due and nobody else has it; `just_before` is done when it is about to be handed over."""
         claimed = self._claim(state)
         if claimed is None:
@@ -75,7 +76,7 @@ class Attempt:
             request=self.request,
         )
 
-    def _try(self, claimed: OutgoingState, composed: bytes, just_before: Callable[[], None]) -> Sent:
+    def _try(self, claimed: OutgoingState, composed: Octets, just_before: Callable[[], None]) -> Sent:
         try:
             claimed = self._drafted(claimed, composed)
             just_before()
@@ -103,7 +104,7 @@ class Attempt:
         result = SendResult(outcome=SendOutcome.DEFERRED, evidence=told(trouble), after=wait, uncounted=uncounted)
         return replace(self._settled(claimed, result), held=max(asked, _SHORTEST_HOLD))
 
-    def _drafted(self, claimed: OutgoingState, composed: bytes) -> OutgoingState:
+    def _drafted(self, claimed: OutgoingState, composed: Octets) -> OutgoingState:
         """Where mail is drafted first, keep the draft's id before anything can leave."""
         if not drafts(self.sender) or claimed.draft:
             return claimed

@@ -17,6 +17,7 @@ from email_router.core.flows.outgoing_alerts import UNKNOWN_RESULT
 from email_router.core.ports import Alerts, Clock, Crm, OutgoingStates
 from email_router.core.recipients import reopened, told
 from email_router.core.sending import OutgoingState, SendOutcome
+from email_router.core.write_back import WriteBack
 
 _BEGUN = frozenset({EmailStatus.SENT, EmailStatus.UNKNOWN})
 _SETTLED = frozenset({EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.UNKNOWN})
@@ -163,7 +164,7 @@ class ByHand:
         if email is None or email.status is not now_is:
             return False
         due = self.clock.now() if becomes is EmailStatus.PENDING else None
-        return self.crm.write_back(activity, becomes, reason="settled by a person", due=due)
+        return self.crm.write_back(WriteBack(activity=activity, status=becomes, reason="settled by a person", due=due))
 
     def _tell(self, activity: str) -> None:
         """Tell the CRM what stands, and take the alert off the list."""
@@ -171,12 +172,14 @@ class ByHand:
         waits = state.status in _WAITS
         begun = waits and bool(state.results or state.draft)
         self.crm.write_back(
-            activity,
-            EmailStatus.SENDING if begun else state.status,
-            reason=state.reason,
-            attempts=state.attempts,
-            due=self.clock.now() if waits else None,
-            sent=state.changed if state.status is EmailStatus.SENT else None,
+            WriteBack(
+                activity=activity,
+                status=EmailStatus.SENDING if begun else state.status,
+                reason=state.reason,
+                attempts=state.attempts,
+                due=self.clock.now() if waits else None,
+                sent=state.changed if state.status is EmailStatus.SENT else None,
+            )
         )
         self.alerts.settle(Alert(kind=UNKNOWN_RESULT, about=activity, text="", mend="", at=state.changed).id)
 

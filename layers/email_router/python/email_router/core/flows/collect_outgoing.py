@@ -23,6 +23,7 @@ from email_router.core.mailbox import Direction, Profile
 from email_router.core.ports import Clock, Crm, Meters, WorkQueues
 from email_router.core.settings import Configuration
 from email_router.core.work import OutgoingWork
+from email_router.core.write_back import WriteBack
 
 _ORDER = 200
 _EXCHANGE_ONLINE = "exchange-online"
@@ -147,7 +148,7 @@ class CollectOutgoing:
         """Leave e-mails pending whose sender cannot send, and say why on each."""
         reason = f"{sender} has no outgoing profile or is not approved: give it one in the configuration and publish"
         for activity in activities:
-            self.crm.write_back(activity, EmailStatus.PENDING, reason=reason, due=again)
+            self.crm.write_back(WriteBack(activity=activity, status=EmailStatus.PENDING, reason=reason, due=again))
 
 
 def _turn(sender: str, minute: int) -> bytes:

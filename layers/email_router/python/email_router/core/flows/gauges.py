@@ -50,7 +50,9 @@ class Gauges:
             counters.OLDEST_UNDELIVERED: int((self.now - min(waiting, default=self.now)).total_seconds()),
             counters.UNKNOWN_RESULTS: len(unknown),
         }
-        if ends := [one.credentials_expire for one in self.configuration.profiles if one.credentials_expire]:
+        known = [self.configuration.crm.credentials_expire]
+        known += [one.credentials_expire for one in self.configuration.profiles]
+        if ends := [end for end in known if end]:
             found[counters.SECRET_DAYS_LEFT] = (min(ends) - self.now) // timedelta(days=1)
         for name, value in found.items():
             self.meters.count(name, value)

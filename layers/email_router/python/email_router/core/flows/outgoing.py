@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from email_router.core.circuits import Circuits, NoCircuits
 from email_router.core.ledger import KnownEmail, Link, LinkKind
 from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.octets import Octets
 from email_router.core.ports import (
     Alerts,
     BlobStore,
@@ -56,7 +57,10 @@ def provider_link(state: OutgoingState, provider_id: str, at: datetime, tracking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """The ports of one organisation's outgoing road."""
+    """The ports of one organisation's outgoing road.
+
+    `keep` takes the pieces of a composed mail and returns it, held or not, for as long as somebody holds what it returns.
+    """
 
     configuration: Configuration
     clock: Clock
@@ -68,5 +72,6 @@ class Outgoing:
     blobs: BlobStore
     queues: WorkQueues
     open_sender: Callable[[Profile, Mailbox], MailSender]
+    keep: Callable[[Iterable[bytes]], Octets] = b"".join
     circuits: Circuits = field(default_factory=NoCircuits)
     delays: Delays = field(default_factory=Delays)

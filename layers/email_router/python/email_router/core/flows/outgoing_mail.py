@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from email_router.core import compose, wire
 from email_router.core.activity import EmailActivity, Party, Role, StoredAttachment
@@ -20,8 +22,11 @@ from email_router.core.message import Address, Attachment, Importance
 from email_router.core.smart_hash import participants
 from email_router.core.topic import thread_keys, topic
 
-_LARGE = 1024 * 1024
-"""An attachment of so many bytes is read twice, to be composed and to be proven, and held for neither longer."""
+_HELD = 1024 * 1024
+"""Bytes of attachments that are held.  One that would make them more is read twice, to be composed and to be proven, piece by piece."""
+
+_LARGEST = 250 * 1024 * 1024
+"""Bytes of attachments beyond which no e-mail is composed: coded they would fill the function's scratch space (512 MB)."""
 
 
 def links_of(
@@ -56,7 +61,10 @@ def mail_of(
     message_id: str,
     now: datetime,
 ) -> compose.Outgoing:
-    """Return what is composed.  Large attachments are read in their turn; that, or this, raises MessageRefused when one is gone."""
+    """Return what is composed.  Attachments that are not held are read in their turn.
+
+    That, or this, raises MessageRefused "attachment" when one is gone; this "attachment_size" when they are more than can be composed.
+    """
 
     def people(role: Role) -> tuple[Address, ...]:
         return tuple(_address(party) for party in email.parties if party.role is role)
@@ -75,7 +83,7 @@ def mail_of(
         references=references,
         text=email.text,
         html=email.html,
-        attachments=tuple(_attachment(out, email, one) for one in email.attachments),
+        attachments=tuple(_attachments(out, email)),
         importance=Importance(email.importance) if email.importance in set(Importance) else Importance.NORMAL,
         headers=(
             ("Thread-Index", encode(thread.index)),
@@ -95,19 +103,27 @@ def _asks_to_be_told(email: EmailActivity, mailbox: Mailbox) -> list[tuple[str, 
     return [("Disposition-Notification-To", address)] if email.read_receipt and address.isascii() else []
 
 
-def _attachment(out: Outgoing, email: EmailActivity, one: StoredAttachment) -> Enclosed:
-    """Return what is attached; a large one is read when its turn comes, so that no two of them are held at once."""
+def _attachments(out: Outgoing, email: EmailActivity) -> Iterator[Enclosed]:
+    size = sum(one.size for one in email.attachments)
+    if size > _LARGEST:
+        text = f"e-mail {email.id}: attachments of {size} bytes, and an e-mail takes at most {_LARGEST}"
+        raise MessageRefused(text, kind="attachment_size", mend="Send a link in their place.")
+    held = 0
+    for one in email.attachments:
+        read = partial(_content, out, email, one)
+        if held + one.size > _HELD:
+            yield Kept(one.name, one.media_type, one.inline, one.content_id, read)
+        else:
+            held += one.size
+            yield Attachment(one.name, one.media_type, b"".join(read()), one.inline, one.content_id)
 
-    def read() -> bytes:
-        try:
-            return out.blobs.get(one.blob)
-        except KeyError as gone:
-            text = f"e-mail {email.id}: the content of one of its attachments is no longer kept"
-            raise MessageRefused(text, kind="attachment", mend="Attach the file again.") from gone
 
-    if one.size >= _LARGE:
-        return Kept(one.name, one.media_type, one.inline, one.content_id, read)
-    return Attachment(one.name, one.media_type, read(), one.inline, one.content_id)
+def _content(out: Outgoing, email: EmailActivity, one: StoredAttachment) -> Iterator[bytes]:
+    try:
+        yield from out.blobs.stream(one.blob)
+    except KeyError as gone:
+        text = f"e-mail {email.id}: the content of one of its attachments is no longer kept"
+        raise MessageRefused(text, kind="attachment", mend="Attach the file again.") from gone
 
 
 def _address(party: Party) -> Address:

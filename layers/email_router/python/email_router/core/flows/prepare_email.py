@@ -22,6 +22,7 @@ from email_router.core.flows.outgoing_mail import links_of, mail_of
 from email_router.core.flows.ways_back import TOKEN_LIVES
 from email_router.core.ledger import KnownEmail, Wanted
 from email_router.core.mailbox import Mailbox, Profile
+from email_router.core.octets import Octets, pieces_of
 from email_router.core.outgoing_states import Prepared
 from email_router.core.packed import packed
 from email_router.core.proof import prove
@@ -38,7 +39,7 @@ class Made:
 
     email: EmailActivity
     prepared: Prepared | None = None
-    raw: bytes = field(default=b"", repr=False)
+    raw: Octets = field(default=b"", repr=False)
     refusal: MessageRefused | None = None
 
 
@@ -129,9 +130,9 @@ class Preparing:
         subject, placed = place_token(email.subject, begun.known.token or "", longest)
         token = begun.known.token if placed else None
         mail = mail_of(out, email, self.mailbox, self.profile, begun.thread, subject, message_id, now)
-        raw = compose.compose(mail)
+        raw = out.keep(compose.pieces(mail))
         prove(mail, raw)
-        blob, small = f"outgoing/{email.id}/{hashlib.sha256(raw).hexdigest()}", packed(raw)
+        blob, small = f"outgoing/{email.id}/{_digest(raw)}", packed(raw)
         if not small:
             out.blobs.put(blob, raw)
         state = OutgoingState(
@@ -157,6 +158,13 @@ def own_message_id(organisation: str, activity: str, sender: str) -> str:
     """Return the Message-ID of an e-mail: the same at every attempt, in the sender's domain (RFC 5322 3.6.4)."""
     domain = wire.international_address(sender).rpartition("@")[2]
     return f"<{uuid.uuid5(_OWN_IDS, f'{organisation}/{activity}')}@{domain}>"
+
+
+def _digest(raw: Octets) -> str:
+    found = hashlib.sha256()
+    for piece in pieces_of(raw):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def _recipients(email: EmailActivity) -> tuple[str, ...]:

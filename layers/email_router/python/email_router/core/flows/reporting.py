@@ -20,6 +20,7 @@ from email_router.core.recipients import Results, named, refusals, reported, sta
 from email_router.core.reports import Report
 from email_router.core.sending import OutgoingState, RecipientResult, Reported, SendOutcome
 from email_router.core.settings import Configuration
+from email_router.core.write_back import WriteBack
 
 _ROUNDS = 8
 _TAKEN = "taken: a report of it came"
@@ -101,13 +102,15 @@ class Reporting:
     def _write_back(self, state: OutgoingState) -> None:
         trouble = state.status is EmailStatus.FAILED or refusals(state.results)
         self.crm.write_back(
-            state.activity,
-            state.status,
-            reason=state.reason if trouble else None,
-            subject=state.subject or None,
-            message_id=state.message_id or None,
-            tracking_token=state.tracking_token,
-            attempts=state.attempts,
+            WriteBack(
+                activity=state.activity,
+                status=state.status,
+                reason=state.reason if trouble else None,
+                subject=state.subject or None,
+                message_id=state.message_id or None,
+                tracking_token=state.tracking_token,
+                attempts=state.attempts,
+            )
         )
 
 

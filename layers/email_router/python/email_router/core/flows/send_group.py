@@ -23,6 +23,7 @@ from email_router.core.flows.prepare_email import Made, Preparing
 from email_router.core.flows.settle_email import Sent, Settling, told
 from email_router.core.flows.take_up import Taken, TakingUp
 from email_router.core.flows.withdraw import Withdrawing
+from email_router.core.octets import Octets
 from email_router.core.packed import unpacked
 from email_router.core.ports import AnnouncedSender, MailSender, PacedSender
 from email_router.core.sending import OutgoingState
@@ -54,7 +55,7 @@ class _Group:
     free: bool = True
     done: dict[str, Sent] = field(default_factory=dict)
     told: dict[str, Taken] = field(default_factory=dict)
-    bytes_held: dict[str, bytes] = field(default_factory=dict, repr=False)
+    bytes_held: dict[str, Octets] = field(default_factory=dict, repr=False)
     refusals: list[MessageRefused] = field(default_factory=list)
 
 
@@ -194,8 +195,10 @@ class Sending:
         sent = attempt.make(one.state, composed, just_before)
         return replace(sent, waited=bool(one.email.reason or one.state.reason))
 
-    def _composed(self, state: OutgoingState) -> bytes:
-        return unpacked(self.out.outgoing.packed(state.activity)) if state.beside else self.out.blobs.get(state.blob)
+    def _composed(self, state: OutgoingState) -> Octets:
+        if state.beside:
+            return unpacked(self.out.outgoing.packed(state.activity))
+        return self.out.keep(self.out.blobs.stream(state.blob))
 
     def _wait_again(self, group: _Group, seconds: float) -> None:
         """Let what the CRM was told of and that was not claimed wait again there, and tell what else is to be told, in one call."""

@@ -147,7 +147,7 @@ class Settling:
         """Write to the CRM what stands; a cancelled e-mail is left as it is, one that another worker is sending is told by that one."""
         came_to_rest(self.out, state)
         if state.status not in {EmailStatus.CANCELLED, EmailStatus.SENDING}:
-            self._write_back(_written(state, shown(state), state.reason, due=state.due))
+            self.out.crm.write_back(_written(state, shown(state), state.reason, due=state.due))
         return Sent(state.activity, state.status, state.reason or "")
 
     def told_again(self, state: OutgoingState) -> Sent:
@@ -156,7 +156,7 @@ class Settling:
         if sent and (links := self._links(state, state.provider_id)):
             self.out.ledger.link(links)
         came_to_rest(self.out, state)
-        self._write_back(_written(state, state.status, _reason(state), sent=state.changed if sent else None))
+        self.out.crm.write_back(_written(state, state.status, _reason(state), sent=state.changed if sent else None))
         return Sent(state.activity, None, "settled before")
 
     def refused(self, email: EmailActivity, status: EmailStatus, reason: str) -> Sent:
@@ -170,7 +170,7 @@ class Settling:
         self.out.meters.count(counters.OUTGOING_UNDELIVERED)
         self.out.alerts.raise_alert(not_sent(activity, owner, self.out))
         leave_refusal(self.out.crm, activity, self.out.clock.now(), owner, reason)
-        self.out.crm.write_back(activity, status, reason=reason, attempts=attempts)
+        self.out.crm.write_back(WriteBack(activity=activity, status=status, reason=reason, attempts=attempts))
         return Sent(activity, status, reason)
 
     def waits(self, state: OutgoingState, due: datetime, reason: str | None = None) -> None:
@@ -181,19 +181,6 @@ class Settling:
     def _links(self, state: OutgoingState, provider_id: str | None) -> tuple[Link, ...]:
         tracking = self.out.configuration.tracking
         return (provider_link(state, provider_id, self.out.clock.now(), tracking),) if provider_id else ()
-
-    def _write_back(self, told: WriteBack) -> None:
-        self.out.crm.write_back(
-            told.activity,
-            told.status,
-            reason=told.reason,
-            subject=told.subject,
-            message_id=told.message_id,
-            tracking_token=told.tracking_token,
-            attempts=told.attempts,
-            due=told.due,
-            sent=told.sent,
-        )
 
 
 def shown(state: OutgoingState) -> EmailStatus:

@@ -10,6 +10,7 @@ from email_router.core.sending import SendOutcome, SendResult
 from email_router.core.wire import mail_address
 
 if TYPE_CHECKING:
+    from email_router.core.octets import Octets
     from email_router.core.sending import Envelope
 
 SETTLES_AFTER = 300.0
@@ -38,14 +39,14 @@ class ExchangeSender(ABC, Generic[D]):
     def __init__(self) -> None:
         self._made: dict[str, D] = {}
 
-    def draft(self, envelope: Envelope, composed: bytes) -> str:
+    def draft(self, envelope: Envelope, composed: Octets) -> str:
         """Make the draft and return its id.  Raises MessageRefused where the server takes no such mail."""
         self._check(envelope)
         made = self._make(envelope, composed)
         self._made[made.id] = made
         return made.id
 
-    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def send(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Send the draft of the envelope, once; one that was sent before is found and not sent again."""
         if not envelope.draft:
             return self._send_new(envelope, composed)
@@ -53,7 +54,7 @@ class ExchangeSender(ABC, Generic[D]):
         return self._send(made, envelope) if made is not None else self._send_found(envelope)
 
     @abstractmethod
-    def _make(self, envelope: Envelope, composed: bytes) -> D:
+    def _make(self, envelope: Envelope, composed: Octets) -> D:
         """Make the draft, once what an attempt before has lost is removed."""
 
     @abstractmethod
@@ -64,7 +65,7 @@ class ExchangeSender(ABC, Generic[D]):
     def _send_found(self, envelope: Envelope) -> SendResult:
         """Look what has become of the draft, and send it if it still waits."""
 
-    def _send_new(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def _send_new(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Draft and send where nobody keeps drafts."""
         try:
             made = self._made.pop(self.draft(envelope, composed))

@@ -120,11 +120,22 @@ def _no_login(account: Account, status: int, problem: Exception) -> RouterError:
 def _away(account: Account, status: int) -> TryLater:
     host = urlsplit(account.authority).hostname
     return TryLater(
-        f"{account.who}: the login host {host} gives no token now (HTTP {status})", kind="login_away", shared=True
+        f"{account.who}: the login host {host} gives no token now (HTTP {status})",
+        kind="login_away",
+        mend="It passes by itself; see Microsoft's service health (admin.microsoft.com, Health, Service health).",
+        shared=True,
     )
 
 
 _RENEW = "Make a new client secret (Entra, App registrations, Certificates & secrets), set it as the profile's credentials and publish."
+_CONSENT = (
+    "No administrator of this tenant has consented to the application: Entra admin center, App registrations, the application of client_id, "
+    "API permissions: add the application permissions that the profile needs, then Grant admin consent (docs/exchange.md)."
+)
+_POLICY = (
+    "A Conditional Access policy for workload identities keeps the application out (Entra, Protection, Conditional Access): except it, or "
+    "let the addresses through from which the router comes."
+)
 _MEND: dict[int, tuple[str, str]] = {
     7000215: ("login_refused", f"The secret is wrong: give its value, not its id. {_RENEW}"),
     7000222: ("secret_expired", f"The client secret has expired. {_RENEW}"),
@@ -132,6 +143,9 @@ _MEND: dict[int, tuple[str, str]] = {
     700016: ("login_refused", "Check client_id and tenant_id: this tenant knows no such application."),
     7000112: ("login_refused", "Enable the application in Entra (Enterprise applications, Properties)."),
     90002: ("login_refused", "Check tenant_id and cloud of the profile."),
+    65001: ("login_refused", _CONSENT),
+    500011: ("login_refused", _CONSENT),
+    53003: ("login_refused", _POLICY),
 }
 _MEND_OTHER = ("login_refused", "Look up the AADSTS code at https://login.microsoftonline.com/error.")
 _PASSING = frozenset({"temporarily_unavailable", "server_error"})

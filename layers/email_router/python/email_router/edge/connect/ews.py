@@ -19,7 +19,7 @@ from email_router.edge.connect.bearer import OUTLOOK
 from email_router.edge.connect.ews_errors import EwsError, failure, refused_status
 from email_router.edge.connect.ews_soap import SchemaUnknown, Soap
 from email_router.edge.connect.ews_transport import READ_SECONDS, BearerAuth, login, open_session
-from email_router.edge.connect.ews_wire import after_tag, decoded, element, lost, pieces, whole
+from email_router.edge.connect.ews_wire import Coded, after_tag, decoded, element, lost, pieces, whole
 from email_router.edge.connect.https import AnswerLost, Place
 from email_router.edge.connect.microsoft_login import access_token, account_of, forget_token
 from email_router.edge.connect.network import narrow
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.octets import Octets
     from email_router.core.ports import Reach
 
 ENDS = date(2027, 4, 1)
@@ -61,6 +62,7 @@ class EwsClient:
         self._place = Place.of(self.url, narrow(reach, profile), profile.ca_pem)
         self._account = None
         self._auth: Any = None
+        self._who = ""
         if self.online or profile.authentication is Authentication.OAUTH:
             resource = OUTLOOK[profile.cloud] if self.online else f"https://{self._place.host}"
             self._account = account_of(profile, secret, reach, self.address, resource)
@@ -68,6 +70,8 @@ class EwsClient:
             own = profile.access == "own" or not profile.username
             username = profile.username or mailbox.address
             self._auth = login(profile.authentication, username, _password(profile, secret, mailbox.address, own=own))
+            method = "NTLM" if profile.authentication is Authentication.WINDOWS else "basic authentication"
+            self._who = f"{username} by {method}{'' if own else f', {profile.access} of {mailbox.address}'}"
         self._soap = Soap(self.url, self._place.host, self.address, impersonates=self._access == "impersonation")
         self._session: requests.Session | None = None
 
@@ -78,24 +82,25 @@ class EwsClient:
             whose = element("t:Mailbox", element("t:EmailAddress", text=self.address))
         return element("t:DistinguishedFolderId", whose, Id=name)
 
-    def call(self, payload: Any, *, repeatable: bool = True) -> list[Any]:  # noqa: ANN401 - as above
+    def call(self, payload: Any, *, repeatable: bool = True, mime: Octets = b"") -> list[Any]:  # noqa: ANN401 - as above
         """Send one operation and return its response messages.  Raises EwsError for the first that failed, unless it is a batch's.
 
-        Raises AnswerLost when the request was begun and not answered, TryLater or MailboxBlocked else.
+        `mime` stands where the payload says MIME, and is coded as it goes.  Raises AnswerLost when the request was begun and not answered,
+        TryLater or MailboxBlocked else.
         """
-        rows = self.rows(payload, repeatable=repeatable)
+        rows = self.rows(payload, repeatable=repeatable, mime=mime)
         for row in rows:
             if isinstance(row, EwsError):
                 raise row
         return rows
 
-    def rows(self, payload: Any, *, repeatable: bool = True) -> list[Any]:  # noqa: ANN401 - as above
+    def rows(self, payload: Any, *, repeatable: bool = True, mime: Octets = b"") -> list[Any]:  # noqa: ANN401 - as above
         """Send one operation and return each response message, or its EwsError in its place."""
-        answer = self._post(payload, repeatable=repeatable)
+        answer = self._post(payload, repeatable=repeatable, mime=mime)
         try:
             return self._soap.read(payload, whole(answer, self._place.host))
         except SchemaUnknown:
-            return self.rows(payload, repeatable=repeatable)
+            return self.rows(payload, repeatable=repeatable, mime=mime)
 
     def mime(self, item_id: str) -> Iterator[bytes]:
         """Yield a message's MIME in pieces as the server sends it.  Raises EwsError."""
@@ -129,8 +134,9 @@ class EwsClient:
             with contextlib.suppress(Exception):
                 session.close()
 
-    def _post(self, payload: Any, *, repeatable: bool = True) -> requests.Response:  # noqa: ANN401 - as above
-        body = self._soap.wrap(payload)
+    def _post(self, payload: Any, *, repeatable: bool = True, mime: Octets = b"") -> requests.Response:  # noqa: ANN401 - as above
+        wrapped = self._soap.wrap(payload)
+        body = Coded.into(wrapped, mime) if mime else wrapped
         for last in (False, True):
             token = access_token(self._account) if self._account else ""
             answer = self._sent(body, BearerAuth(token) if self._account else self._auth, repeatable=repeatable)
@@ -139,9 +145,15 @@ class EwsClient:
             answer.close()
             forget_token(self._account, token)
         self._check(answer)
+        self._tell_login()
         return answer
 
-    def _sent(self, body: bytes, auth: Any, *, repeatable: bool) -> requests.Response:  # noqa: ANN401 - as above
+    def _tell_login(self) -> None:
+        """Tell the witness, if there is one, who has logged in; of a token it was told before."""
+        if self._account is None and self._place.reach.witness is not None:
+            self._place.reach.witness.authenticated(self._who)
+
+    def _sent(self, body: bytes | Coded, auth: Any, *, repeatable: bool) -> requests.Response:  # noqa: ANN401 - as above
         headers = {"X-AnchorMailbox": self.address}
         for last in (not repeatable, True):
             if self._session is None:

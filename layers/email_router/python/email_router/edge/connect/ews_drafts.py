@@ -10,9 +10,10 @@ from exchangelib.util import TNS  # type: ignore[import-untyped]
 from email_router.edge.connect.ews_errors import GONE, EwsError
 from email_router.edge.connect.ews_items import get_item
 from email_router.edge.connect.ews_reading import reads
-from email_router.edge.connect.ews_wire import child_text, element, encoded
+from email_router.edge.connect.ews_wire import MIME, child_text, element
 
 if TYPE_CHECKING:
+    from email_router.core.octets import Octets
     from email_router.core.sending import Envelope
     from email_router.edge.connect.ews import EwsClient
 
@@ -34,15 +35,16 @@ def mark_of(envelope: Envelope) -> str:
 
 
 @reads
-def make_draft(client: EwsClient, envelope: Envelope, mail: bytes) -> Draft:
+def make_draft(client: EwsClient, envelope: Envelope, mail: Octets) -> Draft:
     """Make the draft.  Raises EwsError."""
     extended = element(
         "t:ExtendedProperty", element("t:ExtendedFieldURI", **_OURS), element("t:Value", text=mark_of(envelope))
     )
-    message = element("t:Message", element("t:MimeContent", text=encoded(mail), CharacterSet="UTF-8"), extended)
+    receipt = element("t:IsDeliveryReceiptRequested", text="true") if envelope.delivery_receipt else None
+    message = element("t:Message", element("t:MimeContent", text=MIME, CharacterSet="UTF-8"), extended, receipt)
     where = element("m:SavedItemFolderId", client.folder("drafts"))
     payload = element("m:CreateItem", where, element("m:Items", message), MessageDisposition="SaveOnly")
-    (answer,) = client.call(payload, repeatable=False)
+    (answer,) = client.call(payload, repeatable=False, mime=mail)
     return _draft(answer, waiting=True)
 
 

@@ -6,7 +6,9 @@ from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 
 ONLINE_MEND = (
     "Since 2026-10-01 Exchange Online answers EWS only to applications in the organisation's EWSAllowedAppIDs, and from 2027-04-01 to "
-    'none: have client_id added there (it takes up to a day), or move the profile to Graph with protocol = "graph".'
+    "none.  See Get-OrganizationConfig | Format-List EwsEnabled, EWSAllowedAppIDs, and have client_id added: Set-OrganizationConfig "
+    "-EwsEnabled $true -EWSAllowedAppIDs with the whole list (it takes up to a day); EWS must be on for the mailbox, too (Set-CASMailbox "
+    '{address} -EwsEnabled $true).  Better: move the profile to Graph with protocol = "graph".'
 )
 _FORBIDDEN_MEND = (
     "Check that EWS is enabled for the mailbox (Get-CASMailbox: EwsEnabled) and that no IIS rule denies the router."
@@ -107,7 +109,7 @@ def refused_status(status: int, address: str, host: str, *, online: bool, wait: 
         )
         return MailboxBlocked(f"{said}: the login is refused", kind="login_refused", mend=mend)
     if status == 403:  # noqa: PLR2004
-        mend = ONLINE_MEND if online else _FORBIDDEN_MEND
+        mend = ONLINE_MEND.format(address=address) if online else _FORBIDDEN_MEND
         return MailboxBlocked(f"{said}: EWS is forbidden", kind="access_denied", mend=mend)
     if 300 <= status < 400:  # noqa: PLR2004
         mend = "Redirects are not followed: name the server itself as host or endpoint of the profile."

@@ -81,7 +81,7 @@ class _Connection(HTTPSConnection):
     def connect(self) -> None:
         """Connect to a judged address and put TLS on the line."""
         line = connect(self.place.host, self.place.port, self.place.reach)
-        self.sock = secure(line, self.place.host, self.place.ca_pem)
+        self.sock = secure(line, self.place.host, self.place.ca_pem, self.place.reach.witness)
         self.sock.settimeout(READ_SECONDS)
         self.is_verified = True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import contextlib
 import re
@@ -14,12 +13,16 @@ from exchangelib import errors as exchange_errors  # type: ignore[import-untyped
 from exchangelib.util import MNS, TNS, create_element  # type: ignore[import-untyped]
 
 from email_router.core.errors import TryLater
+from email_router.core.octets import Octets, in_base64, pieces_of
 from email_router.edge.connect import waits
 from email_router.edge.connect.ews_errors import EwsError
 from email_router.edge.connect.https import AnswerLost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MIME = "the mail as it was composed"
+"""The text of an element in place of which a mail stands."""
 
 _MILLISECOND = 0.001
 _LARGEST_ANSWER = 64 * 1024 * 1024
@@ -103,9 +106,28 @@ def decoded(first: bytes, following: Iterator[bytes], host: str) -> Iterator[byt
     raise lost(host, "broke the line in the middle of a message")
 
 
-def encoded(raw: bytes) -> str:
-    """Return MIME as EWS takes it."""
-    return base64.b64encode(raw).decode("ascii")
+class Coded:
+    """A request that holds a mail as base64: its bytes in pieces, from the beginning each time that somebody asks for them.
+
+    A file would be read from where another try has left it: requests_ntlm goes back before one of its tries alone.
+    """
+
+    def __init__(self, before: bytes, mail: Octets, behind: bytes) -> None:
+        self._whole = in_base64(mail, before, behind)
+
+    @classmethod
+    def into(cls, request: bytes, mail: Octets) -> Coded:
+        """Return a request with the mail in place of the text MIME."""
+        before, _, behind = request.partition(f">{MIME}<".encode())
+        return cls(before + b">", mail, b"<" + behind)
+
+    def __len__(self) -> int:
+        """Return how many bytes they are."""
+        return len(self._whole)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield them."""
+        return pieces_of(self._whole)
 
 
 def lost(host: str, what: str) -> AnswerLost:

@@ -50,12 +50,13 @@ class GoogleAccount:
 
     def forget(self, token: str) -> None:
         """Forget a token that the server has refused; a newer one stays."""
-        with _lock:
+        with _turn_of(self):
             if self in _held and _held[self][0] == token:
                 del _held[self]
 
 
 _held: dict[GoogleAccount, tuple[str, float]] = {}
+_turns: dict[GoogleAccount, threading.Lock] = {}
 _lock = threading.Lock()
 
 
@@ -64,14 +65,25 @@ def google_token(account: GoogleAccount) -> str:
 
     Raises MailboxBlocked "login_refused" or "credentials", and TryLater "login_away" (shared) when the login host does not answer.
     """
-    with _lock:
+    with _turn_of(account):
         token, ends = _held.get(account, ("", 0.0))
-        if time.time() < ends - _EARLY:
-            return token
-        asked = time.time()
-        answer = _ask(account)
-        _held[account] = str(answer["access_token"]), asked + float(answer.get("expires_in", 0))
-        return _held[account][0]
+        kept = time.time() < ends - _EARLY
+        if not kept:
+            asked = time.time()
+            answer = _ask(account)
+            token = str(answer["access_token"])
+            _held[account] = token, asked + float(answer.get("expires_in", 0))
+    if account.reach.witness is not None:
+        from email_router.edge.connect.token_words import of_google  # noqa: PLC0415 - a test of access alone has a witness
+
+        account.reach.witness.granted(of_google(account.user, kept=kept))
+    return token
+
+
+def _turn_of(account: GoogleAccount) -> threading.Lock:
+    """Return the lock of an account: one asks for its token, and others wait for it."""
+    with _lock:
+        return _turns.setdefault(account, threading.Lock())
 
 
 def _ask(account: GoogleAccount) -> Mapping[str, Any]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
+from email_router.core.octets import Octets, regrouped
+
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
@@ -20,10 +22,32 @@ _END_OF_HEADER = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Where something lies in a mail."""
+
+    mail: Octets = field(repr=False)
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        """Return how many bytes lie there."""
+        return max(0, self.end - self.start)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield them, read a piece at a time."""
+        for at in range(self.start, self.end, _BLOCK):
+            yield self.mail[at : min(at + _BLOCK, self.end)]
+
+    def whole(self) -> bytes:
+        """Return them."""
+        return self.mail[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """The bytes of an attachment as they lie encoded in the mail."""
 
-    encoded: memoryview = field(repr=False)
+    encoded: Span
     coded: bool = True
     """Whether they are base64."""
 
@@ -33,7 +57,7 @@ class Content:
         if not self.coded:
             return len(self.encoded)
         text = sum(len(block) for block in self._blocks())
-        return text // 4 * 3 - bytes(self.encoded[-8:]).count(b"=")
+        return text // 4 * 3 - self.encoded.mail[self.encoded.end - 8 : self.encoded.end].count(b"=")
 
     def whole(self) -> bytes:
         """Return all of it, decoded."""
@@ -41,16 +65,13 @@ class Content:
 
     def pieces(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Yield it from byte `start` in pieces of `size`, the last one shorter."""
-        kept = bytearray()
+        return regrouped(self._behind(start), size)
+
+    def _behind(self, start: int) -> Iterator[bytes]:
         for block in self._decoded():
             skipped = min(start, len(block))
             start -= skipped
-            kept += block[skipped:]
-            while len(kept) >= size:
-                yield bytes(kept[:size])
-                del kept[:size]
-        if kept:
-            yield bytes(kept)
+            yield block[skipped:]
 
     def _decoded(self) -> Iterator[bytes]:
         rest = b""
@@ -63,8 +84,7 @@ class Content:
             yield base64.b64decode(rest + b"=" * (-len(rest) % 4))
 
     def _blocks(self) -> Iterator[bytes]:
-        for at in range(0, len(self.encoded), _BLOCK):
-            block = bytes(self.encoded[at : at + _BLOCK])
+        for block in self.encoded.pieces():
             yield block.translate(None, _LINE_ENDS) if self.coded else block
 
 
@@ -73,7 +93,7 @@ class Leaf:
     """A part that holds no other parts: its header fields, and its content."""
 
     header: EmailMessage
-    body: memoryview = field(repr=False)
+    body: Span
 
     def content(self) -> Content:
         """Return the decoded bytes."""
@@ -82,7 +102,8 @@ class Leaf:
             return Content(self.body)
         if coding == "quoted-printable":
             payload = self._message().get_payload(decode=True)
-            return Content(memoryview(payload if isinstance(payload, bytes) else b""), coded=False)
+            decoded = payload if isinstance(payload, bytes) else b""
+            return Content(Span(decoded, 0, len(decoded)), coded=False)
         return Content(self.body, coded=False)
 
     def text(self) -> str:
@@ -90,26 +111,26 @@ class Leaf:
         return str(self._message().get_content())
 
     def _message(self) -> EmailMessage:
-        return message_from_bytes(self.header.as_bytes(policy=policy.SMTP) + bytes(self.body), policy=policy.default)
+        return message_from_bytes(self.header.as_bytes(policy=policy.SMTP) + self.body.whole(), policy=policy.default)
 
 
-def leaves(mail: bytes) -> Iterator[Leaf]:
+def leaves(mail: Octets) -> Iterator[Leaf]:
     """Yield the parts of a mail that hold no others, in their order."""
     yield from _leaves(mail, 0, len(mail))
 
 
-def header_of(mail: bytes, start: int = 0) -> tuple[EmailMessage, int]:
+def header_of(mail: Octets, start: int = 0) -> tuple[EmailMessage, int]:
     """Return the header fields that begin at `start`, and where what follows them begins."""
     end = mail.find(_END_OF_HEADER, start)
     end = len(mail) if end < 0 else end
     return message_from_bytes(mail[start:end] + _END_OF_HEADER, policy=policy.default), end + len(_END_OF_HEADER)
 
 
-def _leaves(mail: bytes, start: int, end: int) -> Iterator[Leaf]:
+def _leaves(mail: Octets, start: int, end: int) -> Iterator[Leaf]:
     header, body = header_of(mail, start)
     boundary = header.get_boundary()
     if boundary is None or header.get_content_maintype() != "multipart":
-        yield Leaf(header, memoryview(mail)[min(body, end) : end])
+        yield Leaf(header, Span(mail, min(body, end), end))
         return
     mark = f"--{boundary}".encode("ascii")
     at = mail.find(mark, body, end)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from email_router.core.errors import MessageRefused, RouterError, TryLater
+from email_router.core.octets import replaced
 from email_router.core.wire import mail_address
 from email_router.edge.connect.graph_errors import NOT_FOUND, GraphReply, means_mailbox
 from email_router.edge.connect.graph_mime import message_path
@@ -23,9 +24,11 @@ from email_router.edge.connect.graph_upload import attach
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from email_router.core.octets import Octets
     from email_router.core.sending import Envelope
     from email_router.edge.connect.graph import GraphClient
     from email_router.edge.connect.graph_errors import JsonObject
+    from email_router.edge.connect.graph_parts import Part
 
 IMMUTABLE = 'IdType="ImmutableId"'
 LARGEST_MIME = 2 * 1024 * 1024
@@ -58,18 +61,25 @@ class Draft:
     discarded: bool = False
 
 
-def make_draft(client: GraphClient, envelope: Envelope, composed: bytes) -> Draft:
+def make_draft(client: GraphClient, envelope: Envelope, composed: Octets) -> Draft:
     """Make the draft: of the composed bytes, or of their parts where these are large.
 
+    MIME has no field by which Exchange could be asked for delivery receipts (RFC 3461 asks in the envelope): the draft is changed for it.
     Raises MessageRefused where Graph takes no such mail.
     """
-    if len(composed) <= LARGEST_MIME:
-        content, media_type = base64.b64encode(with_blind_copies(envelope, composed)), "text/plain"
-        return _draft(_posted(client, content, media_type))
-    parts = parts_of(envelope, composed)
-    draft = _draft(_posted(client, parts.message, "application/json"))
+    whole = len(composed) <= LARGEST_MIME
+    if whole:
+        content, media_type = base64.b64encode(with_blind_copies(envelope, composed)[:]), "text/plain"
+        files: tuple[Part, ...] = ()
+    else:
+        parts = parts_of(envelope, composed)
+        content, media_type, files = parts.message, "application/json", parts.attachments
+    draft = _draft(_posted(client, content, media_type))
     try:
-        for one in parts.attachments:
+        if whole and envelope.delivery_receipt:
+            wanted = {"isDeliveryReceiptRequested": True}
+            client.call("PATCH", message_path(client, draft.id), content=wanted, prefer=(IMMUTABLE,))
+        for one in files:
             attach(client, draft.id, one)
     except RouterError:
         with suppress(RouterError):  # the first trouble is the one to tell; the next attempt removes what stays
@@ -112,14 +122,15 @@ def refusal_of(reply: GraphReply) -> MessageRefused | None:
     return MessageRefused(f"Graph refuses the e-mail ({words})", kind="refused", mend=mend or "Correct the e-mail.")
 
 
-def with_blind_copies(envelope: Envelope, composed: bytes) -> bytes:
+def with_blind_copies(envelope: Envelope, composed: Octets) -> Octets:
     """Return the mail with a Bcc field for those who are in the envelope alone: Graph knows no other envelope than the header."""
-    header, separator, body = composed.partition(b"\r\n\r\n")
-    shown = _NAMES_NOBODY.sub(b"", header + b"\r\n")
-    named = parts_of(envelope, header + separator).named
+    end = composed.find(b"\r\n\r\n") + 2
+    header = composed[:end]
+    shown = _NAMES_NOBODY.sub(b"", header)
+    named = parts_of(envelope, header + b"\r\n").named
     blind = [mail_address(one) for one in envelope.recipients if one.casefold() not in named]
     field = b"Bcc: " + b",\r\n ".join(one.encode("ascii") for one in blind) + b"\r\n" if blind else b""
-    return field + shown + separator[2:] + body
+    return replaced(composed, end, field + shown)
 
 
 def _posted(client: GraphClient, content: bytes, media_type: str) -> JsonObject:

@@ -82,16 +82,28 @@ class GraphReply:
 
 
 _MEND_ROLE = (
-    "Give the application the Exchange role for this mailbox: New-ManagementRoleAssignment -App {client_id} "
-    '-Role "Application Mail.ReadWrite" -CustomResourceScope ... ("Application Mail.Send" for sending); '
-    "it takes 30 minutes to 2 hours.  Test-ServicePrincipalAuthorization tells what holds."
+    "Give the application the Exchange role for this mailbox, in Exchange Online PowerShell: New-ManagementRoleAssignment -App {client_id} "
+    '-Role "Application Mail.ReadWrite" -CustomResourceScope SCOPE ("Application Mail.Send" for sending), the application registered by '
+    "New-ServicePrincipal and the scope made by New-ManagementScope; where it has the role, let its scope select the mailbox.  It takes 30 "
+    "minutes to 2 hours.  Test-ServicePrincipalAuthorization {client_id} -Resource {address} tells what holds."
 )
+_MEND_CONSENT = (
+    "The application lacks a permission, or no administrator has consented to it.  Entra admin center, App registrations, {client_id}, API "
+    "permissions: add the application permission Mail.ReadWrite (and Mail.Send to send) of Microsoft Graph, then Grant admin consent; or "
+    "give it Exchange roles for single mailboxes in its place (New-ManagementRoleAssignment -App {client_id})."
+)
+_MEND_THROTTLED = (
+    "Microsoft asks to go slower, and it passes by itself; if it lasts, raise minimum_polling_interval in the profile, and see what else "
+    "uses the application or the mailbox."
+)
+_MEND_TROUBLE = "It passes by itself; see Microsoft's service health (admin.microsoft.com, Health, Service health)."
 _MEND_ODATA = (
     "Exchange Web Services and REST are closed to this application: look at EwsApplicationAccessPolicy of "
     "Get-OrganizationConfig and Get-CASMailbox."
 )
 _MEND_MAILBOX = (
-    "Check the address, and that the mailbox has an Exchange Online licence and is not on an Exchange Server."
+    "Check the address (Get-EXOMailbox {address}), and that the mailbox has an Exchange Online licence and is not on an Exchange "
+    "Server."
 )
 
 
@@ -101,7 +113,7 @@ def _printable(text: object) -> str:
 
 _BY_CODE: dict[str, tuple[str, str]] = {
     "erroraccessdenied": ("access_denied", _MEND_ROLE),
-    "authorization_requestdenied": ("access_denied", _MEND_ROLE),
+    "authorization_requestdenied": ("access_denied", _MEND_CONSENT),
     "accessdenied": ("access_denied", _MEND_ROLE),
     "errorquotaexceeded": ("mailbox_full", "The mailbox is over its quota: make room in it, or raise the quota."),
     "mailboxnotenabledforrestapi": ("mailbox_unavailable", _MEND_MAILBOX),
@@ -139,6 +151,7 @@ def failure(reply: GraphReply, address: str, client_id: str, patience: float) ->
         return TryLater(
             f"{address}: Graph asks to wait ({seen})",
             kind="throttled" if reply.status == THROTTLED else "busy",
+            mend=_MEND_THROTTLED if reply.status == THROTTLED else _MEND_TROUBLE,
             after=patience if after is None else after,
             shared=True,
         )
@@ -146,15 +159,17 @@ def failure(reply: GraphReply, address: str, client_id: str, patience: float) ->
         kind, mend = _BY_CODE[code]
         if "odata is disabled" in reply.words.lower():
             mend = _MEND_ODATA
-        return MailboxBlocked(f"{address}: {seen}", kind=kind, mend=mend.format(client_id=client_id))
+        return MailboxBlocked(f"{address}: {seen}", kind=kind, mend=mend.format(client_id=client_id, address=address))
     if reply.status == _UNAUTHORIZED:
         mend = "Check that tenant_id, cloud and endpoint of the profile belong together and that consent still stands."
         return MailboxBlocked(f"{address}: Graph refuses the token ({seen})", kind="login_refused", mend=mend)
     if reply.status == _FORBIDDEN:
-        return MailboxBlocked(f"{address}: {seen}", kind="access_denied", mend=_MEND_ROLE.format(client_id=client_id))
+        mend = _MEND_ROLE.format(client_id=client_id, address=address)
+        return MailboxBlocked(f"{address}: {seen}", kind="access_denied", mend=mend)
     if reply.status >= _SERVER_ERROR:
         after = retry_after(reply, datetime.now(UTC))
-        return TryLater(f"{address}: Graph has trouble ({seen})", kind="unavailable", after=after or 0, shared=True)
+        trouble = f"{address}: Graph has trouble ({seen})"
+        return TryLater(trouble, kind="unavailable", mend=_MEND_TROUBLE, after=after or 0, shared=True)
     if reply.status == NOT_FOUND:
         return MessageRefused(f"{address}: {seen}", kind="vanished")
     if reply.status < BAD_REQUEST:

@@ -13,6 +13,7 @@ from email_router.edge.connect.graph_content import Content, Leaf, header_of, le
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
+    from email_router.core.octets import Octets
     from email_router.core.sending import Envelope
     from email_router.edge.connect.graph_errors import JsonObject
 
@@ -41,7 +42,7 @@ class Parts:
     named: frozenset[str]
 
 
-def parts_of(envelope: Envelope, composed: bytes) -> Parts:
+def parts_of(envelope: Envelope, composed: Octets) -> Parts:
     """Take the mail apart.  It is our own: ASCII, within the limits of our composer."""
     mail, _ = header_of(composed)
     found = list(leaves(composed))
@@ -59,6 +60,8 @@ def parts_of(envelope: Envelope, composed: bytes) -> Parts:
         "bccRecipients": blind,
         "internetMessageId": str(mail["Message-ID"] or envelope.message_id),
         "importance": str(mail["Importance"] or "normal").lower(),
+        "isReadReceiptRequested": True if mail["Disposition-Notification-To"] else "",
+        "isDeliveryReceiptRequested": envelope.delivery_receipt or "",
         "internetMessageHeaders": [
             {"name": name, "value": str(value)} for name, value in mail.items() if name[:2] == "X-"
         ],

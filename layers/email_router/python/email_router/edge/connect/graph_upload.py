@@ -104,6 +104,7 @@ def _upload(client: GraphClient, url: str, content: Content, size: int) -> None:
                 return
             ends = _stands(client, reply, sent)
             setbacks += ends != sent
+        del piece  # the next one is made without it
         if ends > sent or ends >= size or setbacks >= _TRIES:
             raise _ended(client, f"an upload session of {size} bytes stands at {ends} after {sent}")
         if ends != sent:  # the server stands elsewhere: go on from there

@@ -19,7 +19,7 @@ from email_router.edge.connect.tls import secure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from email_router.core.ports import Reach
+    from email_router.core.ports import Reach, Witness
 
 READ_SECONDS = 60.0
 """How long a server may be silent; PatientResponse bounds the whole answer."""
@@ -76,7 +76,7 @@ class _Line(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect to a judged address and put TLS on the line."""
         line = connect(self.place.host, self.place.port, self.place.reach)
-        self.sock = secure(line, self.place.host, self.place.ca_pem)
+        self.sock = secure(line, self.place.host, self.place.ca_pem, self.place.reach.witness)
         self.sock.settimeout(READ_SECONDS)
 
     @property
@@ -149,16 +149,16 @@ class Answer:
 
 
 class _Lines:
-    """The lines that this process keeps open between requests."""
+    """The lines that this process keeps open between requests; one that was opened before a witness serves only where it is told of."""
 
     def __init__(self) -> None:
-        self._idle: dict[Place, list[_Line]] = {}
+        self._idle: dict[tuple[Place, Witness | None], list[_Line]] = {}
         self._lock = threading.Lock()
 
     def take(self, place: Place, seconds: float) -> _Line | None:
         """Return the line that was used last, if within so many seconds, or None."""
         with self._lock:
-            lines = self._idle.get(place, [])
+            lines = self._idle.get((place, place.reach.witness), [])
             while lines:
                 idle = time.monotonic() - lines[-1].idle_since
                 if seconds <= idle < _KEPT_SECONDS:
@@ -173,26 +173,26 @@ class _Lines:
         """Keep a line for the next request."""
         line.idle_since = time.monotonic()
         with self._lock:
-            lines = self._idle.setdefault(line.place, [])
+            lines = self._idle.setdefault((line.place, line.place.reach.witness), [])
             lines.append(line)
             if len(lines) > _KEPT_LINES:
                 lines.pop(0).close()
 
-    def close(self) -> None:
-        """Hang up all."""
+    def close(self, witness: Witness | None) -> None:
+        """Hang up all, or those that were opened before a witness."""
         with self._lock:
-            for lines in self._idle.values():
-                for line in lines:
+            ended = [key for key in self._idle if witness is None or key[1] is witness]
+            for key in ended:
+                for line in self._idle.pop(key):
                     line.close()
-            self._idle.clear()
 
 
 _LINES = _Lines()
 
 
-def hang_up() -> None:
-    """Close every kept line of this process."""
-    _LINES.close()
+def hang_up(witness: Witness | None = None) -> None:
+    """Close every kept line of this process; with a witness those that were opened before it."""
+    _LINES.close(witness)
 
 
 def ask(

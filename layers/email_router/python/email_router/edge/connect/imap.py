@@ -61,6 +61,10 @@ class ImapSession:
         """Tell whether the session can take another command: the line stands, and no answer is on its way."""
         return self._line.open and not self._pending
 
+    def tell_login(self, words: str) -> None:
+        """Tell the witness, if there is one, who has logged in and how."""
+        self._line.tell_login(words)
+
     def capabilities(self) -> frozenset[str]:
         """Return the server's capabilities in capitals, asked for where it has not told them since TLS or the login began."""
         if self._capabilities is None:

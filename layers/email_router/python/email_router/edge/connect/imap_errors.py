@@ -31,8 +31,10 @@ _MEND_LOGIN = (
     "Check user name and password (the profile's credentials, or the mailbox's own: `email-router set-password MAILBOX`), and see "
     "that IMAP is enabled for the mailbox."
 )
-_MEND_TOKEN = (
-    "See that the application may use IMAP for this mailbox (docs/configuration.md), and that IMAP is enabled for it."  # noqa: S105 - words, no token
+_MEND_APPLICATION = (
+    "See that the application may use IMAP for this mailbox (docs/configuration.md): in Entra the permission IMAP.AccessAsApp with admin "
+    "consent, in Exchange Online PowerShell Add-MailboxPermission MAILBOX -User OBJECT-ID -AccessRights FullAccess for its service principal "
+    "(New-ServicePrincipal), and IMAP enabled (Set-CASMailbox MAILBOX -ImapEnabled $true)."
 )
 _MEND_BY_CODE = {
     "EXPIRED": "The password has expired: set a new one at the server, then here (`email-router set-password MAILBOX`, or publish).",
@@ -95,7 +97,7 @@ def login_refused(name: str, answer: Answer, *, with_token: bool) -> RouterError
         return TryLater(f"{name}: the server says: not now: {words(answer.words)}", kind=later, shared=True)
     if answer.code == "AUTHORIZATIONFAILED" or _NOT_CONNECTED.search(answer.words):
         return no_right(text)
-    mend = _MEND_BY_CODE.get(answer.code) or (_MEND_TOKEN if with_token else _MEND_LOGIN)
+    mend = _MEND_BY_CODE.get(answer.code) or (_MEND_APPLICATION if with_token else _MEND_LOGIN)
     return MailboxBlocked(text, kind="login_refused", mend=mend)
 
 

@@ -27,6 +27,7 @@ def with_password(session: ImapSession, user: str, password: str) -> None:
     if "AUTH=PLAIN" in session.capabilities():
         response = plain(user, password)
         answer = _authenticate(session, b"PLAIN", response, b"*")
+        method = "AUTHENTICATE PLAIN"
         secrets = [password.encode(), b64encode(response)]
     elif "LOGINDISABLED" in session.capabilities():
         raise MailboxBlocked(
@@ -35,8 +36,9 @@ def with_password(session: ImapSession, user: str, password: str) -> None:
             mend='Set security = "tls" or "starttls"; where it is so already, allow PLAIN on the server, or use authentication = "oauth".',
         )
     else:
-        answer, secrets = _login(session, user, password), [password.encode()]
+        answer, secrets, method = _login(session, user, password), [password.encode()], "LOGIN"
     _settle(session, answer, secrets, with_token=False)
+    session.tell_login(f"{user} by {method}")
 
 
 def with_token(session: ImapSession, user: str, bearer: Bearer) -> None:
@@ -62,6 +64,7 @@ def with_token(session: ImapSession, user: str, bearer: Bearer) -> None:
         if renewed != token:
             token, answer = renewed, _present(session, user, renewed, bearer)
     _settle(session, answer, [token.encode()], with_token=True)
+    session.tell_login(f"{user} by {'XOAUTH2' if 'AUTH=XOAUTH2' in names else 'OAUTHBEARER'}")
 
 
 def _present(session: ImapSession, user: str, token: str, bearer: Bearer) -> Answer:

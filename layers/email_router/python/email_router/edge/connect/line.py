@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from email_router.core.mailbox import Profile
-    from email_router.core.ports import Reach
+    from email_router.core.ports import Reach, Witness
 
 READ_SECONDS = 60.0
 """How long a server may take for one answer line, or be silent inside a block, which as a whole is bounded by patience.Patience."""
@@ -45,6 +45,8 @@ def words(answer: bytes) -> str:
 class Line:
     """A line to one server.  Every failure closes it and is a TryLater (shared): "timeout" or "connection_lost"."""
 
+    witness: Witness | None = None
+
     def __init__(self, plain: socket.socket, host: str, name: str, seconds: float = READ_SECONDS) -> None:
         """Take over a connected socket; `name` says in errors who is served and where."""
         self._socket = plain
@@ -66,7 +68,7 @@ class Line:
         port = profile.port or port
         plain = connect(profile.host, port, narrow(reach, profile))
         if profile.security is Security.TLS:
-            plain = secure(plain, profile.host, profile.ca_pem)
+            plain = secure(plain, profile.host, profile.ca_pem, reach.witness)
         elif profile.security is Security.NONE and not _may_be_plain(profile, plain):
             plain.close()
             raise MailboxBlocked(
@@ -74,7 +76,12 @@ class Line:
                 kind="insecure",
                 mend='Set security = "tls" or "starttls", or network = "private" for a server of your own network.',
             )
-        return cls(plain, profile.host, f"{address} at {profile.host}:{port}")
+        line = cls(plain, profile.host, f"{address} at {profile.host}:{port}")
+        if reach.witness is not None:
+            line.witness = reach.witness
+            if profile.security is Security.NONE:
+                _tell_plain(reach.witness)
+        return line
 
     def start_tls(self, ca_pem: str) -> None:
         """Put TLS on the line; whatever the server sent before it is forgotten (CVE-2011-0411)."""
@@ -82,10 +89,15 @@ class Line:
         self._at = 0
         self._socket.settimeout(self.seconds)
         try:
-            self._socket = secure(self._socket, self._host, ca_pem)
+            self._socket = secure(self._socket, self._host, ca_pem, self.witness)
         except (TryLater, MailboxBlocked):
             self.open = False
             raise
+
+    def tell_login(self, words: str) -> None:
+        """Tell the witness, if there is one, who has logged in and how."""
+        if self.witness is not None:
+            self.witness.authenticated(words)
 
     def send(self, data: bytes) -> None:
         """Send all of the bytes."""
@@ -260,6 +272,12 @@ class Line:
         if isinstance(problem, TimeoutError | BlockingIOError):
             return TryLater(f"{self.name}: the server fell silent", kind="timeout", shared=True)
         return TryLater(f"{self.name}: the line broke ({problem})", kind="connection_lost", shared=True)
+
+
+def _tell_plain(witness: Witness) -> None:
+    from email_router.core.access_steps import StepName  # noqa: PLC0415 - a test of access alone has a witness
+
+    witness.left_out(StepName.TLS, 'security = "none" in the profile')
 
 
 def _may_be_plain(profile: Profile, plain: socket.socket) -> bool:

@@ -45,6 +45,7 @@ class _Token:
 
 
 _held: dict[Account, _Token] = {}
+_turns: dict[Account, threading.Lock] = {}
 _lock = threading.Lock()
 
 
@@ -92,24 +93,43 @@ def access_token(account: Account) -> str:
     While the login host is away, a token in its last five minutes is still used.  Raises MailboxBlocked "login_refused", "secret_expired" or
     "credentials", and TryLater (shared) when the login host does not answer.
     """
+    with _turn_of(account):
+        before = _held.get(account)
+        token = _current(account, before)
+        _held[account] = token
+    if account.reach.witness is not None:
+        _tell(account, token.text, kept=token is before)
+    return token.text
+
+
+def _current(account: Account, held: _Token | None) -> _Token:
+    now = time.time()
+    if held is not None and now < held.ends - EARLY:
+        return held
+    try:
+        return _Token(*request_token(account))
+    except TryLater:
+        if held is None or now >= held.ends:
+            raise
+        return held
+
+
+def _turn_of(account: Account) -> threading.Lock:
+    """Return the lock of an account: one asks for its token and others wait for it, while a login host that is slow stops nobody else."""
     with _lock:
-        held = _held.get(account)
-        now = time.time()
-        if held is not None and now < held.ends - EARLY:
-            return held.text
-        try:
-            fresh = _Token(*request_token(account))
-        except TryLater:
-            if held is None or now >= held.ends:
-                raise
-            return held.text
-        _held[account] = fresh
-        return fresh.text
+        return _turns.setdefault(account, threading.Lock())
+
+
+def _tell(account: Account, token: str, *, kept: bool) -> None:
+    from email_router.edge.connect.token_words import of_microsoft  # noqa: PLC0415 - a test of access alone has a witness
+
+    if account.reach.witness is not None:
+        account.reach.witness.granted(of_microsoft(account, token, kept=kept))
 
 
 def forget_token(account: Account, text: str) -> None:
     """Forget a token that the service has refused; a newer one stays."""
-    with _lock:
+    with _turn_of(account):
         held = _held.get(account)
         if held is not None and held.text == text:
             del _held[account]

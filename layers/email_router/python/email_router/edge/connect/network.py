@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ def narrow(reach: Reach, profile: Profile) -> Reach:
     """Return the reach of one profile: the stage's private networks count only where the profile says network = "private"."""
     if profile.network == "private":
         return reach
-    return type(reach)(loopback=reach.loopback, private=())
+    return replace(reach, private=())
 
 
 def check_address(host: str, port: int, reach: Reach) -> list[str]:
@@ -60,6 +61,8 @@ def check_address(host: str, port: int, reach: Reach) -> list[str]:
     address denies the host.  Raises MailboxBlocked "network_denied" or "host_unknown" (no such name), TryLater "host_unknown" (shared)
     when the DNS gives no answer now.
     """
+    if reach.witness is not None:
+        reach.witness.resolving(host)
     addresses = _resolve(host, port)
     for address in addresses:
         reason = _denial(address, reach)
@@ -69,6 +72,8 @@ def check_address(host: str, port: int, reach: Reach) -> list[str]:
                 kind="network_denied",
                 mend='Use a public server; or set network = "private" in the profile and add the network to the stage\'s allowed networks.',
             )
+    if reach.witness is not None:
+        reach.witness.resolved(host, [(str(address), _permission(address, reach)) for address in addresses])
     return [str(address) for address in addresses]
 
 
@@ -91,6 +96,8 @@ def connect(host: str, port: int, reach: Reach, timeout: float = CONNECT_SECONDS
             continue
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line.settimeout(timeout)
+        if reach.witness is not None:
+            reach.witness.connected(host, port, address)
         return line
     raise _unconnected(host, port, failure) from failure
 
@@ -123,8 +130,22 @@ def _denial(address: IpAddress, reach: Reach) -> str:
     return next((reason for reason in reasons if reason), "")
 
 
+def _permission(address: IpAddress, reach: Reach) -> str:
+    """Say why the router may connect to an address that it was not denied."""
+    inside = next((each for each in (address, *_embedded(address)) if not _is_passage(each)), address)
+    if inside.is_loopback:
+        return "this machine"
+    if inside.is_global:
+        return "public"
+    return next((f"private, in {network}" for network in reach.private if _allowed(inside, (network,))), "allowed")
+
+
+def _is_passage(address: IpAddress) -> bool:
+    return any(address in network for network in _PASSAGES if network.version == address.version)
+
+
 def _denial_of_one(address: IpAddress, reach: Reach) -> str:
-    if any(address in network for network in _PASSAGES if network.version == address.version):
+    if _is_passage(address):
         return ""  # the address inside is the one that is reached; it is judged on its own
     if any(address in network for network in _NEVER if network.version == address.version):
         return "link-local, reserved or a metadata service"

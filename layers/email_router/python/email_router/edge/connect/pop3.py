@@ -39,7 +39,11 @@ _MEND_LOGIN = (
     "Check user name and password (the profile's credentials, or the mailbox's own: `email-router set-password MAILBOX`), and see "
     "that POP3 is enabled for the mailbox."
 )
-_MEND_TOKEN = "See that the application may use POP3 for this mailbox, and that POP3 is enabled for it."  # noqa: S105 - no token
+_MEND_APPLICATION = (
+    "See that the application may use POP3 for this mailbox: in Entra the permission POP.AccessAsApp with admin consent, in Exchange Online "
+    "PowerShell Add-MailboxPermission MAILBOX -User OBJECT-ID -AccessRights FullAccess for its service principal (New-ServicePrincipal), and "
+    "POP3 enabled (Set-CASMailbox MAILBOX -PopEnabled $true)."
+)
 _CODE = re.compile(r"-ERR\s+\[([A-Z/-]+)\]", re.IGNORECASE)
 _FORBIDDEN = re.compile("[\r\n\0]")
 
@@ -86,6 +90,7 @@ class Pop3Session:
         if not answer.startswith(b"+OK"):
             secret = password.encode()
             raise self._login_refused(answer.replace(secret, b"***") if secret else answer)
+        self._line.tell_login(f"{user} by USER and PASS")
 
     def login_with_token(self, user: str, bearer: Bearer) -> None:
         """Log in with XOAUTH2; where the server refuses the token, once more with a new one.  Raises as login() does.
@@ -102,7 +107,8 @@ class Pop3Session:
             if renewed != token and self._line.open:
                 token, answer = renewed, self._present(xoauth2(user, renewed))
         if not answer.startswith(b"+OK"):
-            raise self._login_refused(answer.replace(token.encode(), b"***"), _MEND_TOKEN)
+            raise self._login_refused(answer.replace(token.encode(), b"***"), _MEND_APPLICATION)
+        self._line.tell_login(f"{user} by XOAUTH2")
 
     def capabilities(self) -> frozenset[str]:
         """Return the words of CAPA in capitals; none when the server does not know CAPA.  Asked once, after any STLS."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from email_router.core.mailbox import Profile
+    from email_router.core.octets import Octets
     from email_router.core.ports import Reach
     from email_router.edge.connect.bearer import Bearer
     from email_router.edge.connect.smtp_answer import Answer
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 120.0
 """How long the server may take for an answer; after that to the final dot the mail's fate is unknown (RFC 5321 4.5.3.2 wants more than
 a function has)."""
+
+OPENING_SECONDS = 90.0
+"""How long opening a session may take in all."""
+
+BEFORE_SECONDS = 170.0
+"""How long it may take in all until a mail has been given, be it by many slow answers or by taking the text slowly.  With the wait for the
+last answer that is what a function has."""
 
 LEAVING = 421
 """The server closes the line (RFC 5321 3.8)."""
@@ -44,7 +52,7 @@ class SmtpSession:
     def __init__(self, line: SmtpLine) -> None:
         """Take over a line."""
         self._line = line
-        line.seconds = ANSWER_SECONDS
+        line.be_patient(ANSWER_SECONDS, OPENING_SECONDS)
         self.extensions: dict[str, str] = {}
         self.ahead: tuple[str, ...] = ()
         """The commands that went ahead of their mail, DATA not counted; nothing but that mail may be said next."""
@@ -60,7 +68,9 @@ class SmtpSession:
         session = cls(line)
         with opening(line):
             smtp_opening.greet(session, line, profile, domain if _DOMAIN.fullmatch(domain) else "localhost")
-            smtp_opening.log_in(session, profile, profile.username or address, password, bearer)
+            user = profile.username or address
+            smtp_opening.log_in(session, profile, user, password, bearer)
+            line.tell_login(smtp_opening.login_told(session, profile, user, bearer))
         return session
 
     @property
@@ -86,15 +96,18 @@ class SmtpSession:
         meanwhile: Callable[[], object] | None = None,
         *,
         pipelined: bool = True,
+        seconds: float | None = None,
     ) -> Handover:
         """Hand one mail over, its envelope in a pipeline where the server can and `pipelined` allows, or gone ahead already.
 
-        `following` are the commands of the next one's envelope, which may go in one breath with the text of this one; its answers are read
-        when it is handed over itself, so that they are held against no other.  `meanwhile` is done before the final answer is awaited.
-        Raises TryLater when the line breaks before the mail was given whole, and "unexpected_answer" when a server loses its place in a
-        pipeline that it announced or says what answers nothing: the next answer would be taken for that to another command.
+        It has `seconds` to be given (BEFORE_SECONDS where none are named).  `following` are the commands of the next one's envelope, which
+        may go in one breath with the text of this one; its answers are read when it is handed over itself, so that they are held against no
+        other.  `meanwhile` is done before the final answer is awaited, and never raises.  Raises TryLater when the line breaks before the
+        mail was given whole, and "unexpected_answer" when a server loses its place in a pipeline that it announced or says what answers
+        nothing: the next answer would be taken for that to another command.
         """
         pipelined = pipelined and "PIPELINING" in self.extensions
+        self._line.be_patient(ANSWER_SECONDS, BEFORE_SECONDS if seconds is None else seconds)
         handover = self._envelope(mail.commands, pipelined=pipelined)
         if not handover.smooth and not self._goes_on(handover):
             return handover
@@ -113,7 +126,7 @@ class SmtpSession:
 
     def quit(self, seconds: float) -> None:
         """End the session politely, unless an envelope went ahead: its mail is awaited, and QUIT would be taken for that.  Never raises."""
-        self._line.seconds = seconds
+        self._line.be_patient(seconds, seconds)
         try:
             if not self.ahead:
                 self.ask("QUIT")
@@ -148,7 +161,7 @@ class SmtpSession:
             self._line.answer()
         return handover.waits and handover.wanted
 
-    def _content(self, text: bytes, following: tuple[str, ...]) -> None:
+    def _content(self, text: Octets, following: tuple[str, ...]) -> None:
         """Send the mail.  Once all of it is on its way a broken line leaves its fate unknown; before, the server cannot have it whole."""
         self._line.expect_silence()
         waiting = b""
@@ -162,6 +175,7 @@ class SmtpSession:
 
     def _ended(self, handover: Handover) -> Handover:
         """Return with the answer to the final dot, or with how the line broke while it was awaited."""
+        self._line.be_patient(ANSWER_SECONDS, ANSWER_SECONDS + 1)
         try:
             final = self._line.answer()
             if senseless(final):

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from email_router.core.errors import MessageRefused
+from email_router.core.errors import MessageRefused, RouterError
 from email_router.core.sending import RecipientResult, SendOutcome
 from email_router.core.wire import downgraded, international_address
 from email_router.edge.connect.smtp_text import flaw_of
 from email_router.edge.connect.smtp_transaction import Transaction
 
 if TYPE_CHECKING:
+    from email_router.core.octets import Octets
     from email_router.core.sending import Envelope
     from email_router.edge.connect.smtp import SmtpSession
 
@@ -31,14 +32,14 @@ class Letter:
     """
 
     envelope: Envelope
-    composed: bytes
+    composed: Octets
     sender: str
     recipients: dict[str, str]
     refused: tuple[RecipientResult, ...]
     no_sender: str = ""
 
     @classmethod
-    def of(cls, envelope: Envelope, composed: bytes) -> Letter:
+    def of(cls, envelope: Envelope, composed: Octets) -> Letter:
         """Take the mail up; its addresses are judged here, its text when it is asked for a flaw."""
         try:
             sender = international_address(envelope.sender)
@@ -52,7 +53,14 @@ class Letter:
         """Why the mail cannot be sent at all, or nothing."""
         return self.no_sender or flaw_of(self.composed) or ("" if self.recipients else _NOBODY)
 
-    def is_of(self, envelope: Envelope, composed: bytes) -> bool:
+    def look_through(self) -> None:
+        """Look for a flaw ahead of its turn; one that cannot be read now is looked through then."""
+        try:  # noqa: SIM105 - suppress() costs several times as much, for each mail
+            _ = self.flaw
+        except RouterError:
+            pass
+
+    def is_of(self, envelope: Envelope, composed: Octets) -> bool:
         """Tell whether it was taken up from this mail, whichever attempt that is."""
         mine = self.envelope
         return (mine.activity, mine.sender, mine.recipients, mine.delivery_receipt) == (
@@ -84,7 +92,7 @@ class Fitted(NamedTuple):
         return cls(transaction, tuple(good.values()), bad, _unfit(session, letter.sender, good, composed))
 
 
-def _unfit(session: SmtpSession, sender: str, recipients: dict[str, str], composed: bytes) -> str:
+def _unfit(session: SmtpSession, sender: str, recipients: dict[str, str], composed: Octets) -> str:
     """Say why this relay cannot take the mail, or nothing."""
     if not sender or not recipients or (not sender.isascii() and "SMTPUTF8" not in session.extensions):
         return _NO_SMTPUTF8

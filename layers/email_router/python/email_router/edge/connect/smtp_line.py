@@ -5,22 +5,60 @@ from __future__ import annotations
 import re
 import ssl
 from functools import lru_cache
+from math import inf
+from time import monotonic
 
 from email_router.core.errors import TryLater
-from email_router.edge.connect.line import Line
+from email_router.edge.connect.line import READ_SECONDS, Line
 from email_router.edge.connect.smtp_answer import Answer
 
 _MOST_LINES = 200
 _ANSWER = re.compile(rb"[2-5][0-9]{2}(?:[ -]|$)")
 
 
+_PIECE = 64 * 1024
+"""Bytes that are sent at once, so that a server that takes them slowly is noticed."""
+
+
+class _HalfSentError(Exception):
+    """The line broke, or the time was over, when so much had been sent."""
+
+    def __init__(self, sent: int, problem: OSError) -> None:
+        super().__init__(sent)
+        self.sent = sent
+        self.problem = problem
+
+
 class SmtpLine(Line):
-    """A line of which each answer is awaited for `seconds` a line."""
+    """A line on which a server is awaited for `longest` seconds at a time, and until `until` in all, however little by little it comes.
+
+    A server that drips its answers, gives them a line at a time, or takes a mail by crumbs would else hold a worker until that is ended,
+    and nobody could tell any more that the mail was not handed over.
+    """
+
+    longest = READ_SECONDS
+    until = inf
+
+    def be_patient(self, longest: float, seconds: float) -> None:
+        """Wait so long at a time, and for so long in all from now on."""
+        self.longest = self.seconds = longest
+        self.until = monotonic() + seconds
 
     def ask(self, command: str) -> Answer:
         """Say one line and return the answer."""
         self.send(f"{command}\r\n".encode())
         return self.answer()
+
+    def send(self, data: bytes) -> None:
+        """Send all of the bytes."""
+        if len(data) <= _PIECE:
+            super().send(data)
+            return
+        with memoryview(data) as whole:
+            try:
+                self._send_on(whole, 0)
+            except _HalfSentError as half:
+                raise self._lost(half.problem) from half.problem
 
     def answer(self) -> Answer:
         """Return the next answer; raises TryLater, the line closed, for what is none."""
@@ -60,11 +98,27 @@ class SmtpLine(Line):
             self.send(data)
             sent = len(data)
         try:
+            self._send_on(whole, sent)
+        except _HalfSentError as half:
+            if half.sent < len(data):
+                raise self._lost(half.problem) from half.problem
+
+    def _await_line(self, longest: int) -> int:
+        """Read on; the more a server has used of its time, the less it has for this line."""
+        self.seconds = min(self.longest, self.until - monotonic())
+        return super()._await_line(longest)
+
+    def _send_on(self, whole: memoryview, sent: int) -> None:
+        """Send what is left.  Raises _HalfSentError, which tells how far it came."""
+        try:
             while sent < len(whole):
-                sent += self._socket.send(whole[sent:])
+                left = self.until - monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                self._wait(min(self.longest, left))
+                sent += self._socket.send(whole[sent : sent + _PIECE])
         except OSError as problem:
-            if sent < len(data):
-                raise self._lost(problem) from problem
+            raise _HalfSentError(sent, problem) from problem
 
 
 @lru_cache(maxsize=32)  # a server says the same for every mail

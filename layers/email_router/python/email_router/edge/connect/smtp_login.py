@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.core.mailbox import own_password_mend
 from email_router.edge.connect.sasl import xoauth2
+from email_router.edge.connect.smtp_refusals import refusal
 
 if TYPE_CHECKING:
     from email_router.edge.connect.bearer import Bearer
@@ -136,13 +137,6 @@ def _not_offered(session: Speaking, wanted: str, mend: str) -> MailboxBlocked:
     )
 
 
-def refused(session: Speaking, why: str) -> MailboxBlocked:
+def refused(session: Speaking, why: str, *, with_token: bool = False) -> MailboxBlocked:
     """Return the error of a login that the server refused."""
-    return MailboxBlocked(
-        f"{session.name}: the login was refused: {why}",
-        kind="login_refused",
-        mend=(
-            "Check user name and password (the profile's credentials, or the mailbox's own: `email-router set-password MAILBOX`), and that "
-            "the account may send by SMTP."
-        ),
-    )
+    return refusal(session.name, why, with_token=with_token)

@@ -70,4 +70,13 @@ def log_in(session: Opening, profile: Profile, user: str, password: str, bearer:
     if answer.later:
         raise session.trouble("AUTH", answer)
     if not answer.good:
-        raise smtp_login.refused(session, str(answer))
+        raise smtp_login.refused(session, str(answer), with_token=bearer is not None)
+
+
+def login_told(session: Speaking, profile: Profile, user: str, bearer: Bearer | None) -> str:
+    """Return in words who has logged in and how."""
+    if profile.authentication is Authentication.ANONYMOUS:
+        return 'no login: authentication = "anonymous" in the profile'
+    if bearer is not None or profile.authentication is Authentication.WINDOWS:
+        return f"{user} by {'XOAUTH2' if bearer else 'NTLM'}"
+    return f"{user} by {'PLAIN' if 'PLAIN' in session.extensions.get('AUTH', '').upper().split() else 'LOGIN'}"

@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from email_router.core.octets import Octets
+
 _PIECE = 256 * 1024
 _LINE_END = b"\r\n"
 
 
-def flaw_of(text: bytes) -> str:
+def flaw_of(text: Octets) -> str:
     """Say why the bytes may not go on the wire, or nothing: a bare CR or LF may smuggle a second mail, a NUL cut this one."""
     ends = IncrementalNewlineDecoder(
         None, translate=False
     )  # which tells what line ends it has seen, a third of the cost of counting
+    cut = False
     for piece in whole_lines(text):
         ends.decode(piece.decode("latin-1"))
-    if ends.newlines != "\r\n" or not text.endswith(_LINE_END) or b"\0" in text:
+        cut = cut or b"\0" in piece
+    if ends.newlines != "\r\n" or not text.endswith(_LINE_END) or cut:
         return "the mail holds a bare CR, a bare LF or a NUL, or does not end with CRLF"
     return ""
 
 
-def whole_lines(text: bytes) -> Iterator[bytes]:
+def whole_lines(text: Octets) -> Iterator[bytes]:
     """Yield the bytes in pieces that end with a line each, so that a large mail is never held twice; a small one is one piece."""
     start = 0
     while len(text) - start > _PIECE:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from email_router.core.octets import Octets
+
 
 class Transaction(NamedTuple):
     """One mail to be handed over: MAIL and each RCPT as they stand on the wire, and its text, every line of which ends in CRLF."""
 
     commands: tuple[str, ...]
-    text: bytes
+    text: Octets
 
     @classmethod
     def of(
-        cls, extensions: Mapping[str, str], sender: str, recipients: Sequence[str], text: bytes, receipt: str = ""
+        cls, extensions: Mapping[str, str], sender: str, recipients: Sequence[str], text: Octets, receipt: str = ""
     ) -> Transaction:
         """Return the transaction for a server of these extensions.
 
@@ -39,7 +41,7 @@ def xtext(text: str) -> str:
     return "".join(each if "!" <= each <= "~" and each not in "+=" else f"+{ord(each):02X}" for each in plain)
 
 
-def _mail(extensions: Mapping[str, str], sender: str, recipients: Sequence[str], text: bytes) -> str:
+def _mail(extensions: Mapping[str, str], sender: str, recipients: Sequence[str], text: Octets) -> str:
     plain = text.isascii()
     command = f"MAIL FROM:<{sender}>" + (f" SIZE={len(text)}" if "SIZE" in extensions else "")
     command += " BODY=8BITMIME" if not plain and "8BITMIME" in extensions else ""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
+
+if TYPE_CHECKING:
+    from email_router.core.ports import Witness
 
 _SELF_SIGNED = frozenset({18, 19})  # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
 _UNKNOWN_ISSUER = frozenset({2, 20, 21})  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, ..._LOCALLY, ..._VERIFY_LEAF_SIGNATURE
@@ -35,11 +39,14 @@ def context_for(ca_pem: str = "") -> ssl.SSLContext:
     return context
 
 
-def secure(line: socket.socket, host: str, ca_pem: str = "") -> ssl.SSLSocket:
+def secure(line: socket.socket, host: str, ca_pem: str = "", witness: Witness | None = None) -> ssl.SSLSocket:
     """Return the line with TLS on it, the server proven to be `host`; the plain socket is closed when that fails.
 
-    Raises MailboxBlocked "certificate" (with what to do) or "tls" (no common version, or no TLS at all), TryLater when the line breaks.
+    Raises MailboxBlocked "certificate" (with what to do) or "tls" (no common version, or no TLS at all), TryLater when the line breaks.  Of a
+    host that the witness only looks at no line is ever returned: MailboxBlocked "certificate" once it was looked at.
     """
+    if witness is not None and witness.looks_at == host:
+        raise _looked_at(line, host, witness)
     try:
         secured = context_for(ca_pem).wrap_socket(line, server_hostname=host.removeprefix("[").removesuffix("]"))
     except ConfigurationError:
@@ -62,7 +69,24 @@ def secure(line: socket.socket, host: str, ca_pem: str = "") -> ssl.SSLSocket:
         line.close()
         raise _broken(host, f"broke the line during the TLS handshake ({problem})") from problem
     _no_self_signed(secured, host)
+    if witness is not None:
+        _tell(secured, witness)
     return secured
+
+
+def _tell(secured: ssl.SSLSocket, witness: Witness) -> None:
+    from email_router.edge.connect.certificates import certificate_of  # noqa: PLC0415 - a test of access alone reads it
+
+    if (found := certificate_of(secured)) is not None:
+        witness.secured(found)
+
+
+def _looked_at(line: socket.socket, host: str, witness: Witness) -> MailboxBlocked:
+    from email_router.edge.connect.certificates import look  # noqa: PLC0415 - as above
+
+    if (found := look(line, host.removeprefix("[").removesuffix("]"))) is not None:
+        witness.presented(found)
+    return MailboxBlocked(f"{host}: its certificate was only looked at", kind="certificate")
 
 
 def _no_self_signed(secured: ssl.SSLSocket, host: str) -> None:

@@ -132,31 +132,8 @@ class BuiltinCrm:
         """Keep these e-mails from being collected before then, 100 a transaction; those that wait no more are passed over."""
         builtin_write_back.postpone(self._crm, self._keys, activities, until)
 
-    def write_back(
-        self,
-        activity: str,
-        status: EmailStatus,
-        *,
-        reason: str | None = None,
-        subject: str | None = None,
-        message_id: str | None = None,
-        tracking_token: str | None = None,
-        attempts: int | None = None,
-        due: datetime | None = None,
-        sent: datetime | None = None,
-    ) -> bool:
+    def write_back(self, told: WriteBack) -> bool:
         """Write where an e-mail stands; False when it is cancelled or gone.  Without `due` it comes up when it would have."""
-        told = WriteBack(
-            activity=activity,
-            status=status,
-            reason=reason,
-            subject=subject,
-            message_id=message_id,
-            tracking_token=tracking_token,
-            attempts=attempts,
-            due=due,
-            sent=sent,
-        )
         return builtin_write_back.write(self._crm, self._keys, told)
 
     def write_back_all(self, told: Sequence[WriteBack]) -> Mapping[str, EmailStatus | None]:

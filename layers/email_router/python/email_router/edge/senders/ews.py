@@ -15,6 +15,7 @@ from email_router.edge.connect.https import AnswerLost
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.octets import Octets
     from email_router.core.ports import Reach
     from email_router.core.sending import Envelope
 
@@ -61,7 +62,7 @@ class EwsSender(ExchangeSender[Draft]):
         """Hang up; never raises."""
         self._client.close()
 
-    def _make(self, envelope: Envelope, composed: bytes) -> Draft:
+    def _make(self, envelope: Envelope, composed: Octets) -> Draft:
         try:
             if envelope.attempt > 1:
                 left = find(self._client, envelope, "drafts", waiting=True)

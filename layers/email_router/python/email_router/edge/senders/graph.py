@@ -14,6 +14,7 @@ from email_router.edge.connect.https import AnswerLost
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.octets import Octets
     from email_router.core.ports import Reach
     from email_router.core.sending import Envelope
 
@@ -55,7 +56,7 @@ class GraphSender(ExchangeSender[Draft]):
     def close(self) -> None:
         """Do nothing: lines and tokens are kept for the process."""
 
-    def _make(self, envelope: Envelope, composed: bytes) -> Draft:
+    def _make(self, envelope: Envelope, composed: Octets) -> Draft:
         if envelope.attempt > 1:
             self._remove_lost(envelope)
         return make_draft(self._client, envelope, composed)

@@ -22,14 +22,16 @@ from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError
 from email_router.core.sending import RecipientResult, SendOutcome, SendResult
 from email_router.core.tags import tag_value
 from email_router.core.wire import mail_address
+from email_router.edge.senders import ses_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from types_boto3_sesv2 import SESV2Client
-    from types_boto3_sesv2.type_defs import SendEmailRequestTypeDef
+    from types_boto3_sesv2.type_defs import SendEmailRequestTypeDef, SendEmailResponseTypeDef
 
     from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.octets import Octets
     from email_router.core.ports import Reach
     from email_router.core.sending import Envelope
 
@@ -117,7 +119,7 @@ class SesSender:
         """Wait for the account's next free moment and return 0, or the seconds after which to come again."""
         return self._pace.hold() if self._pace else 0.0
 
-    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def send(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Hand the mail over once, to those who do not lie on the suppression list."""
         held_back = self._suppression.among(envelope.recipients) if self._suppression else {}
         if not held_back:
@@ -128,7 +130,7 @@ class SesSender:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=told[0].evidence, recipients=told)
         return replace(self._send(replace(envelope, recipients=left), composed), recipients=told)
 
-    def _send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def _send(self, envelope: Envelope, composed: Octets) -> SendResult:
         flaw = _flaw(envelope, composed)
         if flaw:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=flaw)
@@ -137,7 +139,7 @@ class SesSender:
         except MessageRefused as refusal:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=str(refusal))
         try:
-            answer = self._client.send_email(**request)
+            answer = self._answered(request, composed)
         except ClientError as error:
             return self._judge(error)
         except _NOT_SENT as error:
@@ -155,11 +157,16 @@ class SesSender:
     def close(self) -> None:
         """Do nothing: the SDK's connections are kept for the next batch."""
 
-    def _request(self, envelope: Envelope, composed: bytes) -> SendEmailRequestTypeDef:
+    def _answered(self, request: SendEmailRequestTypeDef, composed: Octets) -> SendEmailResponseTypeDef:
+        """Make the call."""
+        held = isinstance(composed, bytes)
+        return self._client.send_email(**request) if held else ses_large.send(self._client, request, composed)
+
+    def _request(self, envelope: Envelope, composed: Octets) -> SendEmailRequestTypeDef:
         request: SendEmailRequestTypeDef = {
             "FromEmailAddress": mail_address(envelope.sender),
             "Destination": {"ToAddresses": [mail_address(each) for each in envelope.recipients]},
-            "Content": {"Raw": {"Data": composed}},
+            "Content": {"Raw": {"Data": composed if isinstance(composed, bytes) else ses_large.PLACE}},
             "EmailTags": [
                 {"Name": "organisation", "Value": tag_value(envelope.organisation)},
                 {"Name": "activity", "Value": tag_value(envelope.activity)},
@@ -202,7 +209,7 @@ def ses_client(endpoint: str = "") -> SESV2Client:
     return boto3.client("sesv2", endpoint_url=endpoint or None, config=config)
 
 
-def _flaw(envelope: Envelope, composed: bytes) -> str:
+def _flaw(envelope: Envelope, composed: Octets) -> str:
     if not 0 < len(envelope.recipients) <= MOST_RECIPIENTS:
         return f"{len(envelope.recipients)} recipients, and Amazon SES takes 1 to {MOST_RECIPIENTS}: split the e-mail"
     if len(composed) > LARGEST_MAIL:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from email_router.core.errors import MailboxBlocked, TryLater
+from email_router.core.errors import MailboxBlocked, RouterError, TryLater
 from email_router.core.sending import SendOutcome, SendResult
+from email_router.edge.connect import smtp
 from email_router.edge.connect.smtp import LEAVING, SmtpSession
 from email_router.edge.connect.smtp_account import opened
 from email_router.edge.connect.smtp_letter import Fitted, Letter
@@ -13,6 +15,7 @@ from email_router.edge.connect.smtp_outcome import result_of
 
 if TYPE_CHECKING:
     from email_router.core.mailbox import Mailbox, Profile
+    from email_router.core.octets import Octets
     from email_router.core.ports import Reach
     from email_router.core.sending import Envelope
     from email_router.edge.connect.smtp_handover import Handover
@@ -63,26 +66,26 @@ class SmtpSender:
         self._announced: Letter | None = None
         self._next: _Next | None = None
 
-    def announce(self, envelope: Envelope, composed: bytes) -> None:
+    def announce(self, envelope: Envelope, composed: Octets) -> None:
         """Say which mail is sent after the one that is sent next, so that its envelope may go ahead.
 
         It counts for that one `send` and promises nothing: another mail may follow, or none.  Nothing is sent here, and nothing raised.
         """
         self._announced = Letter.of(envelope, composed)
 
-    def send(self, envelope: Envelope, composed: bytes) -> SendResult:
+    def send(self, envelope: Envelope, composed: Octets) -> SendResult:
         """Hand the mail over once."""
         letter = self._letter(envelope, composed)
         following, self._announced = self._announced, None
         if letter.flaw:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=letter.flaw, recipients=letter.refused)
-        handover = None
+        handover, until = None, monotonic() + smtp.BEFORE_SECONDS
         while handover is None:
             session = self._open()
             mail = self._fitted(session, letter)
             if mail.flaw:
                 return SendResult(outcome=SendOutcome.REFUSED, evidence=mail.flaw, recipients=mail.refused)
-            handover = self._hand_over(session, mail.transaction, following)
+            handover = self._hand_over(session, mail.transaction, following, until)
         self._look(handover)
         return result_of(handover, mail.recipients, mail.refused)
 
@@ -98,7 +101,7 @@ class SmtpSender:
             self._kept = False
         return self._session
 
-    def _letter(self, envelope: Envelope, composed: bytes) -> Letter:
+    def _letter(self, envelope: Envelope, composed: Octets) -> Letter:
         known = self._next.letter if self._next else None
         return known if known and known.is_of(envelope, composed) else Letter.of(envelope, composed)
 
@@ -108,12 +111,19 @@ class SmtpSender:
 
     def _ahead(self, session: SmtpSession, following: Letter | None) -> tuple[str, ...]:
         """Return the commands that may go ahead: those of a mail that this relay can take as it is."""
-        self._next = _Next(following, session, Fitted.to(session, following)) if following else None
+        self._next = None
+        if following is not None:
+            try:  # noqa: SIM105 - suppress() costs several times as much, for each mail
+                self._next = _Next(following, session, Fitted.to(session, following))
+            except RouterError:  # it cannot be read: that is told when its own turn has come
+                pass
         goes = self._next is not None and self._chains and not self._next.fitted.flaw
         return self._next.fitted.transaction.commands if self._next and goes else ()
 
-    def _hand_over(self, session: SmtpSession, mail: Transaction, following: Letter | None) -> Handover | None:
-        """Hand over; None where nothing was handed over and it is to be done anew over a line of its own.
+    def _hand_over(
+        self, session: SmtpSession, mail: Transaction, following: Letter | None, until: float
+    ) -> Handover | None:
+        """Hand over by then; None where nothing was handed over and it is to be done anew over a line of its own.
 
         That is once for each of three reasons: a kept line may turn out to be gone; a server may announce pipelines and not stand them, or
         not stand that an envelope goes ahead, so neither is tried on it again.
@@ -122,12 +132,13 @@ class SmtpSender:
         went_ahead = session.ahead == mail.commands
         ahead = self._ahead(session, following)
         # The next text is looked through while the relay has this one to read.
-        meanwhile = (lambda: following.flaw) if following else None
+        meanwhile = following.look_through if following else None
         try:
-            handover = session.hand_over(mail, ahead, meanwhile, pipelined=self._pipelines)
+            left = until - monotonic()
+            handover = session.hand_over(mail, ahead, meanwhile, pipelined=self._pipelines, seconds=left)
         except TryLater:
             session.drop()
-            if not kept and not self._may_have_piped(session):
+            if monotonic() > until or (not kept and not self._may_have_piped(session)):
                 raise
             self._pipelines = self._pipelines and kept
             self._chains = self._chains and (self._has_chained or not went_ahead)
