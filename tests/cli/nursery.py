@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import email_router.cli
+from email_router.cli.embedded.endpoint import Endpoint
 from email_router.cli.main import main
 
+_SERVICES = ("cloudformation", "dynamodb", "events", "kms", "lambda", "logs", "s3", "secretsmanager", "sqs")
 _LOOK_AGAIN = 0.01
 _NOT_HERE = ("email_router.cli.embedded.launcher",)
 """What only the emulator's own interpreter can import."""
@@ -28,6 +30,8 @@ def _import_all() -> None:
     for module in pkgutil.walk_packages(email_router.cli.__path__, "email_router.cli."):
         if module.name not in _NOT_HERE:
             importlib.import_module(module.name)
+    for service in _SERVICES:
+        Endpoint("http://127.0.0.1").client(service)  # so the session has read what the SDK knows of it
 
 
 def _become(request: dict[str, Any]) -> None:

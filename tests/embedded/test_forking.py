@@ -123,6 +123,17 @@ def test_what_is_no_script_of_this_python_is_started_as_ever(forks: Forks, tmp_p
     assert started.communicate(timeout=_PATIENCE)[0] == "started\n"
 
 
+def test_a_script_with_settings_for_the_interpreter_itself_is_started_as_ever(forks: Forks, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('first')\n")
+    (tmp_path / "_worker.py").write_text("print('second')\n")
+    words, environment = [sys.executable, str(tmp_path / "_worker.py")], {"PYTHONPATH": str(tmp_path)}
+
+    started = forks.open(words, cwd=str(tmp_path), env=environment, stdout=subprocess.PIPE, text=True)
+
+    assert isinstance(started, subprocess.Popen)
+    assert started.communicate(timeout=_PATIENCE)[0] == "first\nsecond\n"
+
+
 def test_a_forking_process_that_has_ended_is_told(tmp_path: Path) -> None:
     forks = Forks()
     end(forked(forks, tmp_path, ""))

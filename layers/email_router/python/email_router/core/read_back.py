@@ -56,10 +56,11 @@ def fields_of(raw: Octets, start: int) -> tuple[Fields, int]:
     if end < 0:
         _misread()
     try:
-        lines = raw[start:end].decode("utf-8").split("\r\n")
+        block = raw[start:end].decode("utf-8")
     except UnicodeDecodeError as wrong:
         raise Misread from wrong
-    if not "".join(lines).isprintable() or max(map(len, lines)) > _LONGEST_LINE:
+    lines = block.split("\r\n")
+    if not block.replace("\r\n", "").isprintable() or max(map(len, lines)) > _LONGEST_LINE:
         _misread()
     found: Fields = []
     for line in lines:

@@ -240,7 +240,17 @@ def quoted_printable(text: bytes) -> bytes:
         lines = escaped.split(b"\r\n")
     if max(map(len, lines)) <= _LINE:
         return escaped
-    return b"\r\n".join([line if len(line) <= _LINE else _softly(line) for line in lines])
+    near, most, twice = _LINE - 3, _LINE - 1, 2 * _LINE - 1
+    return b"\r\n".join(
+        [
+            line
+            if len(line) <= _LINE
+            else line[:most] + b"=\r\n" + line[most:]  # as nearly always: one cut, no escape near it
+            if len(line) <= twice and b"=" not in line[near:most]
+            else _softly(line)
+            for line in lines
+        ]
+    )
 
 
 def _escape(found: re.Match[bytes]) -> bytes:
@@ -250,9 +260,6 @@ def _escape(found: re.Match[bytes]) -> bytes:
 def _softly(line: bytes) -> bytes:
     """Cut a long line by soft line ends, never inside an escape."""
     most = _LINE - 1
-    end = most - 1 if line[most - 1] == _ESCAPES else most - 2 if line[most - 2] == _ESCAPES else most
-    if len(line) <= end + _LINE:  # one cut will do, as nearly always
-        return line[:end] + b"=\r\n" + line[end:]
     parts: list[bytes] = []
     at, last = 0, len(line) - _LINE
     while at < last:

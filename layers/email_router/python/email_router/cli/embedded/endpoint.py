@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -27,6 +29,15 @@ _CONFIG = Config(
 )
 
 
+_one_at_a_time = threading.Lock()
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """Return this process's session: what it has read of a service serves all clients of it."""
+    return boto3.session.Session(aws_access_key_id=_ANY, aws_secret_access_key=_ANY, region_name=REGION)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An emulator that runs, in this process or another.  Clients are made anew on each call: keep them."""
@@ -35,9 +46,9 @@ class Endpoint:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's classes are made at run time
         """A boto3 client of any service, with the emulator's dummy credentials."""
-        session = boto3.session.Session(aws_access_key_id=_ANY, aws_secret_access_key=_ANY, region_name=REGION)
-        make = cast("Any", session.client)  # the stubs know it by literal names only
-        return make(service, endpoint_url=self.url, config=_CONFIG)
+        with _one_at_a_time:  # clients can be used by many threads, sessions cannot (boto3, "Session": thread safety)
+            make = cast("Any", _session().client)  # the stubs know it by literal names only
+            return make(service, endpoint_url=self.url, config=_CONFIG)
 
     def cloudformation(self) -> CloudFormationClient:
         """Stacks."""

@@ -29,6 +29,7 @@ _CODE = (
     *("email_router.edge.sources.pop3", "email_router.edge.sources.imap", "email_router.edge.senders.smtp"),
     "email_router.edge.crm.builtin",
 )
+_SERVICES = ("dynamodb", "s3", "sqs", "secretsmanager", "events")
 _READS_THE_ENVIRONMENT = "email_router.wiring"
 _LENGTH = 4
 
@@ -55,8 +56,12 @@ class Forks:
         env: Mapping[str, str],
         **others: Any,  # noqa: ANN401 - the words of Popen
     ) -> Forked | subprocess.Popen[str]:
-        """Start a function's process, its input and output by pipes of text; what is no Python script is started as always."""
-        if len(words) != 2 or words[0] != sys.executable or not words[1].endswith(".py"):  # noqa: PLR2004 - interpreter and script
+        """Start a function's process, its input and output by pipes of text.
+
+        What is no Python script, or wants a Python of its own settings, is started as always.
+        """
+        script = len(words) == 2 and words[0] == sys.executable and words[1].endswith(".py")  # noqa: PLR2004 - interpreter, script
+        if not script or any(name.startswith("PYTHON") for name in env):  # which an interpreter reads when it starts
             return subprocess.Popen(words, cwd=cwd, env=env, **others)  # noqa: S603 - the emulator's own words
         ends = [os.pipe(), os.pipe(), os.pipe()]
         theirs, ours = [ends[0][0], ends[1][1], ends[2][1]], [ends[0][1], ends[1][0], ends[2][0]]
@@ -171,10 +176,18 @@ def prepare(layers: Any) -> None:  # noqa: ANN401 - an iterable of folders
     for name in _CODE:
         with suppress(ImportError):
             importlib.import_module(name)
+    with suppress(ImportError):
+        _read_descriptions(importlib.import_module("boto3"))
     for name in [one for one in sys.modules if one.startswith(_READS_THE_ENVIRONMENT)]:
         del sys.modules[name]
     sys.path[:] = before
     gc.freeze()  # what is shared stays shared
+
+
+def _read_descriptions(boto3: Any) -> None:  # noqa: ANN401 - the functions' own, not ours
+    """Let the session that clients are made of by default read what the SDK knows of the services; these clients are not used."""
+    for service in _SERVICES:
+        boto3.client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
 
 
 def _become(order: dict[str, Any], pipes: Sequence[int]) -> None:
