@@ -18,7 +18,7 @@ from tests.core.hostile import FAMILIES
 _SECONDS = 2.0
 _GROWTH = 2.3  # twice the mail takes twice the time; the rest is noise
 _MEASURABLE = 0.002  # seconds; below it the clock says nothing, and nothing is to be feared
-_ENOUGH = 0.003  # seconds of the smallest of three mails: longer would only make the tests slow
+_ENOUGH = 0.005  # seconds of the smallest of three mails: longer would only make the tests slow
 _TRIES = 5
 _ROUNDS = 8
 _PAUSE = 0.1  # seconds between rounds: what disturbs one round may have ended by the next
@@ -61,13 +61,13 @@ def _is_linear(costs: list[float]) -> bool:
 
 
 def _assert_linear(work: Callable[[int], Callable[[], object]], size: int) -> None:
-    """Measure at a size that is quickly done; where that is not enough, at twice it, and so on up to the whole.
+    """Measure at a size that is quickly done; where that is not enough, at twice it, and so on up to four times the whole.
 
     A small mail may fit a cache that one of twice its size does not; what grows faster than its size does so at every size.
     """
     fitting = _fitting(work, size)
-    while not _is_linear(costs := _least(work, fitting)) and fitting < size:
-        fitting = min(2 * fitting, size)
+    while not _is_linear(costs := _least(work, fitting)) and fitting < 4 * size:
+        fitting = min(2 * fitting, 4 * size)
 
     assert _is_linear(costs), costs
 

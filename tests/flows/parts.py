@@ -48,6 +48,7 @@ class Parts:
         self.circuits = MemoryCircuits()
         self.timing = Timing()
         self.parse: Callable[[bytes], Message] = parse
+        self.renewed: Callable[[Profile], bool] = lambda _: False
 
     def incoming_from(self, open_source: Callable[[Profile, Mailbox], MailSource]) -> Incoming:
         """The ports as a pass gets them."""
@@ -64,6 +65,7 @@ class Parts:
             blobs=self.blobs,
             queues=self.queues,
             open_source=open_source,
+            renewed=self.renewed,
             parse=self.parse,
             timing=self.timing,
             nudges=self.nudges,
@@ -84,5 +86,6 @@ class Parts:
             blobs=self.blobs,
             queues=self.queues,
             open_sender=lambda _profile, _mailbox: sender,
+            renewed=self.renewed,
             circuits=self.circuits,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -237,6 +238,22 @@ def test_what_blocks_the_sender_while_it_sends_is_no_attempt_of_any_e_mail(troub
     (alert,) = office.alerts.all()
     assert (alert.kind, alert.about) == ("sender_blocked", SALES)
     assert str(trouble) in alert.text
+
+
+def test_a_sender_whose_secret_was_changed_waits_for_the_next_attempt_and_nobody_is_told() -> None:
+    office, renewed = Office(), Mock(return_value=True)
+    office.renewed = renewed
+    office.write("e1")
+    office.sender.answers = [MailboxBlocked("refused", kind="login_refused")]
+
+    office.send("e1")
+    first = status(office)
+    office.clock.advance(301)
+    office.send("e1")
+
+    assert (first, status(office)) == (EmailStatus.PENDING, EmailStatus.SENT)
+    renewed.assert_called_once()
+    assert list(office.alerts.all()) == []
 
 
 def test_the_e_mails_of_a_sender_that_was_mended_leave_and_the_alert_goes() -> None:

@@ -90,6 +90,10 @@ class MemorySecrets:
         """Read the secret again."""
         return self.get(name)
 
+    def renewed(self, name: str) -> bool:
+        """Tell that it is the one that was read before: nothing is kept beside it."""
+        return not self.get(name)
+
 
 class MemoryQueues:
     """Queues as lists, `queues.mailboxes`, `queues.outgoing` and `queues.subscriptions`."""

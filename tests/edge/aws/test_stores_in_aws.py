@@ -87,6 +87,26 @@ def test_a_secret_is_read_once_while_it_is_fresh_and_anew_on_demand(moto_place: 
     assert bill.calls == {"GetSecretValue": 2}
 
 
+def test_a_secret_that_was_refused_is_read_anew_but_not_one_that_was_read_just_now(moto_place: Place) -> None:
+    clock, client = Ticking(), moto_place.clients.secrets
+    secrets = SecretsManagerSecrets(client, moto_place.prefix, ttl=300, clock=clock)
+    SecretsManagerSecrets(client, moto_place.prefix).put("p", "one")
+    assert secrets.get("p") == "one"
+    clock.seconds = 11
+
+    assert not secrets.renewed("p")
+    SecretsManagerSecrets(client, moto_place.prefix).put("p", "two")
+    with billed(client) as bill:
+        clock.seconds = 20
+        assert not secrets.renewed("p")
+        assert secrets.get("p") == "one"
+        clock.seconds = 22
+        assert secrets.renewed("p")
+        assert secrets.get("p") == "two"
+
+    assert bill.calls == {"GetSecretValue": 1}
+
+
 def test_secrets_of_another_stack_are_not_found(moto_place: Place) -> None:
     SecretsManagerSecrets(moto_place.clients.secrets, "email-router/other/").put("p", "one")
 

@@ -50,3 +50,7 @@ def naming(mailbox: str, error: RouterError) -> str:
     """Return the error's text with the mailbox's address in front, unless it stands there: what meets a line knows its host only."""
     text = str(error)
     return text if mailbox.casefold() in text.casefold() else f"{mailbox}: {text}"
+
+
+REFUSED_LOGINS = frozenset({"login_refused", "secret_expired"})
+"""Kinds of errors that another secret may mend."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from email_router.core import counters
-from email_router.core.errors import ConfigurationError, MailboxBlocked
+from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError
 from email_router.core.mailbox import Mailbox, MailboxKind, Profile
 from email_router.core.parse import parse
 from email_router.core.ports import MailSender, MailSource, Meters
@@ -72,6 +73,12 @@ class Adapters:
         except ConfigurationError as wrong:
             raise self._not_loaded(mailbox, wrong) from wrong
         return service
+
+    def renewed(self, profile: Profile) -> bool:
+        """Read the secret of a profile anew, which a server refused; tell whether it is another, as far as that can be told now."""
+        with suppress(RouterError, ConfigurationError):
+            return bool(profile.secret) and self.services.secrets.renewed(profile.secret)
+        return False
 
     def _secret(self, profile: Profile, mailbox: Mailbox) -> str:
         secrets, passwords = self.services.secrets, self.services.mailbox_passwords(self.organisation)

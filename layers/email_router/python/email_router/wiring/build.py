@@ -171,6 +171,7 @@ def _incoming(
 ) -> Incoming:
     organisation = configuration.organisation
     counted = meters.of(organisation)
+    adapters = Adapters(organisation, services, environment, counted)
     return Incoming(
         configuration=configuration,
         clock=CLOCK,
@@ -183,7 +184,8 @@ def _incoming(
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),
         queues=services.queues,
-        open_source=Adapters(organisation, services, environment, counted).source,
+        open_source=adapters.source,
+        renewed=adapters.renewed,
         parse=parse,
         timing=environment.timing,
         nudges=services.nudges(organisation),
@@ -195,6 +197,7 @@ def _incoming(
 def _outgoing(services: Services, environment: Environment, configuration: Configuration) -> Outgoing:
     organisation = configuration.organisation
     counted = meters.of(organisation)
+    adapters = Adapters(organisation, services, environment, counted)
     return Outgoing(
         configuration=configuration,
         clock=CLOCK,
@@ -205,7 +208,8 @@ def _outgoing(services: Services, environment: Environment, configuration: Confi
         outgoing=services.outgoing(organisation),
         blobs=services.blobs(organisation),
         queues=services.queues,
-        open_sender=Adapters(organisation, services, environment, counted).sender,
+        open_sender=adapters.sender,
+        renewed=adapters.renewed,
         keep=scratch.keep,
         circuits=services.circuits(organisation),
         delays=environment.delays,

@@ -73,6 +73,9 @@ class Incoming:
     timing: Timing = field(default_factory=Timing)
     nudges: Nudges = field(default_factory=NoNudges)
     circuits: Circuits = field(default_factory=NoCircuits)
+    renewed: Callable[[Profile], bool] = lambda _: False
+    """Reads the secret of a profile anew, which a server refused, and tells whether it is another now."""
+
     request: str = ""
     """The id of the function's invocation, kept with what a delivery report turns."""
 

@@ -59,7 +59,8 @@ def provider_link(state: OutgoingState, provider_id: str, at: datetime, tracking
 class Outgoing:
     """The ports of one organisation's outgoing road.
 
-    `keep` takes the pieces of a composed mail and returns it, held or not, for as long as somebody holds what it returns.
+    `keep` takes the pieces of a composed mail and returns it, held or not, for as long as somebody holds what it returns.  `renewed` reads
+    the secret of a profile anew, which a server refused, and tells whether it is another now.
     """
 
     configuration: Configuration
@@ -73,5 +74,6 @@ class Outgoing:
     queues: WorkQueues
     open_sender: Callable[[Profile, Mailbox], MailSender]
     keep: Callable[[Iterable[bytes]], Octets] = b"".join
+    renewed: Callable[[Profile], bool] = lambda _: False
     circuits: Circuits = field(default_factory=NoCircuits)
     delays: Delays = field(default_factory=Delays)

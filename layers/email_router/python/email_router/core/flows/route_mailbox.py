@@ -14,6 +14,7 @@ from enum import StrEnum
 from email_router.core import counters
 from email_router.core.circuits import BEHIND, place_of
 from email_router.core.errors import (
+    REFUSED_LOGINS,
     ConfigurationError,
     RouterError,
     StaleWorker,
@@ -121,7 +122,7 @@ class _Pass:
         self._in.meters.count(counters.MAILBOX_ACCESS_ATTEMPTS)
         self._in.meters.count(counters.PROVIDERS_EXECUTED)
         try:
-            return self._proved(self._peeked())
+            return self._proved(self._looked())
         except StaleWorker:
             self._in.meters.count(counters.PROVIDERS_ABORTED)
             return self._summary(PassOutcome.STALE)
@@ -149,6 +150,17 @@ class _Pass:
             places = (place_of(self._profile), BEHIND)
             self._health.passed(places, self._mailbox.key, proves_behind=failing or self._progress.handled > 0)
         return summary
+
+    def _looked(self) -> PassSummary:
+        """Look into the mailbox, and once more where the login was refused with a secret in whose place another stands by now."""
+        try:
+            return self._peeked()
+        except RouterError as refused:
+            another = refused.kind in REFUSED_LOGINS and self._in.renewed(self._profile)
+            if not another or self._lease is not None:  # whoever comes next has the new one
+                raise
+        self._close()
+        return self._peeked()
 
     def _peeked(self) -> PassSummary:
         now = self._in.clock.now()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from email_router.core.activity import EmailStatus
 from email_router.core.circuits import place_of
-from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError, TryLater
+from email_router.core.errors import REFUSED_LOGINS, ConfigurationError, MailboxBlocked, RouterError, TryLater
 from email_router.core.flows.health import Health
 from email_router.core.flows.outgoing import Outgoing
 from email_router.core.flows.outgoing_alerts import sender_blocked
@@ -25,8 +25,10 @@ class SenderHealth:
     probe: bool = False
 
     def blocked(self, trouble: MailboxBlocked | ConfigurationError) -> None:
-        """Note that the sender is blocked; a person is told of it unless the host's circuit is open."""
+        """Note that the sender is blocked; a person is told of it unless the host's circuit is open, or another secret is there."""
         error = trouble if isinstance(trouble, RouterError) else RouterError(str(trouble), kind="configuration")
+        if error.kind in REFUSED_LOGINS and self.out.renewed(self.profile):
+            return  # the next attempt logs in with the new one
         if not self._failed(error):
             self.out.alerts.raise_alert(sender_blocked(self.mailbox.address, trouble, self.out.clock.now()))
 

@@ -67,6 +67,9 @@ class Secrets(Protocol):
     def get(self, name: str) -> str:
         """Return the secret's text.  Raises ConfigurationError when there is no such secret."""
 
+    def renewed(self, name: str) -> bool:
+        """Read it anew, after a server refused it; tell whether it is another.  Raises as get does."""
+
 
 class Configurations(Protocol):
     """The published configuration."""

@@ -14,6 +14,7 @@ from email_router.edge.connect.aws import code_of, translated
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
+_JUST_NOW = 10
 _ABSENT = frozenset({"ResourceNotFoundException", "InvalidRequestException"})  # the second: marked for deletion
 
 
@@ -36,8 +37,18 @@ class SecretsManagerSecrets:
             return kept[1]
         return self.refresh(name)
 
+    def renewed(self, name: str) -> bool:
+        """Read it anew, after a server refused it, and tell whether it is another; one that was read just now is not asked for again.
+
+        So a thousand mailboxes of one profile whose password is wrong cost a call each ten seconds.
+        """
+        kept = self._kept.get(name)
+        if kept and self._clock() - kept[0] < _JUST_NOW:
+            return False
+        return self.refresh(name) != (kept[1] if kept else None)
+
     def refresh(self, name: str) -> str:
-        """Read the secret anew: after a server refused it, it may have been changed."""
+        """Read the secret anew, whatever is kept of it."""
         self._kept.pop(name, None)
         with translated(f"secret {self._prefix}{name}"):
             try:
