@@ -121,7 +121,7 @@ def python_3_13(this_machine: Lambda, tmp_path_factory: pytest.TempPathFactory) 
     return Lambda(python, this_machine.functions, content, folder / "client" / "python", this_machine.scratch)
 
 
-@pytest.fixture(scope="module", params=["this python", "Python 3.13"])
+@pytest.fixture(scope="module", params=["this python", pytest.param("Python 3.13", marks=pytest.mark.long)])
 def machine(request: pytest.FixtureRequest, this_machine: Lambda) -> Lambda:
     if request.param == "this python":
         return this_machine
@@ -142,7 +142,6 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield running
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", ONE_EVENT)
 def test_every_function_works_on_the_embedded_cloud(name: str, machine: Lambda, there: Installation) -> None:
     stack = there.cloud.stack
