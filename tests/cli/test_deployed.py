@@ -74,12 +74,16 @@ def test_the_commands_work_on_a_stack_by_its_name(stack: Stack) -> None:
         *("send", "--from", "sales@contoso.example", "--to", "carla@fabrikam.example", "--subject", "hello", "--json")
     )
     listed = stack.run("emails", "--json").json["emails"]
+    given_up = stack.cloud.stack.resources["MailboxDeadLetters"][1]
+    stack.cloud.stack.client("sqs").send_message(QueueUrl=given_up, MessageBody="{}")
+    status = stack.run("status", "--json")
 
     assert (nothing.code, "nothing is published here" in nothing.err) == (2, True)
     assert (published.code, published.json["version"], published.json["scheduled"]) == (0, 1, ["sales@contoso.example"])
     assert imported.json == {"imported": 1}
     assert [email["activity"] for email in listed] == [sent.json["activity"]]
     assert listed[0]["to"][0]["record"]["kind"] == "contact"
+    assert status.json["dead_letters"] == {"MailboxDeadLetters": 1}
     assert not (stack.folder / ".email-router").exists()
 
 

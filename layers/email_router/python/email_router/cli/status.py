@@ -8,6 +8,8 @@ from typing import Any
 import typer
 
 from email_router.cli.backend import opened
+from email_router.cli.dead_letters import dead_letters
+from email_router.cli.embedded.deployment import STACK
 from email_router.cli.followed import followed_shape, tell_followed
 from email_router.cli.options import STATE, Json, Organisation, Stack, State
 from email_router.cli.output import print_json, table
@@ -39,15 +41,35 @@ def status(*, json: Json = False, state: State = STATE, stack: Stack = "", organ
         standing = place.services.circuits(place.name).all_open()
         circuits = [circuit_status(place.configuration, one) for one in standing]
         followed = followed_shape(place.configuration, place.followed)
+        given_up = dead_letters(place.services.clients.sqs, stack or STACK)
     if json:
-        print_json({"mailboxes": told, "circuits": circuits, "undeliverable": waiting, "followed": followed})
+        print_json(
+            {
+                "mailboxes": told,
+                "circuits": circuits,
+                "undeliverable": waiting,
+                "dead_letters": given_up,
+                "followed": followed,
+            }
+        )
     else:
         tell_followed(followed)
         table("Circuits", _CIRCUIT_TITLES, map(_circuit_row, circuits))
         table("Mailboxes", _TITLES, map(_row, told))
-        table("Needs a person", ("undeliverable messages",), [(waiting,)] if waiting else [])
+        table("Needs a person", ("what", "how many", "what to do"), _for_a_person(waiting, given_up))
     if any(one["status"] == "error" for one in told):
         raise typer.Exit(1)
+
+
+def _for_a_person(undeliverable: int, given_up: Mapping[str, int] | None) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    if undeliverable:
+        rows.append(("undeliverable messages", undeliverable, "see `email-router undeliverable list`"))
+    if given_up is None:
+        rows.append(("dead letters", "not known", "your credentials lack sqs:ListQueues or sqs:GetQueueAttributes"))
+    for name, count in (given_up or {}).items():
+        rows.append((f"orders in {name}", count, "see the alarms in docs/deploying.md"))
+    return rows
 
 
 def _standing(place: Place, mailbox: Mailbox, subscription: Subscription | None) -> dict[str, Any]:
