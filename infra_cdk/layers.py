@@ -18,6 +18,7 @@ from pathlib import Path
 from infra_cdk.checkout import BUILT_LAYERS, CODE_LAYER, PACKAGE_LAYERS, built, requirements, source
 from infra_cdk.layer_content import digest_of, settle, size_of
 from infra_cdk.layer_python import compile_all, find_python
+from infra_cdk.materials import write_bill
 
 UNPACKED_LIMIT = 250 * 1024 * 1024
 """Bytes of a function with all its layers, unpacked (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
@@ -55,9 +56,13 @@ def build(
 ) -> int:
     """Build the layer of the lock `packages` at `target`, replacing what is there only when all of it succeeded; return its bytes.
 
+    Its bill of materials lies beside it.
+
     Raises SystemExit when a package cannot be had, or the layer breaks a bound.
     """
-    return _make(target, lambda new: _install(packages, new, machine), bounds, compiler)
+    size = _make(target, lambda new: _install(packages, new, machine), bounds, compiler)
+    write_bill(target / "python", target.with_name(f"{target.name}.cdx.json"))
+    return size
 
 
 def build_code(target: Path, code: Path, *, bounds: Sequence[Bound] = (), compiler: str | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from infra_cdk import checkout, layer_content, layer_python, layers
+from infra_cdk.materials import write_bill
 
 AARCH64 = (183).to_bytes(2, "little")
 """The machine of an ELF file, at byte 18 (elf.h, EM_AARCH64)."""
@@ -101,6 +103,25 @@ def test_a_layer_holds_what_its_lock_names_and_the_same_bytes_wherever_and_whene
     assert {"small_thing.py", "METADATA"} <= set(names)
     assert any(name.endswith(".pyc") for name in names)
     assert not {"small", "RECORD"} & set(names)
+
+
+def test_a_layer_has_its_bill_of_materials_beside_it(lock: Path, tmp_path: Path) -> None:
+    layers.build(tmp_path / "layer", lock)
+
+    bill = json.loads((tmp_path / "layer.cdx.json").read_text())
+
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert [(one["name"], one["purl"]) for one in bill["components"]] == [("small-thing", "pkg:pypi/small-thing@1.0")]
+    assert not list((tmp_path / "layer").rglob("*.cdx.json"))
+
+
+def test_the_bill_of_what_every_function_has_names_each_package_of_its_lock(tmp_path: Path) -> None:
+    write_bill(checkout.ROOT / ".build" / "runtime" / "python", tmp_path / "bill")
+
+    told = {one["purl"] for one in json.loads((tmp_path / "bill").read_text())["components"]}
+    lock = checkout.requirements("runtime").read_text()
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", lock, re.MULTILINE)
+    assert told == {f"pkg:pypi/{name}@{version}" for name, version in pins}
 
 
 @pytest.mark.parametrize("change", ["a byte", "a right", "a name"])

@@ -158,7 +158,7 @@ FOR_TESTS = (
     ),
 )
 LAMBDA = {name: BUILD / f"lambda-{name}" for name in ("email-router", "runtime", "exchange")}
-BUILDER = ("infra_cdk/layers.py", "infra_cdk/layer_content.py", "infra_cdk/layer_python.py")
+BUILDER = ("infra_cdk/layers.py", "infra_cdk/layer_content.py", "infra_cdk/layer_python.py", "infra_cdk/materials.py")
 FOR_LAMBDA = (
     Step(
         "layer",
