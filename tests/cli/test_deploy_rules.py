@@ -16,7 +16,7 @@ import pytest
 from email_router.cli.embedded.session import EmbeddedCloud
 from tests.cli.exchange import VARIABLES, Company
 from tests.cli.running import START, run
-from tests.cli.standing import ACCOUNT, held
+from tests.cli.standing import ACCOUNT
 from tests.simulators.certificates import Authority
 from tests.simulators.ews.process import EwsProcess
 from tests.simulators.graph.process import GraphProcess
@@ -307,12 +307,10 @@ def _on_a_terminal(company: Company) -> str:
 
 
 def test_a_state_on_the_disk_keeps_no_passwords_and_the_command_says_what_to_give(company: Company) -> None:
-    with held(company.folder / ".email-router"):
-        published = run("publish", "router.toml", folder=company.folder, variables=VARIABLES)
+    published = run("publish", "router.toml", folder=company.folder, variables=VARIABLES)
 
-        asked = ("deploy-rules", company.address("ann"), "--forward-to", company.forward, "--json")
-        ran = run(*asked, folder=company.folder)
-        tested = run("test-access", company.forward, "--json", folder=company.folder)
+    ran = run("deploy-rules", company.address("ann"), "--forward-to", company.forward, "--json", folder=company.folder)
+    tested = run("test-access", company.forward, "--json", folder=company.folder)
 
     error = ran.json["mailboxes"][0]["error"]
     assert (published.code, ran.code, error["kind"]) == (0, 1, "configuration")
