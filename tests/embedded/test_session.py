@@ -111,7 +111,7 @@ def test_an_object_that_was_saved_before_is_not_written_again(checkout: Checkout
 def test_what_runs_is_let_end_before_the_state_is_saved(checkout: Checkout, tmp_path: Path) -> None:
     with EmbeddedCloud(tmp_path, checkout=checkout) as cloud:
         cloud.stack.set_visibility(60)
-        work(cloud.stack, id="slow", sleep=2)
+        work(cloud.stack, id="slow", sleep=5)
         assert soon(lambda: backlog(cloud.stack).in_flight == 1)
 
     with EmbeddedCloud(tmp_path, checkout=checkout) as cloud:
