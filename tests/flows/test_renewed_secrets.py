@@ -8,12 +8,13 @@ from unittest.mock import MagicMock, Mock
 
 import pytest
 
-from email_router.core.errors import ConfigurationError, TryLater
+from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
 from email_router.core.mailbox import Direction, Profile
 from email_router.wiring import build
 from email_router.wiring.adapters import Adapters
 from email_router.wiring.environment import Environment
-from tests.flows.house import House
+from tests.fakes import fail
+from tests.flows.house import SALES, House, mail
 
 PROFILE = Profile(name="in", direction=Direction.INCOMING, server="pop3", host="a.example", secret="contoso/in")
 ENVIRONMENT = Environment(router_table="r", crm_table="c", data_bucket="b")
@@ -52,3 +53,28 @@ def test_both_roads_ask_for_it() -> None:
     ):
         services.secrets.renewed.return_value = "told by the store"
         assert cast("object", road.renewed(PROFILE)) == "told by the store"
+
+
+@pytest.mark.parametrize(
+    ("kind", "another"), [("login_refused", True), ("secret_expired", True), ("login_refused", False)]
+)
+def test_a_login_that_is_refused_is_tried_once_more_where_another_secret_is_there_by_now(
+    kind: str, another: bool
+) -> None:
+    house, renewed = House(mail(1)), Mock(return_value=another)
+    fail(house.source, "has_news", MailboxBlocked("refused", kind=kind))
+    house.renewed = renewed
+
+    passed = house.route()
+
+    renewed.assert_called_once_with(house.profile)
+    assert (passed.handled, house.states.read(SALES).error_kind) == ((1, "") if another else (0, kind))
+
+
+def test_a_secret_is_not_read_anew_for_what_no_secret_mends() -> None:
+    house, renewed = House(mail(1)), Mock(return_value=True)
+    fail(house.source, "has_news", MailboxBlocked("no such mailbox", kind="mailbox_unknown"))
+    house.renewed = renewed
+
+    assert house.route().handled == 0
+    renewed.assert_not_called()

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from unittest.mock import Mock
 
 import pytest
 
@@ -230,31 +229,6 @@ def test_trouble_of_a_shared_dependency_moves_no_cursor_and_counts_against_nobod
     state = house.states.read(SALES)
     assert (state.failures, state.error_kind) == (0, "crm_away")
     assert house.route().handled == 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "another"), [("login_refused", True), ("secret_expired", True), ("login_refused", False)]
-)
-def test_a_login_that_is_refused_is_tried_once_more_where_another_secret_is_there_by_now(
-    kind: str, another: bool
-) -> None:
-    house, renewed = House(mail(1)), Mock(return_value=another)
-    fail(house.source, "has_news", MailboxBlocked("refused", kind=kind))
-    house.renewed = renewed
-
-    passed = house.route()
-
-    renewed.assert_called_once_with(house.profile)
-    assert (passed.handled, house.states.read(SALES).error_kind) == ((1, "") if another else (0, kind))
-
-
-def test_a_secret_is_not_read_anew_for_what_no_secret_mends() -> None:
-    house, renewed = House(mail(1)), Mock(return_value=True)
-    fail(house.source, "has_news", MailboxBlocked("no such mailbox", kind="mailbox_unknown"))
-    house.renewed = renewed
-
-    assert house.route().handled == 0
-    renewed.assert_not_called()
 
 
 def test_a_refused_login_blocks_the_mailbox_with_a_mend_and_a_request_tests_it_anew() -> None:

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,17 @@ def race(both: Both, count: int) -> None:
     both.new.route()
 
 
+@contextmanager
+def unanswered(both: Both, order: dict[str, Any]) -> Iterator[Future[None]]:
+    """Let the old version send, to a relay that has the mail and does not answer until it is opened."""
+    both.taken.came.clear()
+    both.taken.open.clear()
+    with ThreadPoolExecutor(1) as beside:
+        under_way = beside.submit(both.old.order, "send_email", **order)
+        assert both.taken.came.wait(30)
+        yield under_way
+
+
 def test_e_mails_in_flight_leave_once_whichever_version_begins_ends_or_dies(both: Both) -> None:
     old, new, taken = both.old, both.new, both.taken
     old.ask("publish", file=both.file("fabrikam", SALES))
@@ -250,12 +262,8 @@ def test_e_mails_in_flight_leave_once_whichever_version_begins_ends_or_dies(both
         (new if version is old else old).order("send_email", **order)
     old.ask("write", organisation="fabrikam", activity="e3", sender=SALES, to=ERIN)
     (order,) = both.orders(old)
-    taken.came.clear()
-    taken.open.clear()
 
-    with ThreadPoolExecutor(1) as beside:
-        under_way = beside.submit(old.order, "send_email", **order)
-        assert taken.came.wait(30)
+    with unanswered(both, order) as under_way:
         again = both.orders(new)
         for one in (order, *again):
             new.order("send_email", **one)
@@ -269,11 +277,7 @@ def test_e_mails_in_flight_leave_once_whichever_version_begins_ends_or_dies(both
 
     new.ask("write", organisation="fabrikam", activity="e4", sender=SALES, to=ERIN)
     (order,) = both.orders(new)
-    taken.came.clear()
-    taken.open.clear()
-    with ThreadPoolExecutor(1) as beside:
-        under_way = beside.submit(old.order, "send_email", **order)
-        assert taken.came.wait(30)
+    with unanswered(both, order) as under_way:
         both.kill_old()
         with pytest.raises(json.JSONDecodeError):
             under_way.result()

@@ -163,7 +163,10 @@ def serve(line: socket.socket) -> None:
 def _exactly(line: socket.socket, size: int) -> bytes:
     said = bytearray()
     while len(said) < size:
-        said += line.recv(size - len(said))
+        piece = line.recv(size - len(said))
+        if not piece:
+            raise EOFError("the launcher ended in the middle of an order")
+        said += piece
     return bytes(said)
 
 
