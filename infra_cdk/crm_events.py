@@ -122,5 +122,5 @@ class CrmEvents(Construct):
             filters=[lambda_.FilterCriteria.filter({"dynamodb": one}) for one in filters],
             on_failure=sources.SqsDlq(self.dead_letters),
         )
-        told = Fn.condition_and(self._on, table.streams)  # type: ignore[arg-type]  # jsii writes no type_hint for CfnCondition
+        told = Fn.condition_and(self._on, table.streams)
         resource_of(mapping).cfn_options.condition = CfnCondition(self, f"{name}-told", expression=told)

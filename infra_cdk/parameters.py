@@ -124,7 +124,8 @@ class Parameters(Construct):
             allowed_pattern=allowed_pattern,
         )
         parameter.override_logical_id(name)
-        return parameter.value_as_string
+        value: str = parameter.value_as_string
+        return value
 
     def _number(self, name: str, default: int, description: str, least: int, most: int) -> CfnParameter:
         value = Span(name, least, most).taken(self._chosen.get(name, default))

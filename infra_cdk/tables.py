@@ -47,4 +47,5 @@ class TableInUse(Construct):
         )
 
     def _chosen(self, named: str, own: str) -> str:
-        return Token.as_string(Fn.condition_if(self._given.logical_id, named, own))
+        chosen: str = Token.as_string(Fn.condition_if(self._given.logical_id, named, own))
+        return chosen
