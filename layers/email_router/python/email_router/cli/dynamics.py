@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NoReturn, Protocol
 
 from email_router.core.activity import EmailActivity, Record
@@ -22,6 +23,9 @@ class DynamicsCrm(Protocol):
 
     def emails_of(self, activities: Iterable[str]) -> list[EmailActivity]:
         """Return these e-mails, and those that wait to be sent, oldest first."""
+
+    def earlier(self, since: datetime) -> Iterator[Sequence[EmailActivity]]:
+        """Yield, page by page and newest first, the e-mails made since then that came or left, by whomever; without bodies."""
 
     def create_outgoing(self, activity: EmailActivity) -> None:
         """Make an e-mail that waits to be sent."""

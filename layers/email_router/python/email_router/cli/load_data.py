@@ -1,4 +1,4 @@
-"""`email-router load-data`: what Dynamics 365 has and the configuration does not, and the settings that are followed."""
+"""`email-router load-data`: what Dynamics 365 has and the router does not: mailboxes, the settings that are followed, earlier e-mails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from email_router.cli.backend import opened_for_change
+from email_router.cli.earlier_emails import make_known, tell_known
 from email_router.cli.followed import Json as Shape
 from email_router.cli.followed import followed_shape, tell_followed
 from email_router.cli.new_mailboxes import as_toml
@@ -30,6 +31,9 @@ _COLUMNS = ("kind", "address", "name", "incoming there", "outgoing there", "appr
 
 Toml = Annotated[bool, typer.Option("--toml", help="Print them as [[mailboxes]] of a configuration file.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Read the settings that are followed now.")]
+Emails = Annotated[
+    str, typer.Option("--emails", metavar="AGE", help="Let answers find e-mails made there in this time, such as 180d.")
+]
 
 
 def load_data(
@@ -38,26 +42,29 @@ def load_data(
     json: Json = False,
     toml: Toml = False,
     refresh: Refresh = False,
+    emails: Emails = "",
     state: State = STATE,
     stack: Stack = "",
     organisation: Organisation = "",
 ) -> None:
-    """List the mailboxes of Dynamics 365 that the configuration does not name, or read the settings that are followed."""
+    """List the mailboxes of Dynamics 365 that the configuration does not name; read settings, and make earlier e-mails known."""
     if json and toml:
         raise ConfigurationError("--json and --toml: give one of them")
-    if refresh and config is not None:
+    if (refresh or emails) and config is not None:
         raise ConfigurationError(
-            "--refresh is for what is published: name a --state or a --stack; publish reads the settings, too"
+            "--refresh and --emails are for what is published: name a --state or a --stack; publish reads the settings, too"
         )
+    known = make_known(state, stack, organisation, emails) if emails else None
     followed = _refreshed(state, stack, organisation) if refresh else None
     with opened_servers(config, state, stack, organisation) as servers:
         new = _not_configured(servers)
         configuration = servers.configuration
     if json:
-        print_json({"mailboxes": [asdict(one) for one in new], "followed": followed})
+        print_json({"mailboxes": [asdict(one) for one in new], "followed": followed, "emails": known})
     elif toml:
         sys.stdout.write(as_toml(new, configuration))
     else:
+        tell_known(known)
         tell_followed(followed)
         rows = ((one.kind, one.address, one.name, one.incoming, one.outgoing, one.approved, one.accept) for one in new)
         table("Mailboxes of Dynamics 365 that are not configured", _COLUMNS, rows)

@@ -26,6 +26,7 @@ from email_router.edge.connect.keys import Keys
 from email_router.edge.crm import (
     builtin_notes,
     builtin_rows,
+    dataverse_earlier,
     dataverse_listing,
     dataverse_notes,
     dataverse_people,
@@ -132,6 +133,10 @@ class DataverseCrm:
         """Return these e-mails as far as they are there, and those that wait to be sent, oldest first."""
         waiting = [activity for activity, _ in self._outgoing.pending(_AT_THE_END, _MOST_WAITING)]
         return dataverse_listing.listed(self._client, self._crm, self._keys, self._blobs, [*activities, *waiting])
+
+    def earlier(self, since: datetime) -> Iterator[Sequence[EmailActivity]]:
+        """Yield, page by page and newest first, the e-mails made since then that came or left, by whomever; without bodies."""
+        return dataverse_earlier.emails(self._client, since)
 
     def create_outgoing(self, activity: EmailActivity) -> None:
         """Make an e-mail that somebody wants sent, and let it wait; one that stands already stays as it is."""
