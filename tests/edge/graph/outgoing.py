@@ -55,5 +55,5 @@ def envelope(box: str, *recipients: str, **changes: object) -> Envelope:
 
 def arrived(graph: GraphProcess, box: str, address: str = OUTSIDE) -> list[EmailMessage]:
     """The mails of this box's own e-mail that an outsider got."""
-    found = [message_from_bytes(raw, policy=policy.default) for raw in graph.outside(address)]
+    found = [message_from_bytes(raw, policy=policy.default) for raw in graph.outside(address, box)]
     return [one for one in found if box in str(one["From"])]

@@ -136,7 +136,9 @@ def _settings(service: Service, request: Request) -> Json:
 
 
 def _outside(service: Service, request: Request) -> Json:
-    return {"mails": service.world.outside}
+    to, named = request.query["to"], request.query.get("header", "").encode()
+    left = [raw for address, raw in service.world.outside if address == to]
+    return {"mails": [base64.b64encode(raw).decode() for raw in left if named in raw.partition(b"\r\n\r\n")[0]]}
 
 
 def _notifications(service: Service, request: Request) -> Json:

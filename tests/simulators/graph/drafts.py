@@ -176,7 +176,7 @@ def _deliver(world: World, item: Item, recipients: list[str]) -> None:
         if box is not None and box.state == "ok":
             rules.arrive(world, box, box.add(raw))
         else:
-            world.outside.append({"to": one, "raw": base64.b64encode(raw).decode()})
+            world.outside.append((one, raw))
 
 
 ROUTES = [

@@ -55,10 +55,10 @@ class GraphProcess(WatchedProcess, ApiProcess):
         rows: list[Json] = self.control("GET", f"messages?{urlencode({'mailbox': mailbox})}")["messages"]
         return [{**row, "raw": base64.b64decode(row["raw"])} for row in rows]
 
-    def outside(self, address: str) -> list[bytes]:
-        """Return the mails that left for an address that has no mailbox here."""
-        rows = self.control("GET", "outside")["mails"]
-        return [base64.b64decode(row["raw"]) for row in rows if row["to"] == address.lower()]
+    def outside(self, address: str, header: str = "") -> list[bytes]:
+        """Return the mails that left for an address that has no mailbox here; those in whose header this stands."""
+        rows = self.control("GET", f"outside?{urlencode({'to': address.lower(), 'header': header})}")["mails"]
+        return [base64.b64decode(raw) for raw in rows]
 
     def remove_message(self, mailbox: str, item_id: str) -> None:
         """Remove a message for good."""

@@ -94,7 +94,7 @@ def _act(world: World, mailbox: Mailbox, item: Item, actions: Json) -> None:
         if box is not None and box.state == "ok":
             arrive(world, box, box.add(wrapper))
         elif "forwards_outside" in world.quirks:  # else the outbound spam policy stops it, as it does by default
-            world.outside.append({"to": to.lower(), "raw": base64.b64encode(wrapper).decode()})
+            world.outside.append((to.lower(), wrapper))
     item.is_read = item.is_read or bool(actions.get("markAsRead"))
     target = "deleteditems" if actions.get("delete") else actions.get("moveToFolder")
     if target and item in mailbox.items:

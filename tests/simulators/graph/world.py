@@ -216,8 +216,8 @@ class World:
         self.filter_limit = 5000
         self.sends_a_minute = 30
         self.sends: dict[str, list[float]] = {}
-        self.outside: list[dict[str, Any]] = []
-        """What left for addresses that have no mailbox here."""
+        self.outside: list[tuple[str, bytes]] = []
+        """What left for addresses that have no mailbox here, each with its address."""
         self.uploads: dict[str, dict[str, Any]] = {}
         self.quirks: set[str] = set()
         self.subscriptions = Subscriptions()
