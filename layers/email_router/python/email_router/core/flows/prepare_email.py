@@ -30,6 +30,9 @@ from email_router.core.sending import HistoryEntry, OutgoingState
 from email_router.core.smart_hash import participants
 from email_router.core.tracking_token import place_token
 
+_MOST_ADDRESSES = 160_000
+"""Characters of all recipients' addresses together: they stand twice in the row that tells what became of each, which takes 400 KB."""
+
 _OWN_IDS = uuid.UUID("0b0c6a3c-53b1-5a43-8f55-5b6a0f3f6f11")
 
 
@@ -92,6 +95,9 @@ class Preparing:
             raise MessageRefused(
                 text, kind="no_recipient", mend="Give it at least one recipient with an e-mail address."
             )
+        if (size := sum(map(len, recipients))) > _MOST_ADDRESSES:
+            text = f"e-mail {email.id} of {self.mailbox.address} has {len(recipients)} recipients, whose addresses take {size} characters"
+            raise MessageRefused(text, kind="too_many_recipients", mend="Send it to fewer at a time.")
         fit = wire.international_address if self.profile.server == "smtp" else wire.mail_address
         for one in (self.mailbox.address, *recipients):
             fit(one)  # Bcc too, which no header field proves

@@ -63,6 +63,7 @@ class Serving:
         self._disposal = Disposal(source, mailbox, profile)
         self.position = lease.state.position
         self.careful = lease.crashed or bool(lease.state.attempts)
+        self._finished: list[str] = []  # what was marked last, over the pages: each mark would stay in the state else
 
     def serve(self) -> None:
         """Serve the mailbox under the lease: due retries, then everything beyond the position."""
@@ -85,16 +86,15 @@ class Serving:
 
     def _serve_carefully(self, page: Page) -> bool:
         """One message at a time, each marked before it is touched; at the third mark it is set aside unread."""
-        finished: list[str] = []
         for one in page.listed:
             if self.late():
                 return False
-            begun = self._in.states.begin(self._lease, one.source_id, finished)
+            begun = self._in.states.begin(self._lease, one.source_id, self._finished)
             if begun >= self._in.timing.marks:
                 self.set_aside_unread(one.source_id, begun)
             elif not self._serve_page((one,)):
                 return False
-            finished = [one.source_id]
+            self._finished = [one.source_id]
         return True
 
     def _serve_page(self, listed: Sequence[Listed]) -> bool:

@@ -119,7 +119,7 @@ class Table:
 
     def scan(self, condition: str, values: Mapping[str, Value]) -> Iterator[Item]:
         """Yield the items that meet the condition, reading the whole table: for small stores only."""
-        request: Wire = clauses(values, FilterExpression=condition)
+        request: Wire = clauses(values, FilterExpression=condition) | {"ConsistentRead": True}
         while True:
             with self._translated():
                 answer = self.client.scan(TableName=self.name, **request)

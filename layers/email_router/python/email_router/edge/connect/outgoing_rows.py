@@ -16,6 +16,12 @@ PACKED = "PACKED"
 """The row beside the state that holds what was composed, where that is small."""
 
 LONGEST_EVIDENCE = 1000
+"""Bytes that are kept of what was said of a change: a history of 50 then takes 60 KB of the 400 that a row may have."""
+
+_MOST_RESULTS = 120_000
+"""Compressed bytes beyond which the words said of single recipients are shortened: their addresses stand in the row twice."""
+
+_SHORTER = (200, 100, 50, 0)
 OVERTAKEN = {
     EmailStatus.FAILED: (EmailStatus.SENT, EmailStatus.UNKNOWN, EmailStatus.SENDING),
     EmailStatus.SENT: (EmailStatus.UNKNOWN, EmailStatus.SENDING),
@@ -39,15 +45,30 @@ def written_entry(entry: HistoryEntry) -> Item:
     """Return a transition as it stands in the row."""
     written: Item = {"at": micros(entry.at), "status": entry.status.value}
     if entry.evidence:
-        written["evidence"] = entry.evidence[:LONGEST_EVIDENCE]
+        written["evidence"] = cut(entry.evidence)
     if entry.request:
         written["request"] = entry.request
     return written
 
 
 def written_results(results: Sequence[RecipientResult]) -> bytes:
-    """Return the results compressed: a mail may have hundreds of recipients, and their evidence is much the same."""
-    return squeeze(_Results(tuple(results)))
+    """Return the results compressed: a mail may have hundreds of recipients, and their evidence is much the same.
+
+    Where it is not, the words said of each are shortened until the row holds them; who has the mail and who has not is never cut.
+    """
+    written = squeeze(_Results(tuple(results)))
+    for most in _SHORTER:
+        if len(written) <= _MOST_RESULTS:
+            break
+        written = squeeze(_Results(tuple(replace(one, evidence=one.evidence[:most]) for one in results)))
+    return written
+
+
+def cut(text: str) -> str:
+    """Return as much of the text as is kept of it, whole characters."""
+    if len(text) <= LONGEST_EVIDENCE // 4:  # of at most four bytes each
+        return text
+    return text.encode("utf-8", "surrogatepass")[:LONGEST_EVIDENCE].decode("utf-8", "ignore")
 
 
 def as_read(state: OutgoingState) -> tuple[str, dict[str, Value]]:

@@ -151,7 +151,7 @@ class Writer:
         actions = size = 0
         for order in orders:
             its_actions = 3 + len(order.delivery.links)
-            its_size = 2048 * its_actions + size_of(pack_item(order.item))
+            its_size = 2048 * its_actions + size_of(pack_item(order.item)) + _beyond(order.delivery)
             if group and (len(group) == _MESSAGES or actions + its_actions > _ACTIONS or size + its_size > _BYTES):
                 yield group
                 group, actions, size = [], 0, 0
@@ -159,6 +159,15 @@ class Writer:
             actions, size = actions + its_actions, size + its_size
         if group:
             yield group
+
+
+def _beyond(delivery: Delivery) -> int:
+    """Return what the rows of a mail hold beyond the usual, at most: a header of 256 KB in its trace, many people on its ways back."""
+    trace = delivery.trace
+    told = sum(len(value) for _, value in trace.headers) + len(trace.subject)
+    facts = trace.facts
+    people = sum(map(len, (*facts.to, *facts.cc, *facts.bcc))) if facts else 0
+    return told + people + sum(8 * len(link.email.participants) for link in delivery.links)
 
 
 def settle(

@@ -12,11 +12,12 @@ from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.values import Item
 
 _NOTE = "NOTE#"
+_LONGEST = 50_000  # characters of at most four bytes: a row takes 400 KB
 
 
 def write(table: Table, keys: Keys, activity: str, key: str, note: Note) -> None:
     """Write the note; one of the same key is written over, so that the same thing is told once.  Repeatable."""
-    item = {"pk": keys.email(activity), "sk": f"{_NOTE}{key}", "text": note.text, "owner": note.owner}
+    item = {"pk": keys.email(activity), "sk": f"{_NOTE}{key}", "text": note.text[:_LONGEST], "owner": note.owner}
     table.put({**item, "at": micros(note.at)})
 
 

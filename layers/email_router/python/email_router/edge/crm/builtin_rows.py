@@ -30,6 +30,7 @@ COLLECTED = (*WAITING, EmailStatus.SENDING)
 """What the index of e-mails to be sent holds: one in sending comes up again when its worker never told the result."""
 
 _INLINE = 4096
+_LONGEST_REASON = 10_000  # of 1,000 recipients who were refused it may name each with the server's words
 _TRANSFERS = 8
 _TEXTS = ("reason", "subject", "message_id", "tracking_token", "attempts")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -132,7 +133,7 @@ def regarding_of(item: Item) -> Record | None:
 def change_fields(told: WriteBack) -> dict[str, Value]:
     """Return the attributes of a change; those not given stay."""
     fields: dict[str, Value] = {
-        "reason": told.reason,
+        "reason": told.reason[:_LONGEST_REASON] if told.reason is not None else None,
         "subject": told.subject,
         "message_id": told.message_id,
         "tracking_token": told.tracking_token,

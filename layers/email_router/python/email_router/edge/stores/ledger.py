@@ -6,7 +6,7 @@ fencing check, so a call that is repeated, or that a stale worker makes, changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,16 @@ from email_router.edge.connect.compact import micros
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
 from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.transactions import Action, Cancelled, Place
-from email_router.edge.connect.values import Item
+from email_router.edge.connect.values import Item, size_of
 from email_router.edge.stores import user_numbers
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _PAIRS = (transactions.MOST_ACTIONS - 1) // 2
+_BYTES = 3_000_000
+"""Of the 4 MB that a transaction takes: a trace holds up to 300 KB of a mail's header."""
+
 _FREE = f"{rows.ABSENT} OR #email.#at < :live OR #email.#activity = :mine"
 
 
@@ -67,15 +70,12 @@ class DynamoLedger:
         return [rows.known_of(item) for item in found]
 
     def record(self, receipts: Sequence[tuple[Receipt, Trace]], lease: Lease) -> None:
-        """Write receipts and traces, 49 pairs a transaction; of two for one message and mailbox the last stands."""
+        """Write receipts and traces, 49 pairs and 3 MB a transaction; of two for one message and mailbox the last stands."""
         latest = {(receipt.key, receipt.mailbox, receipt.copy): (receipt, trace) for receipt, trace in receipts}
-        pairs = list(latest.values())
-        for start in range(0, len(pairs), _PAIRS):
-            actions = [rows.fence(self._table.name, self._keys, lease)]
-            for receipt, trace in pairs[start : start + _PAIRS]:
-                actions += self._noted(receipt, trace)
+        fence = rows.fence(self._table.name, self._keys, lease)
+        for actions in self._pairs(latest.values()):
             try:
-                transactions.write(self._table.client, actions)
+                transactions.write(self._table.client, [fence, *actions])
             except Cancelled as cancelled:
                 raise StaleWorker(f"{lease.mailbox}: token {lease.token} is not the newest any more") from cancelled
 
@@ -142,6 +142,21 @@ class DynamoLedger:
 
     def _items(self, places: Sequence[Place]) -> dict[Place, Item]:
         return {(item["pk"], item["sk"]): item for item in self._table.get_all(places)}
+
+    def _pairs(self, pairs: Iterable[tuple[Receipt, Trace]]) -> Iterator[list[Action]]:
+        """Yield the actions that write these, as many as a transaction takes."""
+        group: list[Action] = []
+        size = 0
+        for receipt, trace in pairs:
+            pair = self._noted(receipt, trace)
+            its_size = sum(size_of(one["Put"]["Item"]) for one in pair)
+            if group and (len(group) == 2 * _PAIRS or size + its_size > _BYTES):
+                yield group
+                group, size = [], 0
+            group += pair
+            size += its_size
+        if group:
+            yield group
 
     def _noted(self, receipt: Receipt, trace: Trace) -> list[Action]:
         name, keys = self._table.name, self._keys

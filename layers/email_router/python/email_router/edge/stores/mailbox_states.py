@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _INLINE = 1024
+_LONGEST_MARK = 60_000
+"""Characters, of at most four bytes.  Of a position whose mark is longer none is kept: the mailbox then always has news."""
+
 _FORGOTTEN = 100  # an expression takes 4 KB
 _FREE = "attribute_not_exists(#lease_until)"
 
@@ -209,7 +212,7 @@ class DynamoMailboxStates:
         return {
             "cursor": cursor if cursor and parked is None else None,
             "cursor_blob": parked,
-            "mark": position.mark or None,
+            "mark": position.mark if 0 < len(position.mark) <= _LONGEST_MARK else None,
             "position_saved": micros(at),
         }
 

@@ -68,7 +68,7 @@ def _groups(table: Table, keys: Keys, prepared: Sequence[Prepared]) -> Iterator[
         for some in transactions.groups(more, transactions.MOST_ACTIONS):
             transactions.write_what_holds(table.client, some)
         its_actions = 2 + len(one.links[:_LINKS])
-        its_size = _ROW * its_actions + len(one.packed)
+        its_size = _ROW * its_actions + len(one.packed) + _people(one)
         if group and (actions + its_actions > transactions.MOST_ACTIONS or size + its_size > _BYTES):
             yield group
             group, actions, size = [], 0, 0
@@ -76,6 +76,11 @@ def _groups(table: Table, keys: Keys, prepared: Sequence[Prepared]) -> Iterator[
         actions, size = actions + its_actions, size + its_size
     if group:
         yield group
+
+
+def _people(one: Prepared) -> int:
+    """Return the bytes that the recipients take: their addresses in the state, 8 each on every way back."""
+    return sum(map(len, one.state.recipients)) + sum(8 * len(link.email.participants) for link in one.links)
 
 
 def _state(table: str, keys: Keys, state: OutgoingState) -> Action:

@@ -218,7 +218,7 @@ class DynamoOutgoingStates:
         expression = "SET #status = :status, #changed = :now, #reason = :reason, " + NOTED
         expression += "".join(f", #{name} = :new_{name}" for name in given) + more
         said = entry.evidence if reason is None else reason
-        values = {":now": micros(entry.at), ":reason": said[: rows.LONGEST_EVIDENCE], **rows.noted(entry)}
+        values = {":now": micros(entry.at), ":reason": rows.cut(said), **rows.noted(entry)}
         values |= {f":new_{name}": value for name, value in given.items()} | dict(seen)
         try:
             self._write(self._place(activity), expression, values, condition, links)

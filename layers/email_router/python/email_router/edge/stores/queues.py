@@ -1,4 +1,6 @@
-"""Put work on the SQS queues, ten orders a call, several calls at a time where there are many.
+"""Put work on the SQS queues, ten orders and 256 KB a call, several calls at a time where there are many.
+
+An order to send that is longer than a message may be goes as several, each with a part of its e-mails.
 
 Standard queues with message groups (fair queues): one organisation's flood does not hold up the others, nor one sender's.
 A repeated call queues an order twice, which the lease and the claim bear.
@@ -11,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as Entry
 
 _BATCH = 10
+_BYTES = 256 * 1024
+"""What one message may hold, and all of a call together: queues that were made before August 2025 take no more (SQS Developer Guide,
+"Amazon SQS message quotas").  The orders are ASCII, so a character is a byte."""
+
 _ROUNDS = 5
 _ALONE = 4
 """Calls that are made one after the other before threads are worth their cost."""
@@ -60,19 +66,7 @@ class SqsWorkQueues:
         """Queue e-mails to send, grouped by sender; return how many orders."""
         return self._put(
             self._outgoing,
-            (
-                (
-                    one.sender.casefold(),
-                    {
-                        "organisation": one.organisation,
-                        "profile": one.profile,
-                        "sender": one.sender,
-                        "activities": list(one.activities),
-                        **({"probe": True} if one.probe else {}),
-                    },
-                )
-                for one in work
-            ),
+            ((part.sender.casefold(), _sending(part)) for one in work for part in _fitting(one)),
         )
 
     def put_subscriptions(self, work: Iterable[SubscriptionWork]) -> int:
@@ -116,12 +110,41 @@ def _order(work: MailboxWork) -> dict[str, object]:
     return order | ({"after": work.after} if work.after else {})
 
 
+def _sending(work: OutgoingWork) -> dict[str, object]:
+    order: dict[str, object] = {"organisation": work.organisation, "profile": work.profile, "sender": work.sender}
+    return order | {"activities": list(work.activities)} | ({"probe": True} if work.probe else {})
+
+
+def _fitting(work: OutgoingWork) -> Iterator[OutgoingWork]:
+    """Cut an order in halves until each fits a message; of one e-mail's nothing can be cut."""
+    if len(work.activities) < 2 or len(_written(_sending(work))) <= _BYTES:  # noqa: PLR2004 - two can be parted
+        yield work
+        return
+    half = len(work.activities) // 2
+    for part in (work.activities[:half], work.activities[half:]):
+        yield from _fitting(replace(work, activities=part))
+
+
 def _batches(orders: Iterable[tuple[str, dict[str, object]]]) -> Iterator[list[Entry]]:
-    for group in groups(orders, _BATCH):
-        yield [
-            {"Id": str(number), "MessageBody": json.dumps(body, separators=(",", ":")), "MessageGroupId": _group(name)}
-            for number, (name, body) in enumerate(group)
-        ]
+    """Cut the orders into calls of at most ten and 256 KB."""
+    batch: list[Entry] = []
+    size = 0
+    for name, body in orders:
+        text = _written(body)
+        if batch and size + len(text) > _BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append({"Id": str(len(batch)), "MessageBody": text, "MessageGroupId": _group(name)})
+        size += len(text)
+        if len(batch) == _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _written(body: dict[str, object]) -> str:
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _group(name: str) -> str:
