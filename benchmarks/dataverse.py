@@ -16,6 +16,7 @@ from uuid import UUID
 
 from moto import mock_aws
 
+from benchmarks.dataverse_memory import measured_peak
 from email_router.core.activity import EmailActivity, EmailStatus, Party, Record, Role
 from email_router.core.flows.send_group import GROUP
 from email_router.core.mailbox import CreateSender, Direction
@@ -29,6 +30,7 @@ from tests.simulators.dataverse.process import DataverseProcess
 
 PAGE = 25
 _QUEUE = "5b6f5d0e-3f0a-5a53-8d57-0f5f0a9b2c12"
+_LARGE = 24
 _EMAIL = "5b6f5d0e-3f0a-5a53-8d57-0f5f0a9b2c20"
 
 
@@ -166,5 +168,11 @@ def run() -> None:
             each = requests / GROUP
             print(
                 f"dataverse, {GROUP} e-mails that leave together: {requests} requests that hold {held}, {each:.2f} an e-mail"
+            )
+            process.reset()
+            told = measured_peak(at.rig, _LARGE)
+            times = told["grown"] / told["size"]
+            print(
+                f"dataverse, peak memory of an attachment of {_LARGE} MB that leaves ÷ its size: {times:.2f} (target 1)"
             )
         hang_up()

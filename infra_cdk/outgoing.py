@@ -99,7 +99,7 @@ class Outgoing(Construct):
             permissions=[
                 may.items(may.READ + may.WRITE + may.REMOVE, storage.router),
                 may.items(may.ACTIVITIES, storage.crm),
-                may.blobs(storage.bucket, "s3:GetObject", "s3:PutObject"),
+                may.blobs(storage.bucket, "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
                 may.tell_missing_blobs(storage.bucket),
                 may.secrets(),
                 may.send_mail(self, self.configuration_set.configuration_set_name, self._base.stage.ses.identities),

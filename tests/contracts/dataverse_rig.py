@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,13 @@ class Rig:
         self.client = self.signed_in()
 
     def signed_in(
-        self, secret: str = SECRET, client_id: str = CLIENT, address: Address | None = None
+        self,
+        secret: str = SECRET,
+        client_id: str = CLIENT,
+        address: Address | None = None,
+        anew: Callable[[], str] | None = None,
     ) -> DataverseClient:
-        """Return a client that signs in with this secret; at another address, where one is given."""
+        """Return a client that signs in with this secret; at another address, where one is given; `anew` reads the secret again."""
         address = address or self.address
         way = application(
             address,
@@ -51,6 +55,7 @@ class Rig:
             secret=secret,
             organisation="contoso",
             authority=self.process.url,
+            anew=anew,
         )
         return DataverseClient(address, way, "contoso")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked
 from email_router.edge.connect.dataverse_address import address_of
 from email_router.edge.connect.dataverse_signing import application
-from tests.contracts.dataverse_rig import HERE, PEOPLE, Rig, failing
+from tests.contracts.dataverse_rig import EMAIL, HERE, PEOPLE, Rig, failing
 from tests.simulators.certificates import make_authority
 from tests.simulators.dataverse.process import CLIENT, SECRET, TENANT
 
@@ -79,7 +81,7 @@ class TestSigningIn:
         ids = {"tenant_id": TENANT, "client_id": CLIENT, name: ""}
 
         with pytest.raises(ConfigurationError, match=name):
-            application(dataverse.address, secret="x", organisation="contoso", **ids)
+            application(dataverse.address, secret="x", organisation="contoso", **ids)  # type: ignore[arg-type]  # ids by name
 
     def test_without_a_secret_it_is_blocked(self, dataverse: Rig) -> None:
         with pytest.raises(MailboxBlocked) as caught:
@@ -141,3 +143,44 @@ class TestAddress:
         address = address_of(dataverse.process.url, HERE, stranger.pem)
 
         assert failing(dataverse.signed_in(address=address)).kind == "certificate"
+
+
+class TestRenewedSecrets:
+    """A secret that was changed where it is kept serves from the first refusal on."""
+
+    @pytest.mark.parametrize(("expired", "kind"), [((), "login_refused"), (("old",), "secret_expired")])
+    def test_a_login_that_is_refused_is_tried_once_more_with_the_secret_that_is_kept_now(
+        self, dataverse: Rig, expired: tuple[str, ...], kind: str
+    ) -> None:
+        dataverse.process.application(client_id=kind, secrets=["new"], expired=expired)
+        anew = Mock(return_value="new")
+        client = dataverse.signed_in("old", kind, anew=anew)
+
+        assert client.create(f"contacts({EMAIL})", {"lastname": "Lee"})
+        assert len(client.call("GET", PEOPLE).rows()) == 1
+
+        anew.assert_called_once_with()
+        assert failing(dataverse.signed_in("old", kind)).kind == kind
+
+    def test_a_post_is_sent_once_then(self, dataverse: Rig) -> None:
+        dataverse.process.application(client_id="posting", secrets=["new"])
+
+        dataverse.signed_in("old", "posting", anew=lambda: "new").call("POST", "contacts", {"lastname": "Lee"})
+
+        assert len(dataverse.process.requests("POST /api")) == len(dataverse.process.rows("contact")) == 1
+
+    @pytest.mark.parametrize("kept", ["wrong", "", " ", "wrong, too"])
+    def test_the_same_secret_none_or_another_wrong_one_leaves_the_refusal(self, dataverse: Rig, kept: str) -> None:
+        anew = Mock(return_value=kept)
+
+        caught = failing(dataverse.signed_in("wrong", anew=anew))
+
+        assert (type(caught), caught.kind, anew.call_count) == (MailboxBlocked, "login_refused", 1)
+
+    def test_a_secret_is_not_read_anew_for_what_no_secret_mends(self, dataverse: Rig) -> None:
+        dataverse.process.settings(member=False)
+        anew = Mock(return_value="new")
+
+        assert failing(dataverse.signed_in(anew=anew)).kind == "access_denied"
+        assert failing(dataverse.signed_in("-----BEGIN nothing", anew=anew)).kind == "credentials"
+        anew.assert_not_called()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from email_router.cli.outgoing import _hand
 from email_router.cli.place import Place as Commands
 from email_router.core.activity import EmailStatus
 from email_router.core.crm_rulings import Offer
-from email_router.core.errors import ConfigurationError, MailboxBlocked
+from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
 from email_router.core.flows.collect_outgoing import CollectOutgoing
 from email_router.core.flows.outgoing import Delays, Outgoing
 from email_router.core.flows.send_email import SendEmail
 from email_router.core.parse import parse
 from email_router.edge.crm.dataverse import DataverseCrm
 from email_router.edge.crm.dataverse_server import DataverseServerCrm
+from email_router.edge.stores.secrets import SecretsManagerSecrets
 from email_router.wiring import build
 from email_router.wiring.configuration import load
 from email_router.wiring.events import outgoing_work
@@ -29,7 +31,7 @@ from tests.cloud import Place, aws_stores
 from tests.contracts.dataverse_published import FILE, services_of
 from tests.contracts.dataverse_rig import EMAIL, OTHER, Rig
 from tests.deliveries import later, outgoing
-from tests.fakes import CountingMeters, FixedClock, MemoryAlerts
+from tests.fakes import CountingMeters, FixedClock, MemoryAlerts, fail
 from tests.flows.house import NOW, House, mail
 from tests.memory.sender import MemorySender
 from tests.simulators.dataverse.process import CLIENT, SECRET, TENANT
@@ -91,6 +93,44 @@ def test_a_crm_without_its_secret_blocks_and_says_what_to_do(services: Services)
         services.crm(replace(configuration, crm=replace(configuration.crm, options=options)))
 
     assert blocked.value.kind == "credentials"
+
+
+def test_a_secret_that_was_changed_serves_from_the_first_refusal_on(
+    services: Services, dataverse: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = services.configurations.current("contoso")
+    options = {**configuration.crm.options, "client_id": "rotated"}
+    configuration = replace(configuration, crm=replace(configuration.crm, options=options))
+    dataverse.process.application(client_id="rotated", secrets=[SECRET])
+    crm = services.crm(configuration)
+    assert crm.resolve(["ann@example.com"]) == {}
+    others = SecretsManagerSecrets(services.clients.secretsmanager, services.environment.secret_prefix)
+    others.put(options["secret"], "the new one")  # another process, as `publish` is
+    dataverse.process.application(client_id="rotated", secrets=["the new one"])
+    dataverse.process.settings(revoke_tokens=True)
+    monkeypatch.setattr(services.secrets, "_clock", lambda: monotonic() + 11)  # it was not read just now
+    contact = dataverse.contact()
+
+    for opened in (crm, services.crm(configuration)):
+        assert [one.id for one in opened.resolve(["ann@example.com"])["ann@example.com"]] == [contact]
+    assert services.crm_settings(configuration).settings(["office@contoso.example"]) is not None
+
+
+def test_a_secret_that_cannot_be_read_again_leaves_the_refusal_as_it_is(
+    services: Services, dataverse: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = services.configurations.current("contoso")
+    options = {**configuration.crm.options, "client_id": "unread"}
+    configuration = replace(configuration, crm=replace(configuration.crm, options=options))
+    dataverse.process.application(client_id="unread", secrets=["the new one"])
+    crm = services.crm(configuration)
+    monkeypatch.setattr(services.secrets, "_clock", lambda: monotonic() + 11)
+    fail(services.secrets, "refresh", TryLater("away"))
+
+    with pytest.raises(MailboxBlocked) as refused:
+        crm.resolve(["ann@example.com"])
+
+    assert refused.value.kind == "login_refused"
 
 
 def test_records_are_changed_in_dynamics_and_not_by_the_commands(services: Services) -> None:

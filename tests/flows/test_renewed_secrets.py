@@ -10,7 +10,7 @@ import pytest
 
 from email_router.core.errors import ConfigurationError, MailboxBlocked, TryLater
 from email_router.core.mailbox import Direction, Profile
-from email_router.wiring import build
+from email_router.wiring import build, push
 from email_router.wiring.adapters import Adapters
 from email_router.wiring.environment import Environment
 from tests.fakes import fail
@@ -53,6 +53,16 @@ def test_both_roads_ask_for_it() -> None:
     ):
         services.secrets.renewed.return_value = "told by the store"
         assert cast("object", road.renewed(PROFILE)) == "told by the store"
+
+
+def test_what_looks_after_the_subscriptions_asks_for_it() -> None:
+    services = MagicMock()
+    services.configurations.versions.return_value = []
+
+    keeper = push._Renewal(services, ENVIRONMENT)._keeper(House().configuration)
+
+    services.secrets.renewed.return_value = "told by the store"
+    assert cast("object", keeper.renewed(PROFILE)) == "told by the store"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
@@ -48,6 +49,7 @@ class Desk:
         self.configuration = box_of(profile)
         self.earlier: list[Configuration] = []
         self.opened: list[Profile] = []
+        self.renewed = Mock(return_value=False)
 
     def use(self, profile: Profile) -> None:
         self.publish(box_of(profile))
@@ -87,6 +89,7 @@ class Desk:
             open_service=self.open,
             new_key=lambda: next(self.keys),
             before=self.before,
+            renewed=self.renewed,
         )
         return keeper.keep(SubscriptionWork("contoso", SALES, event, subscription))
 
@@ -402,6 +405,36 @@ def test_a_refusal_is_told_a_person_tried_again_later_each_time_and_settled_when
 
     assert desk.row.id == "s1"
     assert desk.alerts.all() == []
+
+
+@pytest.mark.parametrize("kind", ["login_refused", "secret_expired"])
+@pytest.mark.parametrize("step", [Step.MAKE, Step.RENEW, Step.REMOVE])
+def test_a_login_that_is_refused_is_tried_once_more_where_another_secret_is_there_by_now(
+    desk: Desk, step: Step, kind: str
+) -> None:
+    if step is not Step.MAKE:
+        desk.keep()
+        desk.clock.advance(2100 * 60)
+    if step is Step.REMOVE:
+        desk.use(replace(ONLINE, push=False))
+    for method in ("make", "renew", "remove"):
+        fail(desk.service, method, MailboxBlocked("refused", kind=kind))
+    desk.renewed.return_value = True
+
+    assert desk.keep() == (step, None)
+
+    assert (desk.renewed.call_count, desk.row.failures, desk.alerts.all()) == (1, 0, [])
+    assert (len(desk.service.made), desk.row.id) == ((0, "") if step is Step.REMOVE else (1, "s1"))
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("login_refused", 1), ("access_denied", 0)])
+def test_it_fails_where_the_secret_is_the_same_and_for_what_no_secret_mends(desk: Desk, kind: str, asked: int) -> None:
+    fail(desk.service, "make", MailboxBlocked("refused", kind=kind))
+
+    step, error = desk.keep()
+
+    assert (step, error and error.kind, desk.renewed.call_count) == (Step.MAKE, kind, asked)
+    assert (desk.row.failures, [one.kind for one in desk.alerts.all()]) == (1, ["push"])
 
 
 def test_a_subscription_that_cannot_be_renewed_yet_is_relied_on_to_its_end_and_no_longer(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from email_router.core.ledger import KnownEmail, Link, LinkKind
 from email_router.core.sending import SendOutcome, SendResult
 from tests.fakes import FixedClock
 from tests.roads.answers import SUPPRESSED
+from tests.roads.dynamics import LARGE
 from tests.roads.stack import NOW, ORGANISATION, Stack
 from tests.roads.world import (
     FAR,
@@ -121,7 +122,7 @@ def collect_outgoing(stack: Stack) -> None:
 
 
 def send_email(stack: Stack) -> None:
-    """E-mails leave by SES and by SMTP: with a file, with a file that is gone, in answer, to one who is suppressed, refused, held back."""
+    """E-mails leave by SES and by SMTP: with a file, with one that is gone or breaks off, in answer, refused, suppressed, held back."""
     begin(stack, contoso(), fabrikam())
     stack.services.mailbox_passwords("fabrikam").put(FAR, "its own")
     blobs = stack.services.blobs(ORGANISATION)
@@ -134,6 +135,8 @@ def send_email(stack: Stack) -> None:
     _by_smtp(stack)
     sent(stack, GUID, "fabrikam", FAR, EmailStatus.FAILED)
     stack.order("send_email", to_send(GUID, sender=FAR, profile="smtp", organisation="fabrikam"))
+    with suppress(TryLater):  # its attachment breaks off
+        stack.order("send_email", to_send(LARGE, sender=FAR, profile="smtp", organisation="fabrikam"))
 
 
 def _by_smtp(stack: Stack) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from email_router.core.activity import About, EmailStatus, Record
+from email_router.core.activity import About, EmailStatus, Record, StoredAttachment
 from email_router.core.flows.activities import attachment_blob, stored
 from email_router.core.mailbox_state import Lease
 from email_router.core.message import Attachment
@@ -12,6 +14,11 @@ from email_router.core.write_back import WriteBack
 from tests.cloud import Stores
 from tests.contracts.crm_houses import ACCOUNT, guid, outgoing, reads_the_same
 from tests.deliveries import ANN, SALES, delivery, later
+
+
+def wherever(files: Iterable[StoredAttachment]) -> list[StoredAttachment]:
+    """Return attachments without where their bytes lie, which each CRM chooses."""
+    return [replace(one, blob="") for one in files]
 
 
 class TestEmails:
@@ -42,7 +49,7 @@ class TestEmails:
 
         assert found.keys() == {*asked} - {guid("gone")}
         assert all(email == stores.crm.email(name) for name, email in found.items())
-        assert found[guid("e1")].attachments == (stored(file),)
+        assert wherever(found[guid("e1")].attachments) == wherever([stored(file)])
         assert stores.crm.several(()) == {}
 
 
@@ -266,7 +273,7 @@ class TestWhatLeaves:
         stores.crm.create_outgoing(outgoing(attachments=tuple(stored(one) for one in files)))
 
         read = stores.crm.email(guid("e1")).attachments
-        assert read == tuple(stored(one) for one in files)
+        assert wherever(read) == wherever(map(stored, files))
         assert [stores.blobs.get(one.blob) for one in read] == [one.content for one in files]
 
     def test_what_its_author_asks_for_is_read(self, stores: Stores) -> None:

@@ -108,6 +108,8 @@ def _rows(world: World, request: Request, table: Table, key: str | None, rest: s
     row_id, alternate = _row_id(world, table, key)
     if table.name == "systemuser" and privileges.is_asked(request, rest):
         return Reply(200, _response(request, privileges.FUNCTION, privileges.answer(world, request, row_id, rest)))
+    if rest.endswith("/$value") and request.method == "GET":
+        return _value(world, table, row_id or key, rest.removesuffix("/$value"))
     if rest:
         return _children(world, request, table, row_id, rest)
     call = {"GET": _get, "PATCH": _patch, "DELETE": _delete}.get(request.method)
@@ -139,6 +141,16 @@ def _children(world: World, request: Request, table: Table, row_id: str | None, 
         raise errors.not_there(table.name, rest)
     world.need("Read", tables()[child])
     return Reply(200, reading.many(world, request, tables()[child], world.children(child, column, row_id)))
+
+
+def _value(world: World, table: Table, key: str, name: str) -> Reply:
+    """Answer table(id)/column/$value: the raw value (OData 4.0 Protocol 11.2.3.1), a file's base64 as it stands in its column."""
+    world.need("Read", table)
+    column = table.properties.get(name)
+    if column is None:
+        raise errors.unknown_segment(name)
+    value = world.get(table.name, key).get(column.name)
+    return Reply(204) if value is None else Reply(200, str(value).encode(), {"Content-Type": "text/plain"})
 
 
 def _get(world: World, request: Request, table: Table, row_id: str | None, key: Mapping[str, str]) -> Reply:

@@ -78,15 +78,15 @@ class _Renewal:
 
     def _keeper(self, configuration: Configuration) -> KeepSubscription:
         organisation = configuration.organisation
+        adapters = Adapters(organisation, self._services, self._environment, meters.of(organisation))
         return KeepSubscription(
             configuration=configuration,
             stage=self._stage(),
             clock=CLOCK,
             rows=self._rows(organisation),
             alerts=self._services.alerts(organisation),
-            open_service=Adapters(
-                organisation, self._services, self._environment, meters.of(organisation)
-            ).subscriptions,
+            open_service=adapters.subscriptions,
+            renewed=adapters.renewed,
             new_key=lambda: secrets.token_urlsafe(_KEY_BYTES),
             before=self._before(configuration),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from email_router.core.errors import ConfigurationError, RouterError
 from email_router.core.followed import CrmSettingsReader
 from email_router.core.ports import Alerts, Crm
 from email_router.core.settings import Configuration
@@ -180,12 +182,20 @@ class Services:
     def _dataverse(self, configuration: Configuration) -> object:
         """Return the line to the organisation's Dataverse."""
         options, organisation = configuration.crm.options, configuration.organisation
-        secret = self.secrets.get(options["secret"]) if options.get("secret") else ""
+        name = options.get("secret", "")
+        secret = self.secrets.get(name) if name else ""
         connected = registry.load(registry.DATAVERSE)
         environment = self.environment
-        return connected(
-            options, secret, environment.reach, organisation, (self.clients.dynamodb, environment.crm_table)
-        )
+        store = self.clients.dynamodb, environment.crm_table
+        return connected(options, secret, environment.reach, organisation, store, lambda: self._anew(name))
+
+    def _anew(self, name: str) -> str:
+        """Return a secret as it is kept now, as far as that can be told; nothing for one without a name."""
+        with suppress(RouterError, ConfigurationError):
+            if name:
+                self.secrets.renewed(name)
+                return self.secrets.get(name)
+        return ""
 
     def blobs(self, organisation: str) -> S3BlobStore:
         """Bytes too large for a row."""

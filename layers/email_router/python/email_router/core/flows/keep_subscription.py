@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from email_router.core.alerts import Alert
-from email_router.core.errors import ConfigurationError, MailboxBlocked, RouterError, TryLater
+from email_router.core.errors import REFUSED_LOGINS, ConfigurationError, MailboxBlocked, RouterError, TryLater
 from email_router.core.flows.subscriptions import Stage, Step, next_step, pushed, resource_of, standing, wanted_row
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.ports import Alerts, Clock
@@ -42,7 +42,8 @@ _PATIENCE = 4
 class KeepSubscription:
     """Does what is to be done about one mailbox's subscription.  `open_service` speaks to its provider, `new_key` makes a random text.
 
-    `before` has the mailboxes that are not to be subscribed to any more as they were when they were (subscriptions.left_behind).
+    `renewed` reads a profile's secret anew, which a server refused, and tells whether it is another.  `before` has the mailboxes that are not
+    to be subscribed to any more as they were when they were (subscriptions.left_behind).
     """
 
     configuration: Configuration
@@ -53,6 +54,7 @@ class KeepSubscription:
     open_service: Callable[[Profile, Mailbox], SubscriptionService]
     new_key: Callable[[], str]
     before: Mapping[str, tuple[Mailbox, Profile]] = field(default_factory=dict)
+    renewed: Callable[[Profile], bool] = lambda _: False
 
     def keep(self, work: SubscriptionWork) -> tuple[Step, RouterError | None]:
         """Do the step that is next, and return it with what went wrong.  Never raises a RouterError but the store's."""
@@ -68,7 +70,7 @@ class KeepSubscription:
         if event == REMOVED:
             row = replace(row, id="", expires=None)
         try:
-            self._do(step, box, profile, row, now)
+            self._done(step, box, profile, row, now)
         except (RouterError, ConfigurationError) as trouble:
             error = trouble if isinstance(trouble, RouterError) else _misconfigured(box, trouble)
             self._failed(box, row, error, now, told=step is not Step.REMOVE)
@@ -82,6 +84,15 @@ class KeepSubscription:
         if pushed(self.configuration, box) is None and mailbox in self.before:
             return self.before[mailbox]
         return box, self.configuration.profile(box.incoming, Direction.INCOMING) if box else None
+
+    def _done(self, step: Step, box: Mailbox, profile: Profile, row: Subscription, now: datetime) -> None:
+        """Do it, and once more where the login was refused with a secret in whose place another stands by now."""
+        try:
+            self._do(step, box, profile, row, now)
+        except MailboxBlocked as refused:
+            if refused.kind not in REFUSED_LOGINS or not self.renewed(profile):
+                raise
+            self._do(step, box, profile, row, now)
 
     def _do(self, step: Step, box: Mailbox, profile: Profile, row: Subscription, now: datetime) -> None:
         if step is Step.REMOVE:

@@ -6,25 +6,29 @@ Nothing is retried here but a 401, once, with a fresh token: waiting is the sche
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
-from email_router.core.errors import MailboxBlocked
+from email_router.core.errors import MailboxBlocked, TryLater
 from email_router.edge.connect import dataverse_batch
 from email_router.edge.connect.dataverse_errors import CHANGED, THROTTLED, DataverseReply, JsonObject, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
     from email_router.edge.connect.dataverse_address import Address
     from email_router.edge.connect.dataverse_batch import Item
     from email_router.edge.connect.dataverse_signing import SignIn
+    from email_router.edge.connect.https import Answer
 
 __all__ = ["DataverseClient", "text"]
 
 _ERROR = 400
 _ODATA = {"Accept": "application/json", "OData-MaxVersion": "4.0", "OData-Version": "4.0", "User-Agent": "email-router"}
 _REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
+_LARGEST_VALUE = 192 * 1024 * 1024
+"""Bytes of one value at most: a file of 128 MB, the most that an organisation can allow, in base64."""
+
 _CREATE_ONLY = {"If-None-Match": "*"}
 
 
@@ -97,6 +101,21 @@ class DataverseClient:
             link = reply.json().get("@odata.nextLink")
             following = link if isinstance(link, str) else None
 
+    def stream(self, target: str) -> Generator[bytes, None, None]:
+        """Yield the raw value of a column (`table(id)/column/$value`) in pieces of at most 64 KB as they come; nothing where it is null.
+
+        Raises as call does, AnswerLost when it breaks off, TryLater "answer_size" beyond 192 MB.  Close it, or read it to its end.
+        """
+        with self._passing(), closing(self._answered("GET", target, {}, b"", repeatable=True)) as answer:
+            if answer.status >= _ERROR:
+                self.checked(DataverseReply(answer.status, answer.headers, answer.read()))
+            size = 0
+            for piece in answer.pieces():
+                size += len(piece)
+                if size > _LARGEST_VALUE:
+                    raise TryLater(f"{self.organisation}: a value of over 192 MB was not read", kind="answer_size")
+                yield piece
+
     def batch(self, items: Sequence[Item]) -> list[tuple[DataverseReply, ...]]:
         """Send up to 1,000 requests at once; return the answers item by item, of a change set all, or the one that refused it.
 
@@ -141,6 +160,12 @@ class DataverseClient:
     def _ask(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool
     ) -> DataverseReply:
+        answer = self._answered(method, target, headers, body, repeatable=repeatable)
+        return DataverseReply(answer.status, answer.headers, answer.read())
+
+    def _answered(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool
+    ) -> Answer:
         where = self._address.target(target)
         if where is None:
             raise MailboxBlocked(
@@ -151,5 +176,4 @@ class DataverseClient:
         # Without it, what lies between may answer a GET from its cache (Microsoft, compose HTTP requests).
         fresh = {"If-None-Match": "null"} if method == "GET" or target == "$batch" else {}
         sent = {**_ODATA, **fresh, **headers}
-        answer = self._sign_in.ask(self._address.place, method, where, sent, body, repeatable=repeatable)
-        return DataverseReply(answer.status, answer.headers, answer.read())
+        return self._sign_in.ask(self._address.place, method, where, sent, body, repeatable=repeatable)

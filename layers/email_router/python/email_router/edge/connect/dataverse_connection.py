@@ -12,7 +12,7 @@ from email_router.edge.connect.dynamodb import Table
 from email_router.edge.connect.keys import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -25,10 +25,12 @@ def connected(
     reach: Reach,
     organisation: str,
     store: tuple[DynamoDBClient, str] | None = None,
+    anew: Callable[[], str] | None = None,
 ) -> DataverseClient:
     """Return a client signed in as the application; nothing is asked yet.
 
-    Its back-off is shared with all functions through the table of `store`; without one it has none (a command on a person's machine).
+    Its back-off is shared with all functions through the table of `store`; without one it has none (a command on a person's machine).  `anew`
+    reads the secret as it is kept now, once a login was refused.
 
     Raises ConfigurationError when the address or an id is missing or none, MailboxBlocked "credentials" without a secret.
     """
@@ -40,6 +42,7 @@ def connected(
         secret=secret,
         organisation=organisation,
         authority=options.get("authority", ""),
+        anew=anew,
     )
     gate = SharedBackOff(Table(*store), Keys(organisation)) if store else None
     return DataverseClient(address, way, organisation, gate)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from email_router.core.errors import MailboxBlocked
+from email_router.core.errors import REFUSED_LOGINS, MailboxBlocked
 from email_router.edge.connect.bearing import ask_bearing
 from email_router.edge.connect.microsoft_login import CLOUDS, Account, application_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from email_router.edge.connect.dataverse_address import Address
     from email_router.edge.connect.https import Answer, Place
@@ -29,10 +30,14 @@ class SignIn(Protocol):
 
 
 class ApplicationSignIn:
-    """As an application of Entra (client credentials).  A token that is refused is replaced once."""
+    """As an application of Entra (client credentials).  A token that is refused is replaced once, and so is a secret.
 
-    def __init__(self, account: Account) -> None:
+    `anew` reads the secret as it is kept now, after a login was refused; an empty text where that cannot be told.
+    """
+
+    def __init__(self, account: Account, anew: Callable[[], str] | None = None) -> None:
         self._account = account
+        self._anew = anew
 
     @property
     def who(self) -> str:
@@ -42,14 +47,39 @@ class ApplicationSignIn:
     def ask(
         self, place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool
     ) -> Answer:
-        """Send one request with a bearer token.  Raises what access_token and https.ask raise."""
+        """Send one request with a bearer token.  Raises what access_token and https.ask raise.
+
+        A login that is refused is tried once more where another secret is kept by now; nothing had been sent then.
+        """
+        try:
+            return ask_bearing(self._account, place, method, target, headers, body, repeatable=repeatable)
+        except MailboxBlocked as refused:
+            if refused.kind not in REFUSED_LOGINS or not self._renewed():
+                raise
         return ask_bearing(self._account, place, method, target, headers, body, repeatable=repeatable)
+
+    def _renewed(self) -> bool:
+        """Take the secret that is kept now; tell whether it is another."""
+        secret = self._anew() if self._anew else ""
+        if not secret.strip() or secret == self._account.secret:
+            return False
+        self._account = replace(self._account, secret=secret)
+        return True
 
 
 def application(
-    address: Address, *, tenant_id: str, client_id: str, secret: str, organisation: str, authority: str = ""
+    address: Address,
+    *,
+    tenant_id: str,
+    client_id: str,
+    secret: str,
+    organisation: str,
+    authority: str = "",
+    anew: Callable[[], str] | None = None,
 ) -> ApplicationSignIn:
     """Return the way in of an application; `secret` is a client secret or PEM text, `authority` a login host other than the global cloud's.
+
+    `anew` reads the secret as it is kept now (ApplicationSignIn).
 
     Raises ConfigurationError when tenant_id or client_id is missing, MailboxBlocked "credentials" when there is no secret.
     """
@@ -62,4 +92,4 @@ def application(
         )
     login = f"{(authority or CLOUDS['global'].login).rstrip('/')}/{tenant_id}"
     reach, ca_pem = address.place.reach, address.place.ca_pem
-    return ApplicationSignIn(Account(login, client_id, secret, address.root, reach, ca_pem, organisation))
+    return ApplicationSignIn(Account(login, client_id, secret, address.root, reach, ca_pem, organisation), anew)

@@ -1,25 +1,19 @@
-"""Read an e-mail of Dataverse as an activity, with its parties, and the content of its attachments where it is to be sent."""
+"""Read an e-mail of Dataverse as an activity, with its parties, and the names of its attachments."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from email_router.core.activity import EmailActivity, EmailStatus, Party, Record, Role, StoredAttachment
-from email_router.core.errors import MessageRefused
+from email_router.core.activity import EmailActivity, EmailStatus, Party, Record, Role
 from email_router.core.mailbox import Direction
 from email_router.edge.connect.dataverse_batch import Request
 from email_router.edge.connect.dataverse_errors import NOT_FOUND
 from email_router.edge.crm.dataverse_rows import GUID, TABLES, text_of
 
 if TYPE_CHECKING:
-    from email_router.core.ports import BlobStore
     from email_router.edge.connect.dataverse import DataverseClient
     from email_router.edge.connect.dataverse_errors import DataverseReply, JsonObject
 
@@ -146,39 +140,6 @@ def attachments(client: DataverseClient, activities: Sequence[str]) -> dict[str,
             for row in page:
                 found.setdefault(str(row["_objectid_value"]).lower(), []).append(row)
     return found
-
-
-def with_content(
-    client: DataverseClient, email: EmailActivity, files: Iterable[JsonObject], blobs: BlobStore
-) -> EmailActivity:
-    """Return an e-mail that is to be sent with these attachments, their bytes put into the blob store, one at a time.
-
-    Raises MessageRefused when one cannot be read.
-    """
-    return replace(email, attachments=tuple(_stored(client, email, row, blobs) for row in files))
-
-
-def _stored(client: DataverseClient, email: EmailActivity, row: JsonObject, blobs: BlobStore) -> StoredAttachment:
-    key = row["activitymimeattachmentid"]
-    body = client.call("GET", f"activitymimeattachments({key})?$select=body").json().get("body") or ""
-    try:
-        content = base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError) as problem:
-        text = f"e-mail {email.id}: one of its attachments cannot be read"
-        raise MessageRefused(text, kind="attachment", mend="Attach the file again.") from problem
-    digest = hashlib.sha256(content).hexdigest()
-    blob = f"attachment/{digest}"
-    blobs.put(blob, content)
-    content_id = str(row.get("attachmentcontentid") or "").strip("<>") or None
-    return StoredAttachment(
-        name=str(row.get("filename") or ""),
-        media_type=str(row.get("mimetype") or "application/octet-stream"),
-        size=len(content),
-        sha256=digest,
-        inline=content_id is not None,
-        content_id=content_id,
-        blob=blob,
-    )
 
 
 def _instant(text: object) -> datetime | None:
