@@ -11,6 +11,7 @@ import pytest
 from email_router.core.errors import TryLater
 from email_router.core.sending import SendOutcome
 from tests.edge.relays import ANN, BOB, EVE, MAIL, SENDER, envelope, opened, profile, sent
+from tests.simulators import relay as relay_module
 from tests.simulators.relay import Relay, Script
 
 if TYPE_CHECKING:
@@ -246,6 +247,29 @@ def test_a_relay_that_closes_after_each_mail_gets_all_of_a_batch_once(relays: Ca
     assert outcomes == [SendOutcome.ACCEPTED] * 4
     assert relay.taken == mails
     assert relay.sessions == 4
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ("8BITMIME",)])
+def test_a_relay_that_takes_its_leave_of_a_kept_line_gets_the_mail_over_another(
+    monkeypatch: pytest.MonkeyPatch, relays: Callable[..., Relay], extensions: tuple[str, ...]
+) -> None:
+    class Leaving(relay_module._Session):
+        def answer(self, verb: str) -> None:
+            if verb != "MAIL" or self.mails == 0 or self.relay.sessions > 1:
+                super().answer(verb)
+                return
+            self.say("421 4.4.2 idle for too long")
+            raise relay_module.CutError
+
+    monkeypatch.setattr(relay_module, "_Session", Leaving)  # the simulator's own seam: what a session answers
+    relay = relays(Script(extensions=extensions))
+
+    with closing(opened(profile(relay))) as sender:
+        outcomes = [sender.send(envelope(), MAIL).outcome for _ in range(2)]
+
+    assert outcomes == [SendOutcome.ACCEPTED] * 2
+    assert relay.taken == [MAIL] * 2
+    assert relay.sessions == 2
 
 
 def test_a_batch_goes_over_one_connection(relays: Callable[..., Relay]) -> None:

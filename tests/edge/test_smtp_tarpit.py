@@ -129,6 +129,38 @@ def test_one_that_drips_before_the_login_is_over_gets_no_mail(
     assert relay.taken == []
 
 
+@pytest.mark.parametrize("drop", [b"2", b""], ids=["bytes", "nothing"])
+@pytest.mark.parametrize("drips", ["250 OK", "354 go on", "250 taken"])
+def test_one_that_drips_or_falls_silent_over_tls_ends_as_what_it_is(
+    drips: str,
+    drop: bytes,
+    relays: Callable[..., Relay],
+    certificate: tuple[Path, Path],
+    authority: Authority,
+    impatient: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Tarpit, "drips", drips)
+    monkeypatch.setattr(Tarpit, "drop", drop)
+    impatient(Tarpit)
+    if drips != "250 taken":  # the time for the whole ends before that for one answer
+        monkeypatch.setattr(smtp, "OPENING_SECONDS", 30 * SECONDS)
+        monkeypatch.setattr(smtp, "ANSWER_SECONDS", 30 * SECONDS)
+    relay = relays(Script(extensions=("STARTTLS",), secured=("8BITMIME", "AUTH PLAIN")), certificate)
+
+    with closing(opened(profile(relay, Security.STARTTLS, authority.pem))) as sender:
+        if drips == "250 taken":
+            result = sender.send(envelope(), MAIL)
+            assert result.outcome is SendOutcome.UNKNOWN
+            assert "fell silent" in result.evidence
+        else:
+            with pytest.raises(TryLater) as told:
+                sender.send(envelope(), MAIL)
+            assert told.value.kind == "timeout"
+
+    assert len(relay.taken) == (drips == "250 taken")
+
+
 def test_many_answers_each_of_which_comes_in_time_are_too_late_together(
     relays: Callable[..., Relay], impatient: Callable[..., None]
 ) -> None:

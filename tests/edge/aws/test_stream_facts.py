@@ -201,6 +201,24 @@ def test_an_end_that_only_the_row_of_dynamics_365_tells(streams: Streams) -> Non
     assert told.state is told.email is None
 
 
+@pytest.mark.parametrize("taken_up", [False, True])
+def test_a_cancellation_in_dynamics_365_is_told_by_our_row_unless_the_state_tells_it(
+    streams: Streams, contoso: Stores, taken_up: bool
+) -> None:
+    if taken_up:
+        contoso.outgoing.prepare(state())
+        contoso.outgoing.settle(contoso.outgoing.get("e1"), EmailStatus.CANCELLED, later(1), evidence="by the state")
+    table, keys = Table(streams.place.clients.dynamodb, streams.place.crm), Keys("contoso")
+    place = {"pk": keys.email("e1"), "sk": "OUTGOING"}
+    table.put({**place, "due": 1})
+    table.put({**place, "due": 1, "status": "cancelled", "reason": "by the row"})
+
+    (told,) = streams.told()
+
+    assert (told.activity, told.status) == ("e1", EmailStatus.CANCELLED)
+    assert told.reason == ("by the state" if taken_up else "by the row")
+
+
 def test_another_organisation_s_rows_are_told_as_its_own(streams: Streams) -> None:
     fabrikam = aws_stores(streams.place, "fabrikam")
     fabrikam.crm.deliver([delivery(1)], fabrikam.states.lease(SALES, NOW, later(330)))

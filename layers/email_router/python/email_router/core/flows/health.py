@@ -33,11 +33,15 @@ from email_router.core.work import RESUME, MailboxWork
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """Whose trouble a failure is: `counts` as the mailbox's own, `shared` by most at its place, `alone` among them with trouble lately."""
+    """Whose trouble a failure is: `counts` as the mailbox's own, `shared` by most at its place, `alone` among them with trouble lately.
+
+    `own`: it is known to be the mailbox's own, as nobody else is there, or others have passed since.
+    """
 
     counts: bool
     shared: bool = False
     alone: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class Health:
         everybody = members(self.configuration, place)
         counts = not nobodys(place, error)
         if len(everybody) < 2:  # noqa: PLR2004 - sharing takes two
-            return Blame(counts, alone=True)
+            return Blame(counts, alone=True, own=True)
         try:
             return self._judged(place, profile, everybody, mailbox, error, state)
         except RouterError:
@@ -100,7 +104,7 @@ class Health:
         opened = circuit.is_open(now)
         disabled = state is not None and state.disabled is not None
         if not opened and not nobody and (disabled or on_its_own(circuit, mailbox, state, now)):
-            return Blame(counts=True, alone=True)
+            return Blame(counts=True, alone=True, own=True)
         name = name_of(mailbox) if in_sample(mailbox, len(everybody)) and not disabled else ""
         if name or opened:
             circuit = self.circuits.failed(place, name, now)

@@ -27,6 +27,9 @@ from email_router.core.settings import Configuration, Tracking
 from email_router.core.smart_hash import participants
 from email_router.core.topic import topic
 
+_SPREAD = 1.1
+_DOUBLINGS = 64
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delays:
@@ -41,10 +44,14 @@ class Delays:
     unknown_alert: float = 3600
 
     def before(self, attempt: int, activity: str) -> float:
-        """Return the seconds to wait after this attempt (1 = first): doubling, bounded, spread by a tenth so that e-mails do not march."""
-        wait = min(self.pending_status * float(2 ** max(0, attempt - 1)), self.sending_status)
+        """Return the seconds to wait after this attempt (1 = first): doubling, from `pending_status` to `sending_status`.
+
+        They are spread by a tenth inside these bounds, so that e-mails do not march.
+        """
+        longest = max(self.sending_status / _SPREAD, self.pending_status)
+        wait = min(self.pending_status * 2.0 ** min(max(0, attempt - 1), _DOUBLINGS), longest)
         spread = hashlib.sha256(f"{activity}/{attempt}".encode()).digest()[0] / 255
-        return wait * (0.95 + spread / 10)
+        return wait * (1 + (_SPREAD - 1) * spread)
 
 
 def provider_link(state: OutgoingState, provider_id: str, at: datetime, tracking: Tracking) -> Link:

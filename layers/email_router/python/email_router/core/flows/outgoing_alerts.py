@@ -88,8 +88,21 @@ def sender_blocked(address: str, trouble: RouterError | ConfigurationError | Non
     )
 
 
+def host_refuses(place: str, trouble: RouterError | ConfigurationError | None, now: datetime) -> Alert:
+    """Return the alert of a host that refuses several senders; it ends with the next e-mail of one of them that leaves."""
+    mend = trouble.mend if isinstance(trouble, RouterError) else ""
+    return Alert(
+        kind=SENDER_BLOCKED,
+        about=place,
+        text=f"{place}: several senders are refused, their e-mails wait, none is lost; the last one so: {trouble}",
+        mend=mend or "Mend the configuration and publish it.",
+        at=now,
+    )
+
+
 def still_open(alerts: Sequence[Alert], outgoing: OutgoingStates, now: datetime) -> list[Alert]:
-    """Return the alerts without those of unknown results that a report may settle yet, or has settled."""
+    """Return the alerts without senders that were refused once, and without unknown results that a report may settle yet, or has settled."""
+    alerts = [one for one in alerts if one.kind != SENDER_BLOCKED or not one.quiet]
     unknown = [one.about for one in alerts if one.kind == UNKNOWN_RESULT and one.at <= now]
     found = outgoing.several(unknown) if unknown else {}
     stand = {name for name, state in found.items() if state.status is EmailStatus.UNKNOWN}

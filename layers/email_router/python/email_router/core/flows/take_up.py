@@ -17,10 +17,11 @@ from email_router.core.mailbox import Mailbox
 from email_router.core.ports import MailSender
 from email_router.core.recipients import lost
 from email_router.core.sending import OutgoingState
-from email_router.core.write_back import TO_SEND, WAITING
+from email_router.core.write_back import TO_SEND, WAITING, WriteBack
 
 _SETTLED = frozenset({EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.UNKNOWN})
 _LOST = "the CRM says that it is being sent, but nothing is known of the attempt: look whether it has left before it is sent again"
+_CANCELLED = "cancelled before it was sent"
 _DIED = "the worker that was sending it never told the result"
 
 
@@ -95,19 +96,26 @@ class TakingUp:
         if email is not None and email.status in _SETTLED:
             return Sent(name, None, "a person has it sent again, and the CRM is still to be told")
         if email is None or email.status not in TO_SEND:
-            self.withdrawing.cancelled(state, "cancelled before it was sent")
+            if self.withdrawing.cancelled(state, _CANCELLED).status is EmailStatus.CANCELLED:
+                self._say_cancelled(name, email)
             return Sent(name, None, "cancelled or gone")
         due = state.due is None or state.due <= self.out.clock.now()
         return None if state.status in WAITING and due else Sent(name, None, "not due, or another worker has it")
 
     def _of_new(self, name: str, email: EmailActivity | None) -> Sent | None:
         if email is None or email.status not in TO_SEND:
+            self._say_cancelled(name, email)
             return Sent(name, None, "cancelled or gone")
         if email.status is not EmailStatus.SENDING:
             return None
         if self.out.outgoing.get(name):
             return Sent(name, None, "another worker has taken it up")
         return self.settling.refused(email, EmailStatus.UNKNOWN, _LOST)
+
+    def _say_cancelled(self, name: str, email: EmailActivity | None) -> None:
+        """Let a CRM whose tables tell nobody keep that a user has cancelled it; there may be no state to tell it by."""
+        if email is not None and email.status is EmailStatus.CANCELLED:
+            self.out.crm.write_back(WriteBack(activity=name, status=EmailStatus.CANCELLED, reason=_CANCELLED))
 
     def _stuck(self, state: OutgoingState) -> Sent:
         """An attempt that began and never ended: after SendingStatusDelay it is unknown, or its draft tells."""

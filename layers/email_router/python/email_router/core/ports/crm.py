@@ -58,7 +58,10 @@ class Crm(Protocol):
         """
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
-        """Yield (activity, sender address) of e-mails that are due: pending, deferred, or sending for too long."""
+        """Yield (activity, sender address) of e-mails that are due: pending, deferred, or sending for too long.
+
+        Where the CRM does not tell by itself that a user has cancelled one that was collected before, that one comes up, too.
+        """
 
     def postpone(self, activities: Sequence[str], until: datetime) -> None:
         """Keep these pending e-mails from being collected again before then."""

@@ -143,8 +143,12 @@ class DataverseCrm:
         dataverse_to_send.create(self._organisation, activity, self._blobs)
 
     def cancel(self, activity: str) -> bool:
-        """Cancel an e-mail that waits to be sent; False when it does not wait any more."""
-        return dataverse_to_send.cancel(self._client, activity)
+        """Cancel an e-mail that waits to be sent; False when it does not wait any more.  Our row keeps it, and tells it to other CRMs."""
+        if not dataverse_to_send.cancel(self._client, activity):
+            return False
+        told = WriteBack(activity=activity, status=EmailStatus.CANCELLED, reason="cancelled by a person")
+        self._outgoing.write_back(told)
+        return True
 
     def pending(self, now: datetime, limit: int) -> Iterator[tuple[str, str]]:
         """Yield (activity, sender) of e-mails that are due."""

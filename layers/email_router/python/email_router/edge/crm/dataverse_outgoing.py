@@ -8,7 +8,7 @@ collected again.  Every change of an e-mail is made on condition of its version,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from email_router.core.activity import EmailActivity, EmailStatus
 from email_router.core.ports import BlobStore
@@ -23,6 +23,7 @@ from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.values import Item as Row
 from email_router.edge.crm import dataverse_reading as reading
 from email_router.edge.crm import dataverse_rows as rows
+from email_router.edge.crm.dataverse_files import with_content
 from email_router.edge.crm.dataverse_write_back import OUTGOING, WritingBack, told
 
 __all__ = ["OUTGOING", "OutgoingEmails", "told"]
@@ -31,10 +32,12 @@ _PAGE = 500
 _FETCHED = 25 * 1024 * 1024
 """Bytes of attachments that are fetched before the first e-mail leaves."""
 
+_CANCELLED_LATELY = timedelta(hours=1)
 _SENDING = 7
+_WAITS = (EmailStatus.PENDING.value, EmailStatus.DEFERRED.value)
 _COLUMNS = "activityid,statuscode,sender,createdon,delayedemailsendtime"
 _SENDER = "email_activity_parties($select=addressused;$filter=participationtypemask eq 1)"
-_FIELDS = "#pk, #sk, #due"
+_FIELDS = "#pk, #sk, #due, #status"
 
 
 class OutgoingEmails:
@@ -59,8 +62,10 @@ class OutgoingEmails:
         """Yield (activity, sender) of e-mails that are due, longest due first; one request when none waits.
 
         What others send is left alone: e-mails of senders that the router does not serve, and those under way of which our row knows nothing.
+        Those that we knew to wait, and that a user has cancelled lately, are among them, so that their end is told.
         """
-        waiting = f"(statuscode eq 6 or statuscode eq {_SENDING}) and directioncode eq true"
+        cancelled = f"(statuscode eq {rows.CANCELLED} and modifiedon ge {rows.written(now - _CANCELLED_LATELY)})"
+        waiting = f"(statuscode eq 6 or statuscode eq {_SENDING} or {cancelled}) and directioncode eq true"
         later = f"(delayedemailsendtime eq null or delayedemailsendtime le {rows.written(now)})"
         target = (
             f"emails?$select={_COLUMNS}&$expand={_SENDER}&$filter={waiting} and {later}&$orderby=createdon,activityid"
@@ -80,6 +85,10 @@ class OutgoingEmails:
             activity, sender = str(row["activityid"]), _sender(row)
             item: Row | None = ours.get(places[activity][0])
             due = max(int(item.get("due", 0)) if item else 0, _later(row))
+            if row.get("statuscode") == rows.CANCELLED:
+                if item is None or item.get("status", _WAITS[0]) not in (*_WAITS, EmailStatus.SENDING.value):
+                    continue
+                due = due if item.get("status") == EmailStatus.SENDING.value else now
             others = self._senders is not None and sender.casefold() not in self._senders
             if due <= now and not others and (item is not None or row.get("statuscode") != _SENDING):
                 yield due, activity, sender
@@ -108,7 +117,7 @@ class OutgoingEmails:
             own = files.get(one.id.lower(), ())
             size += sum(int(row.get("filesize") or 0) for row in own)
             if not (found and own and size > _FETCHED):
-                found[one.id] = reading.with_content(self._client, one, own, self._blobs)
+                found[one.id] = with_content(self._client, one, own, self._blobs)
         return found
 
     def write_back(self, change: WriteBack) -> bool:

@@ -60,11 +60,14 @@ class WritingBack:
     def one(self, change: WriteBack) -> bool:
         """Write where an e-mail stands; False when it is cancelled or gone.  Repeatable.
 
+        That its user has cancelled it is kept in our row, whose change is told to other CRMs.
         Raises TryLater when others change the e-mail all the time.
         """
         for _ in range(_ROUNDS):
             row = reading.read(self._client, change.activity)
             if row is None or row.get("statuscode") == rows.CANCELLED:
+                if row is not None and change.status is EmailStatus.CANCELLED:
+                    self._keep([change])
                 return False
             self._keep([change])
             item = _written(row, change)
