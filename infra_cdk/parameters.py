@@ -48,10 +48,11 @@ class Parameters(Construct):
             "ConfigUpdatePeriod", 300, "Seconds that a published configuration is cached.", 0, 86_400
         )
         self.pending_status_delay = self._number(
-            "PendingStatusDelay", 300, "Seconds before a collected e-mail may be collected again.", 0, 86_400
+            "PendingStatusDelay", 300, "Seconds before a collected e-mail may be collected again.", 60, 86_400
         )
+        # Not shorter than a worker may live (SEND_TIMEOUT and its margin): what a live one is sending is not left behind.
         self.sending_status_delay = self._number(
-            "SendingStatusDelay", 1800, "Seconds after which an e-mail in sending counts as left behind.", 0, 86_400
+            "SendingStatusDelay", 1800, "Seconds after which an e-mail in sending counts as left behind.", 360, 86_400
         )
         self.maximum_delivery_attempts = self._number(
             "MaximumDeliveryAttempts", 10, "How often an e-mail is tried before it fails.", 1, 100

@@ -256,6 +256,10 @@ def test_a_mailbox_is_leased_longer_than_a_pass_can_last() -> None:
     assert template()["Parameters"]["LeaseSeconds"]["MinValue"] > 0
 
 
+def test_what_a_live_worker_is_sending_is_never_left_behind() -> None:
+    assert template()["Parameters"]["SendingStatusDelay"]["MinValue"] > functions()["send_email"]["Timeout"]
+
+
 def test_every_folder_of_functions_is_deployed() -> None:
     folders = sorted(file.parent.name for file in (ROOT / "functions").glob("*/handler.py"))
 
