@@ -19,6 +19,7 @@ from email_router.core.errors import ConfigurationError
 from email_router.wiring.configuration import load
 from tests.cli.legacy_files import CRM, NAMESPACE, SECRET, SYSTEM, USERS, exchange, imported, pop3, provider, smtp
 from tests.cli.running import run
+from tests.infra.template import template
 from tests.shared import PROJECT
 
 
@@ -33,6 +34,13 @@ class TestWhatIsLeft:
         assert not done.told("Deploy with PendingStatusDelay")
         assert done.kinds("unknown") == []
         assert done.loaded().configuration.profiles == ()
+
+    def test_a_delay_that_the_stack_does_not_take_becomes_the_least_that_it_does(self) -> None:
+        short = "<PendingStatusDelay>1000</PendingStatusDelay><SendingStatusDelay>60000</SendingStatusDelay>"
+        done = imported(f"<SystemConfiguration>{short}</SystemConfiguration>")
+
+        for name in ("PendingStatusDelay", "SendingStatusDelay"):
+            assert done.told(f"Deploy with {name}={template()['Parameters'][name]['MinValue']}")
 
     def test_no_secret_is_shown_anywhere_and_each_profile_names_the_variable_to_set(self) -> None:
         done = imported(

@@ -12,6 +12,7 @@ from email_router.cli.import_legacy.words import (
     DEFAULTS,
     FACTS,
     INSTEAD,
+    LEAST,
     MAILBOXES,
     PROVIDERS,
     Fact,
@@ -144,7 +145,7 @@ class _Sorting:
         number = int(node.text) if node.text.isascii() and node.text.isdigit() and len(node.text) < _LONGEST else None
         if number is None:
             self.left.add(Left.UNKNOWN, where, f"expected a whole number, found {shown or 'nothing'}")
-        elif (value := max(1, number // instead.divide)) == DEFAULTS[instead.parameter]:
+        elif (value := max(LEAST[instead.parameter], number // instead.divide)) == DEFAULTS[instead.parameter]:
             self.left.add(
                 Left.PARAMETER, where, f"{instead.why}: the stack's parameter {instead.parameter} is {value} by default"
             )

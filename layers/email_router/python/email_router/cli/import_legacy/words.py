@@ -156,6 +156,9 @@ DEFAULTS = {
 }
 """The stack's parameters as they are when nobody gives them."""
 
+LEAST = {"PendingStatusDelay": 60, "SendingStatusDelay": 360, "MaximumDeliveryAttempts": 1}
+"""What the stack takes at least."""
+
 _SECRET = ("password", "secret", "credential", "passphrase", "token", "encrypt", "certificate")
 
 
