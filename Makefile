@@ -24,7 +24,8 @@ test:
 	@# Else each of the four would compile every test for itself.
 	@[ -d tests/__pycache__ ] || .venv/bin/python -m pytest --collect-only --quiet --quiet $(ARGS) >/dev/null || true
 	@.venv/bin/python -m pytest -m "not alone and not long" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
-	@.venv/bin/python -m pytest -m alone $(ARGS) || [ $$? -eq 5 ]  # those that compare CPU times; 5: ARGS chose none of them
+	@# Those that compare CPU times, each with its own, so two go side by side; 5: ARGS chose none of them.
+	@.venv/bin/python -m pytest -m alone --numprocesses 2 --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 
 check:
 	@$(INSTALL) dev >&2
