@@ -14,7 +14,7 @@ from email_router.core.flows.by_hand import ByHand
 from email_router.core.ledger import KnownEmail, Link, LinkKind
 from email_router.core.octets import Octets
 from email_router.core.recipients import told
-from email_router.core.sending import MOST_HISTORY, OutgoingState, Reported, SendOutcome, SendResult
+from email_router.core.sending import MOST_HISTORY, OutgoingState, RecipientResult, Reported, SendOutcome, SendResult
 from tests.flows.house import NOW, SALES, House
 from tests.flows.office import ERIN, Office
 
@@ -169,6 +169,29 @@ def test_a_bounce_that_comes_before_the_answer_of_a_second_attempt_stands(had_it
     assert state is not None
     assert [(one.address, one.outcome) for one in told(state)] == [(ANN, GOOD), (BOB, NEVER), (IDA, GOOD)]
     assert (state.status, state.provider_id) == (EmailStatus.SENT, "ses-2")
+
+
+@pytest.mark.parametrize("times", [1, 3], ids=["once", "again and again"])
+def test_a_report_that_comes_as_the_answer_is_being_written_stands(times: int) -> None:
+    office = Office(server="ses")
+    to = tuple(Party(Role.TO, address) for address in EVERYBODY)
+    office.write(parties=(Party(Role.FROM, SALES, "Sales"), *to))
+    refused = RecipientResult(ANN, NEVER, "on the suppression list")
+    office.sender.answers = [replace(BY_SES, recipients=(refused,))]
+    settle, coming = office.outgoing.settle, [BOB, IDA, BOB][:times]
+
+    def settle_late(*given: Any, **named: Any) -> bool:
+        if coming:
+            tell(office, KINDS[2] if coming[0] is BOB else KINDS[1], [coming.pop(0)])
+        return settle(*given, **named)
+
+    office.outgoing.settle = settle_late  # type: ignore[method-assign]  # the fake of this test
+    office.send()
+
+    state = office.outgoing.get("e1")
+    assert state is not None
+    assert [(one.address, one.outcome) for one in told(state)] == [(ANN, NEVER), (BOB, NEVER), (IDA, GOOD)]
+    assert state.status is EmailStatus.SENT
 
 
 def test_a_storm_of_reports_leaves_a_history_that_fits_its_row() -> None:

@@ -90,6 +90,8 @@ class MemoryOutgoingStates:
         stands = self._states.get(state.activity)
         if stands is None or stands.token != state.token or stands.status not in (state.status, status):
             return False
+        if results is not None and len(stands.history) != len(state.history):
+            return False
         settled = replace(
             stands, status=status, changed=now, due=due, reason=evidence, provider_id=provider_id or stands.provider_id
         )

@@ -56,6 +56,37 @@ class TestOutgoingStates:
         assert stores.outgoing.prepare(composed(message_id="<other@x>")) == composed()
         assert stores.outgoing.get("e1") == composed()
 
+    def test_results_are_not_written_over_what_was_reported_meanwhile(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed(recipients=("ann@fabrikam.example", "bob@fabrikam.example")))
+        claimed = stores.outgoing.claim("e1", NOW, "request")
+        assert claimed
+        bounced = (
+            RecipientResult("bob@fabrikam.example", SendOutcome.REFUSED, "no such user", reported=Reported.BOUNCED),
+        )
+        assert stores.outgoing.note(claimed, EmailStatus.SENDING, later(1), evidence="bounced", results=bounced)
+        taken = (RecipientResult("bob@fabrikam.example", SendOutcome.ACCEPTED, "250"),)
+
+        assert not stores.outgoing.settle(claimed, EmailStatus.SENT, later(2), evidence="sent", results=taken)
+        stands = stores.outgoing.get("e1")
+        assert stands
+        assert stands.results == bounced
+        assert stores.outgoing.settle(stands, EmailStatus.SENT, later(3), evidence="sent", results=bounced)
+        assert not stores.outgoing.settle(claimed, EmailStatus.SENT, later(4), evidence="sent again", results=taken)
+
+    def test_what_knows_no_results_is_settled_beside_a_report(self, stores: Stores) -> None:
+        stores.outgoing.prepare(composed())
+        claimed = stores.outgoing.claim("e1", NOW, "request")
+        assert claimed
+        bounced = (
+            RecipientResult("bob@fabrikam.example", SendOutcome.REFUSED, "no such user", reported=Reported.BOUNCED),
+        )
+        assert stores.outgoing.note(claimed, EmailStatus.SENDING, later(1), evidence="bounced", results=bounced)
+
+        assert stores.outgoing.settle(claimed, EmailStatus.SENT, later(2), evidence="sent")
+        stands = stores.outgoing.get("e1")
+        assert stands
+        assert stands.results == bounced
+
     def test_those_composed_together_stand_with_their_bytes_and_ways_back(self, stores: Stores) -> None:
         stores.outgoing.prepare(composed("e2"))
         given = [prepared(f"e{number}", packed=b"x" * number) for number in range(40)]

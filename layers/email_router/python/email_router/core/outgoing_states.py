@@ -67,6 +67,7 @@ class OutgoingStates(Protocol):
     ) -> bool:
         """Turn sending into what became of it, on condition of the fencing token; False when the token has moved on.
 
+        With `results` it is False, too, when anything was written since the state was read: what was reported would be overwritten.
         Where `results` or `attempts` is None, what stands of it stays.  `links` from ids that the provider gave are written with it.
         """
 

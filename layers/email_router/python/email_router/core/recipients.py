@@ -102,10 +102,10 @@ def reported(state: OutgoingState, addresses: Iterable[str], what: Reported, evi
     return state.results if results == told(state) else results
 
 
-def with_reports(before: OutgoingState, after: OutgoingState, stands: OutgoingState | None) -> Results:
+def with_reports(before: OutgoingState, after: OutgoingState, stands: OutgoingState) -> Results:
     """Return the results after an attempt with what was reported since it began: a report may come before the answer."""
     known = set(before.results)
-    news = {_key(one.address): one for one in (stands.results if stands else ()) if one.reported and one not in known}
+    news = {_key(one.address): one for one in stands.results if one.reported and one not in known}
     return tuple(news.get(_key(one.address), one) for one in told(after)) if news else after.results
 
 

@@ -22,6 +22,9 @@ from email_router.core.recipients import in_words, with_reports
 from email_router.core.sending import OutgoingState, RecipientResult, SendOutcome, SendResult
 from email_router.core.write_back import WAITING, WriteBack
 
+_ROUNDS = 8
+"""How often an attempt is settled anew where reports of it come at the same time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -62,43 +65,23 @@ class Settling:
 
         A report that came before stands.  Where another worker thought this one dead, what is known now replaces what was unknown.
         """
-        out, now = self.out, self.out.clock.now()
-        if results is not None:
-            results = self._with_reports(state, replace(state, status=status, reason=evidence, results=tuple(results)))
-        settle = partial(
-            out.outgoing.settle,
-            evidence=evidence,
-            due=due,
-            provider_id=provider_id,
-            results=results,
-            attempts=attempts,
-            request=self.request,
-        )
-        links = self._links(state, provider_id)
-        if not settle(state, status, now, links=links):
-            if links:
-                out.ledger.link(links)
+        out, now, links = self.out, self.out.clock.now(), self._links(state, provider_id)
+        turn = partial(out.outgoing.settle, evidence=evidence, due=due, provider_id=provider_id, request=self.request)
+        after = replace(state, status=status, reason=evidence, due=due, provider_id=provider_id or state.provider_id)
+        after = replace(after, attempts=state.attempts if attempts is None else attempts)
+        seen, written = state, results
+        for _ in range(_ROUNDS):
+            if turn(seen, status, now, results=written, attempts=attempts, links=links):
+                return replace(after, results=state.results if written is None else tuple(written))
             stands = out.outgoing.get(state.activity)
-            if stands is None or (stands.token, stands.status) != (state.token, EmailStatus.UNKNOWN):
-                return stands or state
-            if not settle(stands, status, now):
-                return out.outgoing.get(state.activity) or stands
-        return replace(
-            state,
-            status=status,
-            reason=evidence,
-            due=due,
-            provider_id=provider_id or state.provider_id,
-            results=state.results if results is None else tuple(results),
-            attempts=state.attempts if attempts is None else attempts,
-        )
-
-    def _with_reports(self, before: OutgoingState, after: OutgoingState) -> Sequence[RecipientResult]:
-        """Return the results with what came before the answer; where that cannot be asked, they are settled without it."""
-        try:
-            return with_reports(before, after, self.out.outgoing.get(before.activity))
-        except RouterError:
-            return after.results
+            may_be = {state.status, status, EmailStatus.UNKNOWN}
+            if stands is None or stands.token != state.token or stands.status not in may_be:
+                break
+            seen = stands
+            written = None if results is None else with_reports(state, replace(after, results=tuple(results)), stands)
+        if links:
+            out.ledger.link(links)
+        return out.outgoing.get(state.activity) or state
 
     def settled(
         self,

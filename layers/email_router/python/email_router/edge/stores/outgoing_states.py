@@ -110,16 +110,21 @@ class DynamoOutgoingStates:
         request: str = "",
         links: Sequence[Link] = (),
     ) -> bool:
-        """Turn the state into what became of it, if the token still stands and no report came before that says otherwise."""
+        """Turn the state into what became of it, if the token still stands and no report came before that says otherwise.
+
+        Results are written only where nothing else was written since the state was read: a report may tell of one recipient meanwhile.
+        """
         changes: dict[str, Value] = {
             "provider_id": provider_id or None,
             "attempts": attempts,
             "due": micros(due) if due else None,
         }
-        if results is not None:
-            changes["results"] = rows.written_results(results)
         condition = f"{TOKEN_HELD} AND #status IN (:before, :status)"
         seen: dict[str, Value] = {":token": state.token, ":before": state.status.value}
+        if results is not None:
+            changes["results"] = rows.written_results(results)
+            condition += " AND size(#history) = :length"
+            seen[":length"] = len(state.history)
         entry = HistoryEntry(now, status, evidence, request)
         return self._turn(state.activity, changes, seen, condition, entry, "" if due else " REMOVE #due", links=links)
 
