@@ -239,7 +239,7 @@ def test_of_many_senders_one_claims_an_attempt(ministack_place: Place) -> None:
     for number in range(4):
         outgoing.prepare(OutgoingState(activity=f"e{number}", status=EmailStatus.PENDING, sender=SALES, changed=NOW))
 
-    claims = at_once(16, lambda worker: [outgoing.claim(f"e{number}", NOW, f"r{worker}") for number in range(4)])
+    claims = at_once(64, lambda worker: [outgoing.claim(f"e{number}", NOW, f"r{worker}") for number in range(4)])
 
     for number in range(4):
         assert [claim[number].attempts for claim in claims if claim[number]] == [1]
