@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import email_router.cli
+from email_router.cli.embedded.counters import log_lines
 from email_router.cli.embedded.endpoint import Endpoint
+from email_router.cli.embedded.session import EmbeddedCloud
 from email_router.cli.main import main
+from tests.cli.running import KEEP_LOGS
 
 _SERVICES = ("cloudformation", "dynamodb", "events", "kms", "lambda", "logs", "s3", "secretsmanager", "sqs")
 _LOOK_AGAIN = 0.01
@@ -48,6 +51,19 @@ def _become(request: dict[str, Any]) -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     sys.argv = ["email-router", *request["arguments"]]
+    if KEEP_LOGS in os.environ:
+        _keep_logs(Path(os.environ.pop(KEEP_LOGS)))
+
+
+def _keep_logs(file: Path) -> None:
+    """Write down what the functions of this command's cloud have logged, before it ends."""
+    leave = EmbeddedCloud.__exit__
+
+    def written_down(cloud: EmbeddedCloud, *error: Any) -> None:
+        file.write_text("\n".join(log_lines(cloud.stack)), "utf-8")
+        leave(cloud, *error)
+
+    EmbeddedCloud.__exit__ = written_down  # type: ignore[method-assign]  # in this fork alone
 
 
 def _tell_ended(children: dict[int, Path]) -> None:

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 START = "from email_router.cli.main import main; main()"
+KEEP_LOGS = "TESTS_KEEP_LOGS"
+"""A variable that names the file to which the log lines of the functions of a command's cloud are written before it ends."""
+
 _ENDS_WITHIN = 280.0
 _one_at_a_time = threading.Lock()
 

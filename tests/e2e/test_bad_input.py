@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Ran
+from tests.cli.running import KEEP_LOGS, Ran
 from tests.cli.standing import held
 from tests.e2e.command import email_router
 from tests.flows.house import mail
@@ -50,6 +50,7 @@ class Round:
     ended: Ran
     told: dict[str, Any]
     state: Path
+    logged: list[str]
 
     def mailbox(self, address: str) -> dict[str, Any]:
         """What is told of a mailbox."""
@@ -107,9 +108,11 @@ def told(dovecot: DovecotServer, authority: Authority, tmp_path_factory: pytest.
     file = folder / "router.toml"
     mailboxes = [MAILBOX.format(address=address, profile=profile) for address, profile in boxes]
     file.write_text("\n".join(['[organisation]\nname = "contoso"', *profiles, *mailboxes]))
-    ended = email_router("local", "--config", file, "--once", "--json", "--state", folder / "state", env=PASSWORDS)
+    variables = {**PASSWORDS, KEEP_LOGS: f"{folder}.logs"}
+    ended = email_router("local", "--config", file, "--once", "--json", "--state", folder / "state", env=variables)
+    logged = [line for line in Path(f"{folder}.logs").read_text("utf-8").splitlines() if line.startswith("{")]
     with held(folder / "state"):
-        yield Round(ended, ended.json, folder / "state")
+        yield Round(ended, ended.json, folder / "state", logged)
     untrusted.stop()
     stern.stop()
 
@@ -163,6 +166,26 @@ def test_each_trouble_says_what_it_is_and_what_to_do(
     assert mend in error["mend"]
     assert error["mend"]
     assert "Traceback" not in told.ended.err
+
+
+def test_no_secret_address_subject_or_text_stands_in_what_the_functions_log(told: Round) -> None:
+    words = (
+        *PASSWORDS.values(),
+        "right",
+        "Hello",
+        "aaaaaaaa",
+        "0123456789abcdef",
+        "unheard-of",
+        "@contoso",
+        "@",
+        "sixty megabytes",
+    )
+
+    assert sum('"mailbox not served"' in line for line in told.logged) >= 4
+    said = [f"{one}: {line}" for one in words for line in told.logged if one in line]
+    assert said == []
+    passwords = [one for one in PASSWORDS.values() if len(one) > 5]
+    assert [one for one in passwords for said in (told.ended.out, told.ended.err) if one in said] == []
 
 
 def test_the_good_mailbox_lost_nothing(told: Round) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Ran, run
+from tests.cli.running import KEEP_LOGS, Ran, run
 from tests.cli.schemas import RUN, check
 
 CASES = {
@@ -38,15 +38,20 @@ def _played(crm: str, folder: Path) -> Ran:
     (folder / "mails" / "OWN.EML").write_bytes(OWN)
     began = time.monotonic()
     chosen = () if crm == "builtin" else ("--crm", crm)
-    ran = run("demo", "--json", "--mail", "mails", *chosen, folder=folder)
+    ran = run("demo", "--json", "--mail", "mails", *chosen, folder=folder, variables={KEEP_LOGS: f"{folder}.logs"})
     print(f"the demo with {crm} took {time.monotonic() - began:.1f} seconds")
     assert list(folder.iterdir()) == [folder / "mails"]
     return ran
 
 
 @pytest.fixture(scope="module", params=CRMS)
-def demo(demos: dict[str, Ran], request: pytest.FixtureRequest) -> Ran:
-    return demos[request.param]
+def crm(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def demo(demos: dict[str, Ran], crm: str) -> Ran:
+    return demos[crm]
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +80,19 @@ def outgoing(told: Told) -> dict[str, list[Told]]:
 def test_the_demo_prints_its_object_and_nothing_else(demo: Ran, told: Told) -> None:
     check(told, RUN)
     assert demo.err == ""
+
+
+def test_no_address_subject_or_text_stands_in_what_the_functions_log(
+    told: Told, crm: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (file,) = tmp_path_factory.getbasetemp().glob(f"{crm}*.logs")
+    lines = [line for line in file.read_text("utf-8").splitlines() if line.startswith("{")]
+
+    assert sum('"mailbox routed"' in line for line in lines) > 5
+    assert sum('"e-mail handled"' in line for line in lines) > 5
+    subjects = {one["subject"].strip() for one in (*told["messages"], *told["outgoing"])} - {""}
+    assert len(subjects) > 10
+    assert [line for line in lines if "@" in line or any(one in line for one in subjects)] == []
 
 
 def test_every_case_is_shown(told: Told) -> None:
