@@ -24,6 +24,7 @@ from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.ports import Reach
 from email_router.core.sending import Envelope, SendOutcome, SendResult
 from email_router.core.tags import read_tag, tag_value
+from email_router.edge.senders import ses
 from email_router.edge.senders.ses import SesSender, ses_client
 
 if TYPE_CHECKING:
@@ -215,14 +216,97 @@ def test_a_lost_answer_is_unknown_and_nothing_is_sent_again(failure: Exception) 
     assert len(answer.requests) == 1
 
 
-@pytest.mark.parametrize("count", [0, 51])
-def test_more_recipients_than_ses_takes_are_refused_before_the_call(count: int) -> None:
+def test_a_mail_to_nobody_is_refused_before_the_call() -> None:
     answer = Answer(lambda: (200, "", "id"))
 
-    result = sender(answer).send(replace(ENVELOPE, recipients=("ann@example.org",) * count), MAIL)
+    result = sender(answer).send(replace(ENVELOPE, recipients=()), MAIL)
 
     assert result.outcome is SendOutcome.REFUSED
     assert answer.requests == []
+
+
+MANY = tuple(f"r{number}@example.org" for number in range(120))
+FIFTY, NEXT, LAST = MANY[:50], MANY[50:100], MANY[100:]
+TAKEN, THROTTLED = (200, "", "id"), (429, "TooManyRequestsException", "Maximum sending rate exceeded.")
+
+
+def sent_to_many(*answers: tuple[int, str, str] | Exception) -> tuple[SendResult, list[list[str]]]:
+    """Send to 120; return the result and whom each request was for."""
+    left = list(answers)
+    answer = Answer(lambda: TAKEN)
+    real = answer.__call__
+
+    def respond(request: AWSPreparedRequest, **more: object) -> AWSResponse:
+        one = left.pop(0)
+        answer.respond = one if isinstance(one, Exception) else lambda: one
+        return real(request, **more)
+
+    result = sender(respond).send(replace(ENVELOPE, recipients=MANY), MAIL)  # type: ignore[arg-type]  # called alike
+    assert left == []
+    bodies = [json.loads(request.body) for request in answer.requests if isinstance(request.body, str | bytes)]
+    assert {body["Content"]["Raw"]["Data"] for body in bodies} == {"U3ViamVjdDogeA0KDQpIZWxsbw0K"}
+    return result, [body["Destination"]["ToAddresses"] for body in bodies]
+
+
+def outcomes(result: SendResult) -> dict[SendOutcome, tuple[str, ...]]:
+    found: dict[SendOutcome, tuple[str, ...]] = {}
+    for one in result.recipients:
+        found[one.outcome] = (*found.get(one.outcome, ()), one.address)
+    return found
+
+
+def test_a_mail_to_more_than_ses_takes_at_once_goes_to_fifty_at_a_time_with_each_id_told() -> None:
+    result, asked = sent_to_many((200, "", "id1"), (200, "", "id2"), (200, "", "id3"))
+
+    assert asked == [list(FIFTY), list(NEXT), list(LAST)]
+    assert (result.outcome, result.ids) == (SendOutcome.ACCEPTED, ("id1", "id2", "id3"))
+    assert outcomes(result) == {SendOutcome.ACCEPTED: MANY}
+
+
+def test_those_whom_the_rate_does_not_let_through_wait_and_the_others_have_it() -> None:
+    result, asked = sent_to_many(TAKEN, THROTTLED)
+
+    assert asked == [list(FIFTY), list(NEXT)]
+    assert outcomes(result) == {SendOutcome.ACCEPTED: FIFTY, SendOutcome.DEFERRED: (*NEXT, *LAST)}
+    assert (result.after, result.uncounted) == (60, True)
+
+
+def test_a_slow_rate_does_not_hold_the_worker_for_the_whole_of_a_long_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 59.0, 61.0])
+    monkeypatch.setattr(ses, "monotonic", lambda: next(times))
+
+    result, asked = sent_to_many(TAKEN, TAKEN)
+
+    assert asked == [list(FIFTY), list(NEXT)]
+    assert outcomes(result) == {SendOutcome.ACCEPTED: (*FIFTY, *NEXT), SendOutcome.DEFERRED: LAST}
+    assert result.uncounted
+
+
+def test_of_a_part_whose_answer_was_lost_only_its_own_are_unknown() -> None:
+    result, asked = sent_to_many(TAKEN, ReadTimeoutError(endpoint_url="x"), TAKEN)
+
+    assert len(asked) == 3
+    assert outcomes(result) == {SendOutcome.ACCEPTED: (*FIFTY, *LAST), SendOutcome.UNKNOWN: NEXT}
+
+
+def test_a_part_that_is_refused_keeps_no_other_back() -> None:
+    sandbox = (400, "MessageRejected", "Email address is not verified: r3@example.org")
+    result, _ = sent_to_many(sandbox, TAKEN, (400, "BadRequestException", "Illegal address"))
+
+    assert outcomes(result) == {SendOutcome.REFUSED: (*FIFTY, *LAST), SendOutcome.ACCEPTED: NEXT}
+
+
+@pytest.mark.parametrize(
+    "trouble", [ConnectTimeoutError(endpoint_url="x"), (403, "AccountSuspendedException", "suspended")]
+)
+def test_trouble_before_anybody_has_it_is_raised_and_later_lets_the_others_wait(
+    trouble: tuple[int, str, str] | Exception,
+) -> None:
+    with pytest.raises((TryLater, MailboxBlocked)):
+        sent_to_many(trouble)
+    result, _ = sent_to_many(TAKEN, trouble)
+
+    assert outcomes(result) == {SendOutcome.ACCEPTED: FIFTY, SendOutcome.DEFERRED: (*NEXT, *LAST)}
 
 
 def test_a_mail_larger_than_ses_takes_is_refused_before_the_call() -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from email_router.core.activity import EmailStatus
 from email_router.core.errors import MessageRefused
-from email_router.core.sending import OutgoingState, RecipientResult, Reported, SendOutcome, SendResult
+from email_router.core.sending import MOST_AT_ONCE, OutgoingState, RecipientResult, Reported, SendOutcome, SendResult
 from email_router.core.wire import mail_address
 
 _LONGEST_EVIDENCE = 300
@@ -86,7 +86,8 @@ def in_words(results: Results, evidence: str) -> str:
 def reported(state: OutgoingState, addresses: Iterable[str], what: Reported, evidence: str) -> Results:
     """Return the results with what was reported of these recipients; in whatever order reports come, and however often, the end is the same.
 
-    One says that the mail was taken for all whose fate was open with the recipient's.  A recipient to whom it is to be sent again keeps
+    One says that the mail was taken for all whose fate was open with the recipient's, unless there are more than the provider takes at once:
+    then the mail was handed over several times, and one speaks of its own recipients alone.  A recipient to whom it is to be sent again keeps
     waiting, whatever is told of an attempt before, unless he is said to have it.
     """
     known = {_key(one.address): one for one in told(state)}
@@ -96,7 +97,11 @@ def reported(state: OutgoingState, addresses: Iterable[str], what: Reported, evi
     )
     if any(known[key].outcome in taken for key in meant):
         accepted = SendOutcome.ACCEPTED
-        known = {key: replace(one, outcome=accepted) if one.outcome in taken else one for key, one in known.items()}
+        with_them = known.keys() if _goes_at_once(state) else meant
+        known = {
+            key: replace(one, outcome=accepted) if one.outcome in taken and key in with_them else one
+            for key, one in known.items()
+        }
     known |= {key: _with(known[key], what, evidence[:_LONGEST_EVIDENCE]) for key in meant}
     results = tuple(known[_key(address)] for address in state.recipients)
     return state.results if results == told(state) else results
@@ -145,6 +150,10 @@ def reopened(state: OutgoingState, addresses: Iterable[str]) -> Results:
         if _key(one.address) in meant
     }
     return _kept(state, {**{_key(one.address): one for one in told(state)}, **again})
+
+
+def _goes_at_once(state: OutgoingState) -> bool:
+    return len(state.recipients) <= MOST_AT_ONCE.get(state.kind, len(state.recipients))
 
 
 def _with(one: RecipientResult, what: Reported, evidence: str) -> RecipientResult:

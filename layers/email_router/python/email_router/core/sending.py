@@ -66,8 +66,10 @@ class SendResult:
     """What became of one send.
 
     `evidence` holds the server's own words.  `provider_id` is the id that the provider gave in place of ours, as answers bear it (Amazon
-    SES: its bare id), or None.  UNKNOWN means that the line broke when the server may already have taken the mail: it is never sent again
-    blindly; with `after` a sender that drafts can tell by then what became of it, when it is asked to send the same draft once more.
+    SES: its bare id), or None; `further_ids` are those of the same mail where it was handed over in parts of its recipients.
+
+    UNKNOWN means that the line broke when the server may already have taken the mail: it is never sent again blindly; with `after` a sender
+    that drafts can tell by then what became of it, when it is asked to send the same draft once more.
     `uncounted`: the provider only asked to go slower, which is nobody's attempt.
     """
 
@@ -77,7 +79,16 @@ class SendResult:
     recipients: tuple[RecipientResult, ...] = ()
     after: float = 0
     uncounted: bool = False
+    further_ids: tuple[str, ...] = ()
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that the provider gave, the first one first."""
+        return tuple(dict.fromkeys(filter(None, (self.provider_id, *self.further_ids))))
+
+
+MOST_AT_ONCE = {"ses": 50}
+"""Recipients that a kind of sender takes at once, where a mail to more of them is handed over several times (SES: "Service quotas")."""
 
 MOST_HISTORY = 50
 """Transitions of one e-mail that are kept: the first ten and the latest."""

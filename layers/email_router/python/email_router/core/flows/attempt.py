@@ -136,7 +136,7 @@ class Attempt:
         known = results or None
         if result.outcome is SendOutcome.UNKNOWN:
             evidence = in_words(results, result.evidence)
-            return self.settling.settled(claimed, EmailStatus.UNKNOWN, evidence, known)
+            return self.settling.settled(claimed, EmailStatus.UNKNOWN, evidence, known, result.ids)
         return self.withdrawing.failed(claimed, in_words(results, result.evidence), known)
 
 

@@ -57,15 +57,16 @@ class Settling:
         evidence: str,
         *,
         due: datetime | None = None,
-        provider_id: str | None = None,
+        ids: Sequence[str] = (),
         results: Sequence[RecipientResult] | None = None,
         attempts: int | None = None,
     ) -> OutgoingState:
-        """Settle the attempt, the way back from the provider's id with it, and return the state that stands then.
+        """Settle the attempt, the ways back from the provider's ids with it, and return the state that stands then.
 
         A report that came before stands.  Where another worker thought this one dead, what is known now replaces what was unknown.
         """
-        out, now, links = self.out, self.out.clock.now(), self._links(state, provider_id)
+        out, now, links = self.out, self.out.clock.now(), self._links(state, ids)
+        provider_id = next(iter(ids), None)
         turn = partial(out.outgoing.settle, evidence=evidence, due=due, provider_id=provider_id, request=self.request)
         after = replace(state, status=status, reason=evidence, due=due, provider_id=provider_id or state.provider_id)
         after = replace(after, attempts=state.attempts if attempts is None else attempts)
@@ -89,15 +90,16 @@ class Settling:
         status: EmailStatus,
         evidence: str,
         results: Sequence[RecipientResult] | None = None,
+        ids: Sequence[str] = (),
     ) -> Sent:
         """Settle for good, and tell the CRM."""
-        return self.written(self.settle(state, status, evidence, results=results))
+        return self.written(self.settle(state, status, evidence, results=results, ids=ids))
 
     def accepted(self, claimed: OutgoingState, result: SendResult, results: tuple[RecipientResult, ...] = ()) -> Sent:
         """Settle, and make the provider's own id lead to the e-mail too; `results` where the recipients do not share one fate."""
         evidence = in_words(results, result.evidence)
         known = results if results or claimed.results else None
-        stands = self.settle(claimed, EmailStatus.SENT, evidence, provider_id=result.provider_id, results=known)
+        stands = self.settle(claimed, EmailStatus.SENT, evidence, ids=result.ids, results=known)
         self.out.meters.count(counters.OUTGOING_DELIVERED)
         if stands.status is not EmailStatus.SENT:
             return self.written(stands)
@@ -116,7 +118,13 @@ class Settling:
         evidence = in_words(results or (), result.evidence)
         attempts = claimed.attempts - 1 if result.uncounted else None
         settled = self.settle(
-            claimed, EmailStatus.DEFERRED, evidence, due=due, results=results or None, attempts=attempts
+            claimed,
+            EmailStatus.DEFERRED,
+            evidence,
+            due=due,
+            ids=result.ids,
+            results=results or None,
+            attempts=attempts,
         )
         return self.written(settled)
 
@@ -136,7 +144,7 @@ class Settling:
     def told_again(self, state: OutgoingState) -> Sent:
         """Make good what the worker that settled it may have left undone."""
         sent = state.status is EmailStatus.SENT
-        if sent and (links := self._links(state, state.provider_id)):
+        if sent and state.provider_id and (links := self._links(state, (state.provider_id,))):
             self.out.ledger.link(links)
         came_to_rest(self.out, state)
         self.out.crm.write_back(_written(state, state.status, _reason(state), sent=state.changed if sent else None))
@@ -161,9 +169,9 @@ class Settling:
         told = WriteBack(activity=state.activity, status=shown(state), reason=reason, attempts=state.attempts, due=due)
         self.telling.later(told)
 
-    def _links(self, state: OutgoingState, provider_id: str | None) -> tuple[Link, ...]:
-        tracking = self.out.configuration.tracking
-        return (provider_link(state, provider_id, self.out.clock.now(), tracking),) if provider_id else ()
+    def _links(self, state: OutgoingState, ids: Sequence[str]) -> tuple[Link, ...]:
+        tracking, now = self.out.configuration.tracking, self.out.clock.now()
+        return tuple(provider_link(state, one, now, tracking) for one in ids)
 
 
 def shown(state: OutgoingState) -> EmailStatus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import boto3
@@ -19,13 +20,13 @@ from botocore.exceptions import (
 )
 
 from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, TryLater
-from email_router.core.sending import RecipientResult, SendOutcome, SendResult
+from email_router.core.sending import MOST_AT_ONCE, RecipientResult, SendOutcome, SendResult
 from email_router.core.tags import tag_value
 from email_router.core.wire import mail_address
 from email_router.edge.senders import ses_large
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from types_boto3_sesv2 import SESV2Client
     from types_boto3_sesv2.type_defs import SendEmailRequestTypeDef, SendEmailResponseTypeDef
@@ -35,9 +36,15 @@ if TYPE_CHECKING:
     from email_router.core.ports import Reach
     from email_router.core.sending import Envelope
 
-MOST_RECIPIENTS = 50
 LARGEST_MAIL = 40 * 1024 * 1024
-"""Quotas of SES v2: recipients a message, bytes a message (SES developer guide, "Service quotas")."""
+"""Quota of SES v2: bytes a message (SES developer guide, "Service quotas").  That of recipients is MOST_AT_ONCE."""
+
+_BEST = (SendOutcome.ACCEPTED, SendOutcome.UNKNOWN, SendOutcome.DEFERRED, SendOutcome.REFUSED)
+_LATER = SendResult(
+    outcome=SendOutcome.DEFERRED, evidence="the account's rate at Amazon SES lets no more through now", uncounted=True
+)
+_LONGEST_SECONDS = 60.0
+"""How long further parts of one mail may wait for the account's rate: the worker has others, and an end."""
 
 _THROTTLED_SECONDS, _QUOTA_SECONDS = 60.0, 3600.0
 _SERVER_ERROR = 500
@@ -87,6 +94,9 @@ class SesSender:
 
     SES knows no idempotency token, so the SDK's retries are off: one call a send.  A timeout or a 5xx leaves the mail's fate UNKNOWN, and
     the events of SES settle it: each mail carries organisation and activity as tags.  SES replaces the Message-ID; `provider_id` is its own.
+
+    A mail to more than 50 recipients is handed over once for each 50 of them: the same bytes, each time with an id of its own.  What the
+    account's rate does not let through now waits, and nobody gets it twice.
     """
 
     kind = "ses"
@@ -123,12 +133,43 @@ class SesSender:
         """Hand the mail over once, to those who do not lie on the suppression list."""
         held_back = self._suppression.among(envelope.recipients) if self._suppression else {}
         if not held_back:
-            return self._send(envelope, composed)
+            return self._to_all(envelope, composed)
         told = tuple(RecipientResult(address, SendOutcome.REFUSED, why) for address, why in held_back.items())
         left = tuple(address for address in envelope.recipients if address not in held_back)
         if not left:
             return SendResult(outcome=SendOutcome.REFUSED, evidence=told[0].evidence, recipients=told)
-        return replace(self._send(replace(envelope, recipients=left), composed), recipients=told)
+        sent = self._to_all(replace(envelope, recipients=left), composed)
+        return replace(sent, recipients=(*told, *sent.recipients))
+
+    def _to_all(self, envelope: Envelope, composed: Octets) -> SendResult:
+        """Hand it over to as many at once as SES takes."""
+        most = MOST_AT_ONCE[self.kind]
+        if len(envelope.recipients) <= most:
+            return self._send(envelope, composed)
+        parts = [envelope.recipients[at : at + most] for at in range(0, len(envelope.recipients), most)]
+        results: list[SendResult] = []
+        until = monotonic() + _LONGEST_SECONDS
+        for part in parts:
+            late = bool(results) and monotonic() > until
+            results.append(_LATER if late else self._to_some(replace(envelope, recipients=part), composed, results))
+        return _together(parts, results)
+
+    def _to_some(self, envelope: Envelope, composed: Octets, before: Sequence[SendResult]) -> SendResult:
+        """Hand it over to some of its recipients; once some have it, nothing is raised: the others wait where SES takes no more now."""
+        if before and before[-1].outcome is SendOutcome.DEFERRED:
+            return before[-1]
+        wait = self.hold() if before else 0
+        if wait:
+            return replace(_LATER, after=wait)
+        try:
+            return self._send(envelope, composed)
+        except MessageRefused as refusal:
+            return SendResult(outcome=SendOutcome.REFUSED, evidence=str(refusal))
+        except RouterError as trouble:
+            if not before:
+                raise
+            after = trouble.after if isinstance(trouble, TryLater) else 0
+            return SendResult(outcome=SendOutcome.DEFERRED, evidence=str(trouble), after=after)
 
     def _send(self, envelope: Envelope, composed: Octets) -> SendResult:
         flaw = _flaw(envelope, composed)
@@ -209,9 +250,28 @@ def ses_client(endpoint: str = "") -> SESV2Client:
     return boto3.client("sesv2", endpoint_url=endpoint or None, config=config)
 
 
+def _together(parts: Sequence[Sequence[str]], results: Sequence[SendResult]) -> SendResult:
+    """Return what became of a mail that was handed over in parts, told of each recipient; of the whole, what is best."""
+    waiting = [one for one in results if one.outcome is SendOutcome.DEFERRED]
+    ids = [one.provider_id for one in results if one.provider_id]
+    return SendResult(
+        outcome=min((one.outcome for one in results), key=_BEST.index),
+        evidence=next(iter(results)).evidence,
+        provider_id=next(iter(ids), None),
+        further_ids=tuple(ids[1:]),
+        recipients=tuple(
+            RecipientResult(address, one.outcome, one.evidence)
+            for part, one in zip(parts, results, strict=True)
+            for address in part
+        ),
+        after=max((one.after for one in waiting), default=0),
+        uncounted=bool(waiting) and all(one.uncounted for one in waiting),
+    )
+
+
 def _flaw(envelope: Envelope, composed: Octets) -> str:
-    if not 0 < len(envelope.recipients) <= MOST_RECIPIENTS:
-        return f"{len(envelope.recipients)} recipients, and Amazon SES takes 1 to {MOST_RECIPIENTS}: split the e-mail"
+    if not envelope.recipients:
+        return "no recipients"
     if len(composed) > LARGEST_MAIL:
         return f"{len(composed)} bytes, and Amazon SES takes at most {LARGEST_MAIL}: send fewer or smaller attachments"
     return ""
