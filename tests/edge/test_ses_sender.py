@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     ReadTimeoutError,
@@ -126,7 +127,6 @@ def test_the_request_holds_envelope_bytes_tags_and_configuration_set() -> None:
         (429, "TooManyRequestsException", "Maximum sending rate exceeded.", SendOutcome.DEFERRED),
         (400, "ThrottlingException", "slow down", SendOutcome.DEFERRED),
         (400, "MessageRejected", "virus", SendOutcome.REFUSED),
-        (400, "MailFromDomainNotVerifiedException", "no MX", SendOutcome.REFUSED),
         (400, "BadRequestException", "Illegal address", SendOutcome.REFUSED),
         (500, "InternalFailure", "oops", SendOutcome.UNKNOWN),
         (503, "", "unavailable", SendOutcome.UNKNOWN),
@@ -182,6 +182,7 @@ def test_the_daily_quota_waits_longer_than_the_rate() -> None:
         (400, "SendingPausedException"),
         (404, "NotFoundException"),
         (403, "AccessDeniedException"),
+        (400, "MailFromDomainNotVerifiedException"),
     ],
 )
 def test_what_a_person_must_mend_blocks_the_mailbox(status: int, code: str) -> None:
@@ -197,6 +198,7 @@ def test_what_a_person_must_mend_blocks_the_mailbox(status: int, code: str) -> N
         ConnectTimeoutError(endpoint_url="x"),
         EndpointConnectionError(endpoint_url="x"),
         NoCredentialsError(),
+        CredentialRetrievalError(provider="container-role", error_msg="timeout"),
     ],
 )
 def test_what_certainly_did_not_reach_ses_is_tried_later(failure: Exception) -> None:
@@ -204,6 +206,16 @@ def test_what_certainly_did_not_reach_ses_is_tried_later(failure: Exception) -> 
         sender(Answer(failure)).send(ENVELOPE, MAIL)
 
     assert caught.value.shared
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidSignatureException", "MissingAuthenticationTokenException", "ExpiredTokenException", ""]
+)
+def test_a_login_that_aws_does_not_take_costs_no_e_mail(code: str) -> None:
+    with pytest.raises(TryLater) as caught:
+        sent(403, code, "Signature expired")
+
+    assert (caught.value.kind, caught.value.shared) == ("login_refused", True)
 
 
 @pytest.mark.parametrize("failure", [ReadTimeoutError(endpoint_url="x"), ConnectionClosedError(endpoint_url="x")])

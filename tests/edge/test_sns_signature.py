@@ -53,13 +53,13 @@ class Amazon:
         self.fetched.append(url)
         return self.pem
 
-    def notice(self, version: str = "2", **changed: Any) -> dict[str, Any]:
+    def notice(self, version: str = "2", message: str = json.dumps(EVENT), **changed: Any) -> dict[str, Any]:
         """Return a notice as a function gets it, signed by hand as the developer guide says; `changed` after it was signed."""
         given: dict[str, Any] = {
             "Type": "Notification",
             "MessageId": "m-1",
             "TopicArn": TOPIC,
-            "Message": json.dumps(EVENT),
+            "Message": message,
             "Timestamp": "2026-11-24T12:00:00.000Z",
             "SignatureVersion": version,
             "SigningCertUrl": URL,
@@ -179,3 +179,31 @@ def test_events_of_one_invocation_are_opened_in_their_order(amazon: Amazon) -> N
     events = opened(amazon, amazon.notice("1"), amazon.notice("2"))
 
     assert [delivery_event(one).kind for one in events] == ["bounce", "bounce"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Successfully validated SNS topic for Amazon SES event publishing.",
+        json.dumps(
+            {"notificationType": "AmazonSnsSubscriptionSucceeded", "message": "You have successfully subscribed"}
+        ),
+    ],
+)
+def test_what_ses_says_as_the_topic_is_set_up_is_no_event_and_no_trouble(amazon: Amazon, message: str) -> None:
+    events = opened(amazon, amazon.notice(message=message), amazon.notice())
+
+    assert [delivery_event(one).kind for one in events] == ["bounce"]
+
+
+@pytest.mark.parametrize("message", ["Hello", "{}", "[]", json.dumps({"eventType": "Bounce"})])
+def test_a_signed_notice_of_something_else_is_told(amazon: Amazon, message: str) -> None:
+    with pytest.raises(MessageRefused, match="no event of Amazon SES"):
+        opened(amazon, amazon.notice(message=message))
+
+
+def test_what_ses_says_as_the_topic_is_set_up_is_believed_of_sns_alone(amazon: Amazon) -> None:
+    said = "Successfully validated SNS topic for Amazon SES event publishing."
+
+    with pytest.raises(MessageRefused, match="was not believed"):
+        opened(amazon, {**amazon.notice(), "Message": said})

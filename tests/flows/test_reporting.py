@@ -147,6 +147,57 @@ def test_what_is_said_to_be_delivered_after_all_is_not_sent_again() -> None:
     assert office.crm.activities["e1"].status is EmailStatus.SENT
 
 
+@pytest.mark.parametrize("again", [[BOB], [BOB, ANN]], ids=["its recipient", "with another"])
+def test_a_bounce_that_comes_again_when_it_was_sent_anew_tells_nothing_of_the_new_mail(again: list[str]) -> None:
+    office = office_of_three()
+    taken = office.clock.now()
+    tell(office, {**KINDS[2], "taken": taken}, again)
+    office.clock.advance(600)
+    crm: Any = office.crm
+    ByHand(clock=office.clock, crm=crm, outgoing=office.outgoing, alerts=office.alerts, who="ann").retry("e1")
+    office.sender.answers = [replace(BY_SES, provider_id="ses-2")]
+    office.send()
+    tell(office, {**KINDS[1], "provider_id": "ses-2", "taken": office.clock.now()}, again)
+
+    tell(office, {**KINDS[2], "taken": taken}, again)  # the same once more: its first telling was late
+
+    state = office.outgoing.get("e1")
+    assert state is not None
+    assert {one.outcome for one in told(state)} == {GOOD}
+    assert office.crm.activities["e1"].status is EmailStatus.SENT
+
+
+def test_the_same_bounce_of_the_new_mail_counts() -> None:
+    office = office_of_three()
+    tell(office, {**KINDS[2], "taken": office.clock.now()}, [BOB])
+    office.clock.advance(600)
+    crm: Any = office.crm
+    ByHand(clock=office.clock, crm=crm, outgoing=office.outgoing, alerts=office.alerts, who="ann").retry("e1")
+    office.sender.answers = [replace(BY_SES, provider_id="ses-2")]
+    office.send()
+
+    tell(office, {**KINDS[2], "provider_id": "ses-2", "taken": office.clock.now()}, [BOB])
+
+    state = office.outgoing.get("e1")
+    assert state is not None
+    assert [one.address for one in told(state) if one.outcome is NEVER] == [BOB]
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["its worker died", "it was recorded"])
+def test_feedback_without_our_tags_finds_its_e_mail_by_our_own_message_id(lost: bool) -> None:
+    office = office_of_three(SendResult(outcome=LOST, evidence="timeout") if lost else BY_SES)
+    state = office.outgoing.get("e1")
+    assert state is not None
+
+    found = office.report(provider_id="never-recorded", message_id=state.message_id, recipients=(BOB,))
+    stranger = office.report(provider_id="never-recorded-2", message_id="<other@contoso.example>", recipients=(BOB,))
+
+    assert (found, stranger) == ("e1", None)
+    after = office.outgoing.get("e1")
+    assert after is not None
+    assert [one.address for one in told(after) if one.outcome is NEVER] == [BOB]
+
+
 @pytest.mark.parametrize("had_it", [[], [ANN]], ids=["nothing else is told", "another was told to have it"])
 def test_a_bounce_that_comes_before_the_answer_of_a_second_attempt_stands(had_it: list[str]) -> None:
     office = office_of_three()

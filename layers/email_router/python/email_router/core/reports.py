@@ -14,6 +14,7 @@ _BY_EVENT = {
     "delay": Reported.DELAYED,
     "delivery": Reported.DELIVERED,
     "complaint": Reported.COMPLAINED,
+    "not-spam": Reported.DELIVERED,
 }
 _BY_ACTION = {
     "delivered": Reported.DELIVERED,
@@ -35,7 +36,7 @@ def of_event(event: DeliveryEvent, recipients: Sequence[str]) -> Report:
     """Return what an event of SES says; `recipients` are the e-mail's own.
 
     What never left concerns them all, and an event that names none of theirs can only mean the one, where there is but one.  A soft bounce
-    is a delay: SES goes on trying.
+    that does not say that nobody tries any more is a delay: it may be the answer of somebody who is out of office.
     """
     what = _BY_EVENT.get(event.kind, Reported.NOTHING)
     if event.kind == "bounce":

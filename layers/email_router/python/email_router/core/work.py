@@ -61,7 +61,8 @@ class ScheduledMailbox:
 class DeliveryEvent:
     """What a provider reports of an e-mail after accepting it (SES event publishing).
 
-    `kind` is delivery, bounce, complaint, reject, delay or send.  `permanent` is true for a hard bounce.
+    `kind` is delivery, bounce, complaint, not-spam, reject, delay or send.  `permanent` is true for a bounce after which nobody tries any
+    more.  `message_id` is our own where the event tells it, `taken` when the provider took the mail that the event is about.
     """
 
     provider_id: str
@@ -71,3 +72,5 @@ class DeliveryEvent:
     reason: str
     organisation: str = ""
     activity: str = ""
+    message_id: str = ""
+    taken: datetime | None = None

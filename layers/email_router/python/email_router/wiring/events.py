@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from email_router.core.tags import read_tag
@@ -29,6 +31,7 @@ _MEND_SUPPRESSED = (
     "(`aws sesv2 delete-suppressed-destination`), then `email-router outgoing retry`"
 )
 _KINDS = {"DeliveryDelay": "delay", "Rendering Failure": "rendering failure"}
+_NOT_SPAM = "not-spam"
 
 
 def mailbox_work(body: dict[str, Any]) -> MailboxWork:
@@ -66,13 +69,45 @@ def delivery_event(event: dict[str, Any]) -> DeliveryEvent:
     tags = mail.get("tags", {})
     return DeliveryEvent(
         provider_id=str(mail["messageId"]).partition("@")[0],
-        kind=_KINDS.get(kind, kind.lower()),
-        permanent=part.get("bounceType") == "Permanent" or part.get("bounceSubType") in _GIVEN_UP,
+        kind=_kind(kind, part),
+        permanent=_given_up(part),
         recipients=_recipients(part, mail),
         reason=_reason(part),
         organisation=_tag(tags, "organisation"),
         activity=_tag(tags, "activity"),
+        message_id=_own_id(mail),
+        taken=_taken(mail),
     )
+
+
+def _kind(kind: str, part: dict[str, Any]) -> str:
+    """Return what the event tells: a complaint may tell that SES sent nothing, or that the mail is welcome ("Complaint subtypes")."""
+    if part.get("complaintSubType") in _SUPPRESSED:
+        return "bounce"
+    if kind == "Complaint" and part.get("complaintFeedbackType") == _NOT_SPAM:
+        return _NOT_SPAM
+    return _KINDS.get(kind, kind.lower())
+
+
+def _given_up(part: dict[str, Any]) -> bool:
+    """Tell whether nobody tries any more.  A delivery report's "failed" says so (RFC 3464 2.3.3), as where SES has tried for 14 hours."""
+    failed = any(one.get("action") == "failed" for one in part.get("bouncedRecipients", []))
+    for_good = part.get("bounceType") == "Permanent" or part.get("bounceSubType") in _GIVEN_UP
+    return for_good or failed or part.get("complaintSubType") in _SUPPRESSED
+
+
+def _own_id(mail: dict[str, Any]) -> str:
+    """Return our own Message-ID; that of `commonHeaders` is SES's."""
+    headers = mail.get("headers") or []
+    found = (str(one.get("value", "")) for one in headers if str(one.get("name", "")).lower() == "message-id")
+    return next(found, "")
+
+
+def _taken(mail: dict[str, Any]) -> datetime | None:
+    with suppress(ValueError):
+        at = datetime.fromisoformat(str(mail.get("timestamp")))
+        return at if at.tzinfo else None
+    return None
 
 
 def _tag(tags: dict[str, Any], name: str) -> str:
@@ -95,10 +130,18 @@ def _reason(part: dict[str, Any]) -> str:
     """The provider's words without the recipients' addresses."""
     words = [
         str(part[name])
-        for name in ("bounceType", "bounceSubType", "complaintFeedbackType", "delayType", "reason", "errorMessage")
+        for name in (
+            "bounceType",
+            "bounceSubType",
+            "complaintSubType",
+            "complaintFeedbackType",
+            "delayType",
+            "reason",
+            "errorMessage",
+        )
         if part.get(name)
     ]
     words += sorted({str(one["status"]) for one in part.get("bouncedRecipients", []) if one.get("status")})
-    if part.get("bounceSubType") in _SUPPRESSED:
+    if _SUPPRESSED & {part.get("bounceSubType"), part.get("complaintSubType")}:
         words.append(_MEND_SUPPRESSED)
     return " ".join(words) or "no reason given"

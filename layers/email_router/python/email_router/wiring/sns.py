@@ -18,6 +18,11 @@ _SIGNATURE = (
 )
 
 
+_SET_UP = "Successfully validated SNS topic for Amazon SES event publishing."
+_SET_UP_FEEDBACK = "AmazonSnsSubscriptionSucceeded"
+"""What SES publishes once, as somebody makes the topic its own: it is about no e-mail."""
+
+
 class SnsNotices:
     """Turns an event of SNS into events as EventBridge brings them; others pass as they are.
 
@@ -33,6 +38,7 @@ class SnsNotices:
         """Yield the events.
 
         Raises MessageRefused "sns_signature" for a notice of another topic, one that SNS did not sign, or whose message is none of SES.
+        What SES says as the topic is set up is passed over.
         """
         if "Records" not in event:
             yield event
@@ -42,7 +48,9 @@ class SnsNotices:
             if not self._topic or notice.get("TopicArn") != self._topic:
                 raise _refused("it comes by another topic than the stage's DeliveryTopic")
             self._proof.prove(notice)
-            yield {"detail": _message(notice)}
+            message = _message(notice)
+            if message is not None:
+                yield {"detail": message}
 
     @property
     def _proof(self) -> SnsSignature:
@@ -51,12 +59,17 @@ class SnsNotices:
         return self._signature
 
 
-def _message(notice: dict[str, Any]) -> dict[str, Any]:
+def _message(notice: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the event of a notice, or None for what SES says as the topic is set up."""
+    if str(notice.get("Message")).strip() == _SET_UP:
+        return None
     try:
         message = json.loads(notice["Message"])
+        if message.get("notificationType") == _SET_UP_FEEDBACK:
+            return None
         if "mail" in message and ("eventType" in message or "notificationType" in message):
             return dict(message)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         pass
     raise _refused("it holds no event of Amazon SES")
 

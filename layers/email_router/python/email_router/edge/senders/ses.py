@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -12,18 +11,13 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ProxyConnectionError,
-    SSLError,
 )
 
-from email_router.core.errors import MailboxBlocked, MessageRefused, RouterError, TryLater
+from email_router.core.errors import MessageRefused, RouterError, TryLater
 from email_router.core.sending import MOST_AT_ONCE, RecipientResult, SendOutcome, SendResult
 from email_router.core.tags import tag_value
 from email_router.core.wire import mail_address
-from email_router.edge.senders import ses_large
+from email_router.edge.senders import ses_answers, ses_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,31 +39,6 @@ _LATER = SendResult(
 )
 _LONGEST_SECONDS = 60.0
 """How long further parts of one mail may wait for the account's rate: the worker has others, and an end."""
-
-_THROTTLED_SECONDS, _QUOTA_SECONDS = 60.0, 3600.0
-_SERVER_ERROR = 500
-_THROTTLED = frozenset({"TooManyRequestsException", "LimitExceededException", "ThrottlingException", "Throttling"})
-_NOT_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ProxyConnectionError, SSLError)
-_LOGIN = frozenset({"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"})
-_REFUSED = {
-    "MessageRejected": "Look at the content: SES refuses mail in which it finds malware.",
-    "MailFromDomainNotVerifiedException": "Verify the identity's MAIL FROM domain in SES (its MX record).",
-    "BadRequestException": "Correct the e-mail's addresses or attachments.",
-}
-_NAMED = re.compile(r"[^\s,:;<>]+@[^\s,:;<>]+[A-Za-z0-9]")
-_MEND_UNVERIFIED = (
-    "Verify the address or its domain as an identity in SES, in the region of the stack; its e-mails wait meanwhile."
-)
-_MEND_SANDBOX = (
-    "The account is in the SES sandbox, where every recipient must be verified as well: ask AWS for production access "
-    "(SES console, Account dashboard), then `email-router outgoing retry`."
-)
-_BLOCKED = {
-    "AccountSuspendedException": "Ask AWS Support to lift the suspension of SES.",
-    "SendingPausedException": "Resume sending in SES, for the account or the configuration set.",
-    "NotFoundException": "Create the configuration set, or deploy the stack again.",
-    "AccessDeniedException": "Give the function's role ses:SendEmail and ses:SendRawEmail on the identity and the configuration set.",
-}
 
 
 class Pace(Protocol):
@@ -182,12 +151,12 @@ class SesSender:
         try:
             answer = self._answered(request, composed)
         except ClientError as error:
-            return self._judge(error)
-        except _NOT_SENT as error:
-            raise TryLater(
-                f"{self._address}: Amazon SES was not reached: {error}", kind="unreachable", shared=True
-            ) from error
+            return ses_answers.judged(error, self._address)
         except BotoCoreError as error:
+            if ses_answers.certainly_not_sent(error):
+                raise TryLater(
+                    f"{self._address}: Amazon SES was not reached: {error}", kind="unreachable", shared=True
+                ) from error
             return SendResult(outcome=SendOutcome.UNKNOWN, evidence=f"Amazon SES gave no answer: {error}")
         if self._pace:
             self._pace.sent_to(len(envelope.recipients))
@@ -216,32 +185,6 @@ class SesSender:
         if self._configuration_set:
             request["ConfigurationSetName"] = self._configuration_set
         return request
-
-    def _judge(self, error: ClientError) -> SendResult:
-        """Translate an answer of SES that is an error."""
-        code = error.response["Error"].get("Code", "")
-        said = f"{code}: {error.response['Error'].get('Message', '')}"
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _THROTTLED:
-            wait = _QUOTA_SECONDS if "daily" in said.lower() else _THROTTLED_SECONDS
-            return SendResult(outcome=SendOutcome.DEFERRED, evidence=said, after=wait, uncounted=True)
-        if code in _LOGIN:
-            raise TryLater(f"{self._address}: Amazon SES: {said}", kind="login_refused", shared=True) from error
-        if code in _BLOCKED:
-            raise MailboxBlocked(f"{self._address}: Amazon SES: {said}", kind="ses", mend=_BLOCKED[code]) from error
-        if status >= _SERVER_ERROR:
-            return SendResult(outcome=SendOutcome.UNKNOWN, evidence=f"HTTP {status} {said}")
-        if code == "MessageRejected" and "not verified" in said.lower():
-            raise self._unverified(said) from error
-        return SendResult(outcome=SendOutcome.REFUSED, evidence=f"{said} {_REFUSED.get(code, '')}".strip())
-
-    def _unverified(self, said: str) -> RouterError:
-        """Tell a sender that SES does not know, which a person mends while its e-mails wait, from a recipient in the sandbox."""
-        named = [one.casefold() for one in _NAMED.findall(said)]
-        own = {self._address.casefold(), self._address.casefold().rpartition("@")[2]}
-        if named and not own & set(named):
-            return MessageRefused(f"{self._address}: Amazon SES: {said}", kind="ses_sandbox", mend=_MEND_SANDBOX)
-        return MailboxBlocked(f"{self._address}: Amazon SES: {said}", kind="ses_unverified", mend=_MEND_UNVERIFIED)
 
 
 def ses_client(endpoint: str = "") -> SESV2Client:
