@@ -153,6 +153,50 @@ def test_a_draft_that_still_waits_is_sent(server: EwsProcess, sender: EwsSender,
     assert left(server, envelope) == 1
 
 
+def sent_before(server: EwsProcess, sender: EwsSender, envelope: Envelope, seconds: int) -> Envelope:
+    """Send it, let so many seconds go by, and draft it anew, as after `outgoing retry`."""
+    sender.send(replace(envelope, draft=sender.draft(envelope, mail(envelope))), mail(envelope))
+    server.control("age", {"mailbox": envelope.sender, "seconds": seconds})
+    anew = replace(envelope, attempt=2)
+    return replace(anew, draft=sender.draft(anew, mail(envelope)))
+
+
+def test_what_left_before_it_was_sent_anew_proves_nothing_of_the_new_draft(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    kept = sent_before(server, sender, envelope, 3600)
+    server.fault("<m:SendItem", "close")
+    assert sender.send(kept, mail(envelope)).outcome is SendOutcome.UNKNOWN
+    assert left(server, envelope) == 1
+
+    results = [opened(server, envelope.sender).send(replace(kept, attempt=n), mail(envelope)) for n in (3, 4)]
+
+    assert [one.outcome for one in results] == [SendOutcome.ACCEPTED] * 2
+    assert left(server, envelope) == 2
+
+
+def test_a_copy_about_as_old_as_the_draft_counts_as_sent_and_nothing_goes_twice(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    kept = sent_before(server, sender, envelope, 240)
+
+    result = opened(server, envelope.sender).send(kept, mail(envelope))
+
+    assert (result.outcome, result.evidence) == (SendOutcome.ACCEPTED, "found in Sent Items")
+    assert left(server, envelope) == 1
+
+
+def test_the_new_draft_of_an_e_mail_that_left_before_is_withdrawn(
+    server: EwsProcess, sender: EwsSender, envelope: Envelope
+) -> None:
+    kept = sent_before(server, sender, envelope, 3600)
+
+    told = opened(server, envelope.sender).withdraw(kept)
+
+    assert told is None
+    assert sorted(one["folder"] for one in server.messages(envelope.sender)) == ["deleteditems", "sentitems"]
+
+
 def test_a_draft_that_somebody_deleted_is_never_sent_again(
     server: EwsProcess, sender: EwsSender, envelope: Envelope
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from tests.simulators.ews.world import Box, World
@@ -42,6 +43,13 @@ def _messages(world: World, wanted: Json, asked: Mapping[str, str]) -> list[Json
 def _move(world: World, wanted: Json, asked: Mapping[str, str]) -> Json:
     box = world.box(wanted["mailbox"], make=True)
     return {"id": box.move(wanted["id"], box.folder(wanted["folder"])).id}
+
+
+def _age(world: World, wanted: Json, asked: Mapping[str, str]) -> Json:
+    for folder in world.box(wanted["mailbox"]).folders:
+        for item in folder.items:
+            item.created -= timedelta(seconds=wanted["seconds"])
+    return {}
 
 
 def _mailbox(world: World, wanted: Json, asked: Mapping[str, str]) -> Json:
@@ -88,6 +96,7 @@ CALLS: dict[str, Callable[[World, Json, Mapping[str, str]], Any]] = {
     "put": _put,
     "messages": _messages,
     "move": _move,
+    "age": _age,
     "mailbox": _mailbox,
     "outside": _outside,
     "settings": _settings,

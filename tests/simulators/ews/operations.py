@@ -96,6 +96,8 @@ def _item_xml(item: Item, request: Any, folder: Folder) -> str:
     )
     text += add("item:Size", "Size", str(len(item.raw)))
     text += add("item:IsDraft", "IsDraft", str(item.is_draft).lower())
+    if "item:DateTimeCreated" in wanted:
+        text += f"<t:DateTimeCreated>{item.created.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}</t:DateTimeCreated>"
     for field in request.iter(T + "ExtendedFieldURI"):
         if field.getparent().tag == T + "AdditionalProperties":
             text += _extended(item, field)

@@ -49,6 +49,7 @@ class Item:
     is_read: bool = False
     is_draft: bool = False
     properties: dict[str, str] = field(default_factory=dict)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:

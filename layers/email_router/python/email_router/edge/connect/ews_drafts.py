@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from exchangelib.util import TNS  # type: ignore[import-untyped]
 
 from email_router.edge.connect.ews_errors import GONE, EwsError
 from email_router.edge.connect.ews_items import get_item
-from email_router.edge.connect.ews_reading import reads
+from email_router.edge.connect.ews_reading import instant, reads
 from email_router.edge.connect.ews_wire import MIME, child_text, element
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from email_router.core.octets import Octets
     from email_router.core.sending import Envelope
     from email_router.edge.connect.ews import EwsClient
 
+_CLOCKS_DIFFER = timedelta(minutes=5)
+_CREATED = "item:DateTimeCreated"
 _OURS = {"DistinguishedPropertySetId": "PublicStrings", "PropertyName": "EmailRouterActivity", "PropertyType": "String"}
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A mail of ours in the mailbox: its id, the key of its version, and whether it still waits to be sent."""
+    """A mail of ours in the mailbox: its id, the key of its version, whether it still waits to be sent, and when Exchange made it."""
 
     id: str
     key: str
     waiting: bool
+    created: datetime | None = None
+
+    def precedes(self, other: Draft) -> bool:
+        """Tell whether this one was certainly made before the other: by more than the clocks of Exchange's servers may differ."""
+        return bool(self.created and other.created and self.created < other.created - _CLOCKS_DIFFER)
 
 
 def mark_of(envelope: Envelope) -> str:
@@ -54,19 +64,24 @@ def find(client: EwsClient, envelope: Envelope, folder: str, *, waiting: bool) -
     constant = element("t:FieldURIOrConstant", element("t:Constant", Value=mark_of(envelope)))
     payload = element(
         "m:FindItem",
-        element("m:ItemShape", element("t:BaseShape", text="IdOnly")),
+        element(
+            "m:ItemShape",
+            element("t:BaseShape", text="IdOnly"),
+            element("t:AdditionalProperties", element("t:FieldURI", FieldURI=_CREATED)),
+        ),
         element("m:Restriction", element("t:IsEqualTo", element("t:ExtendedFieldURI", **_OURS), constant)),
         element("m:ParentFolderIds", client.folder(folder)),
         Traversal="Shallow",
     )
     (answer,) = client.call(payload)
-    return [Draft(one.get("Id"), one.get("ChangeKey", ""), waiting) for one in answer.iter(f"{{{TNS}}}ItemId")]
+    return [_draft(one.getparent(), waiting=waiting) for one in answer.iter(f"{{{TNS}}}ItemId")]
 
 
 @reads
 def look_at(client: EwsClient, item_id: str) -> Draft | None:
     """Return what an id leads to now, or None when it is gone.  Raises EwsError."""
-    (row,) = client.rows(get_item([item_id], element("t:FieldURI", FieldURI="item:IsDraft")))
+    wanted = (element("t:FieldURI", FieldURI="item:IsDraft"), element("t:FieldURI", FieldURI=_CREATED))
+    (row,) = client.rows(get_item([item_id], *wanted))
     if isinstance(row, EwsError):
         if row.code in GONE:
             return None
@@ -95,4 +110,4 @@ def remove(client: EwsClient, ids: list[str], how: str = "HardDelete") -> None:
 
 def _draft(answer: Any, *, waiting: bool) -> Draft:  # noqa: ANN401 - lxml has no types
     found = answer.find(f".//{{{TNS}}}ItemId")
-    return Draft(found.get("Id"), found.get("ChangeKey", ""), waiting)
+    return Draft(found.get("Id"), found.get("ChangeKey", ""), waiting, instant(child_text(answer, "DateTimeCreated")))

@@ -48,7 +48,8 @@ class EwsSender(ExchangeSender[Draft]):
     def withdraw(self, envelope: Envelope) -> SendResult | None:
         """Remove the draft into Deleted Items, unless it has left."""
         try:
-            result = self._left(envelope)
+            kept = look_at(self._client, envelope.draft) if envelope.draft else None
+            result = self._left(envelope, kept)
             if result is not None:
                 return result
             drafts = find(self._client, envelope, "drafts", waiting=True)
@@ -75,7 +76,7 @@ class EwsSender(ExchangeSender[Draft]):
     def _send_found(self, envelope: Envelope) -> SendResult:
         try:
             found = look_at(self._client, envelope.draft)
-            result = self._left(envelope)
+            result = self._left(envelope, found)
         except EwsError as error:
             raise self._client.failed(error) from error
         if result is not None:
@@ -90,9 +91,14 @@ class EwsSender(ExchangeSender[Draft]):
                 return None if thrown.waiting else SendResult(outcome=SendOutcome.ACCEPTED, evidence="found deleted")
         return NOWHERE
 
-    def _left(self, envelope: Envelope) -> SendResult | None:
-        """Tell whether the mail has left, or is leaving; the id ends when Exchange moves the mail to Sent Items.  Raises EwsError."""
-        if find(self._client, envelope, "sentitems", waiting=False):
+    def _left(self, envelope: Envelope, kept: Draft | None) -> SendResult | None:
+        """Tell whether the mail has left, or is leaving; the id ends when Exchange moves the mail to Sent Items.  Raises EwsError.
+
+        What was made before a draft that still waits (`kept`) is of an earlier sending, after which a person had it sent anew.
+        """
+        waits = kept if kept is not None and kept.waiting else None
+        sent = find(self._client, envelope, "sentitems", waiting=False)
+        if any(waits is None or not one.precedes(waits) for one in sent):
             return SendResult(outcome=SendOutcome.ACCEPTED, evidence="found in Sent Items")
         return _IN_OUTBOX if find(self._client, envelope, "outbox", waiting=False) else None
 
