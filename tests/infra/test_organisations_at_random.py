@@ -134,11 +134,12 @@ def send(town: Town, organisation: str, number: str) -> None:
     office.clock.advance(1200)
     if stores.crm.email(number) is None:
         office.write(number)
-    office.sender.answers = {
-        "1": [SendResult(outcome=SendOutcome.ACCEPTED, evidence="250 ok", provider_id="ses-1")],
-        "2": [TryLater("busy", kind="server_busy", mend="wait", shared=True)],
-        "3": [SendResult(outcome=SendOutcome.UNKNOWN, evidence="the line broke")],
-    }[number]
+    answers: dict[str, SendResult | BaseException] = {
+        "1": SendResult(outcome=SendOutcome.ACCEPTED, evidence="250 ok", provider_id="ses-1"),
+        "2": TryLater("busy", kind="server_busy", mend="wait", shared=True),
+        "3": SendResult(outcome=SendOutcome.UNKNOWN, evidence="the line broke"),
+    }
+    office.sender.answers = [answers[number]]
     office.collect()
     office.carry_out(OutgoingWork(organisation, "out", SALES, (number,)))
 
@@ -152,7 +153,7 @@ def report(town: Town, organisation: str, number: str) -> None:
 def by_hand(town: Town, organisation: str, number: str) -> None:
     """A person settles, retries and cancels."""
     _, _, office = town.rooms[organisation]
-    hand = ByHand(clock=office.clock, crm=office.crm, outgoing=office.outgoing, alerts=office.alerts, who="by hand")  # type: ignore[arg-type]  # the built-in CRM cancels
+    hand = ByHand(clock=office.clock, crm=office.crm, outgoing=office.outgoing, alerts=office.alerts, who="by hand")
     for one in {"1": (hand.retry,), "2": (hand.cancel, hand.retry), "3": (hand.sent, hand.resend)}[number]:
         with contextlib.suppress(ConfigurationError):  # it does not fit what the e-mail is
             one(number)
