@@ -71,7 +71,7 @@ class Town:
     place: Place
     acting: str = ""
     found: list[str] = field(default_factory=list)
-    requests: int = 0
+    told: dict[str, Any] = field(default_factory=dict)
     rooms: dict[str, tuple[Stores, House, Office]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -92,7 +92,6 @@ class Town:
 
     def _asked(self, params: Any, **_: Any) -> None:
         if self.acting:
-            self.requests += 1
             self.found += strangers(params, self.acting)
 
     def _answered(self, parsed: Any, **_: Any) -> None:
@@ -104,19 +103,26 @@ class Town:
     def act(self, organisation: str, what: str, number: str) -> None:
         """Let the organisation do it, and see that it kept to itself."""
         (other,) = set(TWO) - {organisation}
-        before, self.acting = self.all_of(other), organisation
+        before, self.acting = self.told or self.all(), organisation
         ACTS[what](self, organisation, number)
         self.acting = ""
+        self.told = self.all()
         assert self.found == []
-        assert self.all_of(other) == before, f"{organisation} changed what is {other}'s: {what} {number}"
+        assert self.told[other] == before[other], f"{organisation} changed what is {other}'s: {what} {number}"
 
-    def all_of(self, organisation: str) -> str:
-        """All rows and objects of the organisation."""
+    def all(self) -> dict[str, Any]:
+        """Return the rows and objects of each organisation."""
         told = dump(self.place)
-        rows = [row for table in told["rows"].values() for row in table if belongs(row["pk"]["S"], organisation)]
-        blobs = {key: raw for key, raw in told["blobs"].items() if lies_with(key, organisation)}
-        assert rows
-        return json.dumps([sorted(rows, key=lambda row: json.dumps(row, sort_keys=True)), blobs], sort_keys=True)
+        rows = [row for table in told["rows"].values() for row in table]
+        found = {name: [row for row in rows if belongs(row["pk"]["S"], name)] for name in TWO}
+        assert all(found.values())
+        return {
+            name: (
+                sorted(found[name], key=lambda row: (row["pk"]["S"], row["sk"]["S"])),
+                {key: raw for key, raw in told["blobs"].items() if lies_with(key, name)},
+            )
+            for name in TWO
+        }
 
 
 def arrive(town: Town, organisation: str, number: str) -> None:
