@@ -18,9 +18,9 @@ from email_router.cli.recovery.taking import Backup, Taken
 from email_router.core.activity import EmailActivity, Record
 from email_router.core.alerts import Alert
 from email_router.core.errors import MessageRefused
+from email_router.core.grouping import groups
 from email_router.core.mailbox import Direction, Profile
 from email_router.edge.connect.dynamodb import Table
-from email_router.edge.connect.transactions import groups
 from email_router.edge.connect.values import Item, pack_item, unpack_item
 from email_router.edge.crm.builtin_records import AddressedRecord
 from email_router.wiring.environment import Environment

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from email_router.cli.recovery.merging import Merged, Merging, Outcome
 from email_router.cli.recovery.named import named_by
 from email_router.cli.recovery.stores import Rows
+from email_router.core.grouping import groups
 from email_router.core.restoring import RowKind
 from email_router.edge.connect.backup_kinds import kind_of
 from email_router.edge.connect.dynamodb import ConditionFailed
 from email_router.edge.connect.keys import Keys
-from email_router.edge.connect.transactions import groups
 from email_router.edge.connect.values import Item
 
 AT_ONCE = 16

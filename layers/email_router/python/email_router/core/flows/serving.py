@@ -14,6 +14,7 @@ from email_router.core.flows.decide import Judge
 from email_router.core.flows.disposing import Disposal
 from email_router.core.flows.incoming import Decision, Incoming
 from email_router.core.flows.retrying import Failures, entries_of, whole_blob
+from email_router.core.grouping import groups_within
 from email_router.core.ledger import Outcome, Retry
 from email_router.core.mailbox import Mailbox, Profile
 from email_router.core.mailbox_state import Lease
@@ -110,18 +111,12 @@ class Serving:
 
     def groups(self, listed: Sequence[Listed]) -> Iterator[list[Listed]]:
         """Cut a page into groups that fit into memory, by the sizes that the server told."""
-        group: list[Listed] = []
-        size = 0
-        for one in listed:
-            fetched = min(_SIZE_UNKNOWN if one.size is None else one.size, self._profile.maximum_message_size)
-            full = len(group) >= self._in.timing.batch_messages or size + fetched > self._in.timing.batch_bytes
-            if group and full:
-                yield group
-                group, size = [], 0
-            group.append(one)
-            size += fetched
-        if group:
-            yield group
+        most = self._profile.maximum_message_size
+
+        def cost(one: Listed) -> tuple[int, int]:
+            return 1, min(_SIZE_UNKNOWN if one.size is None else one.size, most)
+
+        return groups_within(listed, cost, (self._in.timing.batch_messages, self._in.timing.batch_bytes))
 
     def serve_batch(self, batch: Sequence[Fetched], retry: Retry | None = None) -> list[tuple[Decision, Outcome]]:
         """Decide these messages, carry that out and dispose of them; return what became of each.  Repeatable."""

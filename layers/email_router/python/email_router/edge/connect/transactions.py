@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -18,7 +17,6 @@ from email_router.edge.connect.values import Item, Value, Wire, pack_item, unpac
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-T = TypeVar("T")
 Action = dict[str, Any]
 Place = tuple[str, str]
 
@@ -122,13 +120,6 @@ def write_what_holds(client: DynamoDBClient, actions: Sequence[Action]) -> dict[
 def pause(turn: int) -> None:
     """Wait a random while, longer each turn, at most about a second (full jitter)."""
     time.sleep(random.uniform(0, min(1.0, 0.02 * 2**turn)))  # noqa: S311 - no secret
-
-
-def groups(things: Iterable[T], most: int) -> Iterator[list[T]]:
-    """Yield the things in lists of at most so many."""
-    rest = iter(things)
-    while group := list(islice(rest, most)):
-        yield group
 
 
 def _action(table: str, what: Item, values: Mapping[str, Value] | None, **expressions: str) -> Item:

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from email_router.core.activity import About, EmailActivity, EmailStatus, NewPerson, Note, Record
+from email_router.core.grouping import groups
 from email_router.core.ledger import Delivered, Delivery
 from email_router.core.mailbox_state import Lease
 from email_router.core.ports import BlobStore
 from email_router.core.write_back import WriteBack
-from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import sortable
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
 from email_router.edge.connect.keys import LISTING_SHARDS, Keys
@@ -95,7 +95,7 @@ class BuiltinCrm:
             for shard in range(LISTING_SHARDS)
         ]
         merged = heapq.merge(*shards, key=lambda item: str(item["lsk"]))
-        for page in transactions.groups(merged, _PAGE):
+        for page in groups(merged, _PAGE):
             yield from (builtin_rows.activity_of(item, self._blobs) for item in self._in_order(page))
 
     def create_outgoing(self, activity: EmailActivity) -> None:
@@ -123,7 +123,7 @@ class BuiltinCrm:
             fields="#pk, #sk",
             limit=limit,
         )
-        for page in transactions.groups(found, _PAGE):
+        for page in groups(found, _PAGE):
             for item in self._in_order(page, "#pk, #sk, #id, #psk, #sender"):
                 if item.get("psk", "~") <= last:
                     yield item["id"], item["sender"]

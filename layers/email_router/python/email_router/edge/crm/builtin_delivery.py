@@ -8,10 +8,11 @@ A call whose answer was lost may be repeated: it finds its own claims and answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from email_router.core.errors import StaleWorker, TryLater
+from email_router.core.grouping import groups_within
 from email_router.core.ledger import Claim, Delivered, Delivery
 from email_router.core.mailbox_state import Lease
 from email_router.edge.connect import ledger_rows as rows
@@ -55,7 +56,7 @@ class Writer:
 
     def write(self, orders: Sequence[Order]) -> None:
         """Write all and set their answers.  Raises StaleWorker, or TryLater (shared) when others are in the way for too long."""
-        for group in self._groups(orders):
+        for group in groups_within(orders, _cost, (_MESSAGES, _ACTIONS, _BYTES)):
             self._write(group, 0)
 
     def _write(self, orders: list[Order], turn: int) -> None:
@@ -145,20 +146,11 @@ class Writer:
         """Read the claim where AWS did not send it along."""
         return self.router.get(rows.claim_place(self.keys, order.key)) or {}
 
-    def _groups(self, orders: Sequence[Order]) -> Iterator[list[Order]]:
-        """Cut the orders into transactions of at most 24 messages, 99 actions beside the fence, and 3 MB."""
-        group: list[Order] = []
-        actions = size = 0
-        for order in orders:
-            its_actions = 3 + len(order.delivery.links)
-            its_size = 2048 * its_actions + size_of(pack_item(order.item)) + _beyond(order.delivery)
-            if group and (len(group) == _MESSAGES or actions + its_actions > _ACTIONS or size + its_size > _BYTES):
-                yield group
-                group, actions, size = [], 0, 0
-            group.append(order)
-            actions, size = actions + its_actions, size + its_size
-        if group:
-            yield group
+
+def _cost(order: Order) -> tuple[int, int, int]:
+    """Return what a mail takes of a transaction: messages, actions beside the fence, bytes at most."""
+    actions = 3 + len(order.delivery.links)
+    return 1, actions, 2048 * actions + size_of(pack_item(order.item)) + _beyond(order.delivery)
 
 
 def _beyond(delivery: Delivery) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from email_router.core.activity import EmailActivity, EmailStatus
 from email_router.core.erasing import Erasable, Fate, Found, FoundEmail, Judge, Piece
+from email_router.core.grouping import groups
 from email_router.core.mailbox import Direction
 from email_router.core.person import Person, names_of
 from email_router.core.ports import BlobStore
@@ -23,7 +24,6 @@ from email_router.edge.connect.dynamodb import ConditionFailed, Table
 from email_router.edge.connect.keys import Keys
 from email_router.edge.connect.opened import opened
 from email_router.edge.connect.row_kinds import kind_of
-from email_router.edge.connect.transactions import groups
 from email_router.edge.connect.values import Item, Value
 from email_router.edge.crm import builtin_erasing_records as records
 from email_router.edge.crm import builtin_rows

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from email_router.core.activity import NewPerson, Record
 from email_router.core.errors import TryLater
+from email_router.core.grouping import groups
 from email_router.core.parties import MOST_MATCHES
 from email_router.edge.connect import transactions
 from email_router.edge.connect.dynamodb import Table
@@ -61,7 +62,7 @@ def store(table: Table, keys: Keys, rows: Iterable[AddressedRecord]) -> int:
         latest[ident_of(row.record)] = row.record
         pending[(*ident_of(row.record), row.address.casefold())] = row.address
     addressed = [AddressedRecord(address, latest[kind, name]) for (kind, name, _), address in pending.items()]
-    for group in transactions.groups(addressed, _ROWS):
+    for group in groups(addressed, _ROWS):
         _store(table, keys, group)
     return len(latest)
 
@@ -73,7 +74,7 @@ def create(table: Table, keys: Keys, people: Sequence[NewPerson]) -> Mapping[str
     """
     found: dict[str, tuple[Record, ...]] = {}
     first = {one.address.casefold(): one for one in reversed(people)}
-    for group in transactions.groups(first.values(), _ROWS):
+    for group in groups(first.values(), _ROWS):
         found |= _answers(_created(table, keys, group).listings.values())
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from email_router.core.activity import EmailStatus
+from email_router.core.grouping import groups
 from email_router.core.write_back import REPLACED, WriteBack
 from email_router.edge.connect import transactions
 from email_router.edge.connect.dynamodb import ConditionFailed, Table
@@ -24,7 +25,7 @@ def cancel(table: Table, keys: Keys, activity: str) -> bool:
 
 def postpone(table: Table, keys: Keys, activities: Sequence[str], until: datetime) -> None:
     """Keep these e-mails from being collected before then; those that wait no more are passed over."""
-    for group in transactions.groups(dict.fromkeys(activities), transactions.MOST_ACTIONS):
+    for group in groups(dict.fromkeys(activities), transactions.MOST_ACTIONS):
         actions = []
         for activity in group:
             expression, values = assignment(builtin_rows.waiting_fields(keys, activity, until))
@@ -45,7 +46,7 @@ def write_all(table: Table, keys: Keys, told: Sequence[WriteBack]) -> Mapping[st
     """Write where these e-mails stand, of one told of twice the last; return those that stand otherwise, and how (None: gone)."""
     others: dict[str, EmailStatus | None] = {}
     latest = {one.activity: one for one in told}
-    for group in transactions.groups(latest.values(), transactions.MOST_ACTIONS):
+    for group in groups(latest.values(), transactions.MOST_ACTIONS):
         actions = []
         for one in group:
             expression, values = _changed(keys, one)

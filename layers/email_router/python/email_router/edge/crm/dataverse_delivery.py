@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from email_router.core.activity import EmailActivity
 from email_router.core.errors import MessageRefused
+from email_router.core.grouping import groups_within
 from email_router.core.ports import BlobStore
 from email_router.edge.connect.dataverse_batch import ChangeSet, Item, Request
 from email_router.edge.connect.dataverse_errors import CHANGED, NOT_FOUND, DataverseReply, JsonObject
@@ -232,13 +233,4 @@ def _attachments(row: JsonObject) -> list[JsonObject]:
 
 def _groups(things: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
     """Yield the things in lists of about 8 MB at most."""
-    group: list[T] = []
-    size = 0
-    for one in things:
-        if group and (size + size_of(one) > _BYTES or len(group) == _MOST):
-            yield group
-            group, size = [], 0
-        group.append(one)
-        size += size_of(one)
-    if group:
-        yield group
+    return groups_within(things, lambda one: (1, size_of(one)), (_MOST, _BYTES))

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from email_router.core.grouping import groups
 from email_router.core.mailbox import Direction
-from email_router.edge.connect import transactions
 from email_router.edge.connect.keys import LISTING_SHARDS
 from email_router.edge.crm import builtin_records, builtin_rows, dataverse_outgoing
 from email_router.edge.crm import dataverse_reading as reading
@@ -42,7 +42,7 @@ def listed(
 ) -> list[EmailActivity]:
     """Return these e-mails as far as they are there, oldest first; those of one second in the order of their own dates."""
     found: list[EmailActivity] = []
-    for group in transactions.groups(dict.fromkeys(one.lower() for one in activities), _PAGE):
+    for group in groups(dict.fromkeys(one.lower() for one in activities), _PAGE):
         places = [builtin_rows.place_of(keys, one) for one in group]
         ours = {(item["pk"], item["sk"]): item for item in table.get_all([*places, *map(_outgoing, places)])}
         for row in reading.read_all(client, group):

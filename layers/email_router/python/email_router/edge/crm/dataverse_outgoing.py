@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from email_router.core.activity import EmailActivity, EmailStatus
+from email_router.core.grouping import groups
 from email_router.core.ports import BlobStore
-from email_router.core.write_back import TO_SEND, WriteBack
+from email_router.core.write_back import TO_SEND, WAITING, WriteBack
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import micros
 from email_router.edge.connect.dataverse import DataverseClient
@@ -34,7 +35,6 @@ _FETCHED = 25 * 1024 * 1024
 
 _CANCELLED_LATELY = timedelta(hours=1)
 _SENDING = 7
-_WAITS = (EmailStatus.PENDING.value, EmailStatus.DEFERRED.value)
 _COLUMNS = "activityid,statuscode,sender,createdon,delayedemailsendtime"
 _SENDER = "email_activity_parties($select=addressused;$filter=participationtypemask eq 1)"
 _FIELDS = "#pk, #sk, #due, #status"
@@ -84,18 +84,14 @@ class OutgoingEmails:
         for row in page:
             activity, sender = str(row["activityid"]), _sender(row)
             item: Row | None = ours.get(places[activity][0])
-            due = max(int(item.get("due", 0)) if item else 0, _later(row))
-            if row.get("statuscode") == rows.CANCELLED:
-                if item is None or item.get("status", _WAITS[0]) not in (*_WAITS, EmailStatus.SENDING.value):
-                    continue
-                due = due if item.get("status") == EmailStatus.SENDING.value else now
+            due = _due_at(row, item, now)
             others = self._senders is not None and sender.casefold() not in self._senders
-            if due <= now and not others and (item is not None or row.get("statuscode") != _SENDING):
+            if due is not None and due <= now and not others:
                 yield due, activity, sender
 
     def postpone(self, activities: Sequence[str], until: datetime) -> None:
         """Keep these e-mails from being collected before then."""
-        for group in transactions.groups(dict.fromkeys(activities), transactions.MOST_ACTIONS):
+        for group in groups(dict.fromkeys(activities), transactions.MOST_ACTIONS):
             expression, values = assignment({"due": micros(until)})
             name = self._table.name
             actions = [
@@ -127,6 +123,20 @@ class OutgoingEmails:
     def write_back_all(self, changes: Sequence[WriteBack]) -> Mapping[str, EmailStatus | None]:
         """Write where these e-mails stand; return those that stand otherwise, and how (None: gone)."""
         return self._writing.several(changes)
+
+
+def _due_at(row: JsonObject, item: Row | None, now: int) -> int | None:
+    """Return when an e-mail is to be collected, or None for one of which our row knows nothing more to do.
+
+    One that a user has cancelled while we knew it to wait is so at once, that its end is told.
+    """
+    due = max(int(item.get("due", 0)) if item else 0, _later(row))
+    if row.get("statuscode") != rows.CANCELLED:
+        return None if item is None and row.get("statuscode") == _SENDING else due
+    known = item.get("status", EmailStatus.PENDING) if item else None
+    if known in WAITING:
+        return now
+    return due if known == EmailStatus.SENDING else None
 
 
 def _sender(row: JsonObject) -> str:

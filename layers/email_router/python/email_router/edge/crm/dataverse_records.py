@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from email_router.core.activity import About, Record
 from email_router.core.errors import TryLater
+from email_router.core.grouping import groups_within
 from email_router.edge.connect.dataverse import DataverseClient, text
 from email_router.edge.connect.dataverse_batch import Request
 from email_router.edge.connect.dataverse_errors import DataverseReply, JsonObject
@@ -131,17 +132,7 @@ def _led(kind: _Kind, row: JsonObject, wanted: Container[str]) -> Iterator[tuple
 
 def groups(values: Iterable[str]) -> Iterator[list[str]]:
     """Yield the values in lists whose text fits into a filter."""
-    group: list[str] = []
-    size = 0
-    for value in values:
-        length = len(quote(text(value), safe="%'@")) + 1
-        if group and size + length > _LONGEST_LIST:
-            yield group
-            group, size = [], 0
-        group.append(value)
-        size += length
-    if group:
-        yield group
+    return groups_within(values, lambda value: (len(quote(text(value), safe="%'@")) + 1,), (_LONGEST_LIST,))
 
 
 def among(column: str, values: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import StaleWorker
+from email_router.core.grouping import groups
 from email_router.edge.connect import ledger_rows, transactions
 from email_router.edge.connect.compact import micros
 from email_router.edge.connect.transactions import Cancelled
@@ -44,7 +45,7 @@ class Attempts:
         Repeatable.  Raises StaleWorker when the lease is another's, TryLater (shared) when the table is away.
         """
         taken: set[str] = set()
-        for group in transactions.groups(deliveries, transactions.MOST_ACTIONS - 1):
+        for group in groups(deliveries, transactions.MOST_ACTIONS - 1):
             taken |= self._begin(list(group))
         return taken
 

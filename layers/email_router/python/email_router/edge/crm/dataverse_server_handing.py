@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from email_router.core.crm_rulings import id_there, made_id
 from email_router.core.errors import MessageRefused, RouterError, TryLater
+from email_router.core.grouping import groups_within
 from email_router.edge.connect.dataverse_batch import Request
 from email_router.edge.crm import dataverse_rows
 from email_router.edge.crm import dataverse_server_rows as rows
@@ -181,13 +182,4 @@ def _busy(work: Work) -> TryLater:
 
 def _batches(works: Sequence[Work]) -> Iterator[list[Work]]:
     """Yield the works in groups of at most ten, and of about 8 MB."""
-    group: list[Work] = []
-    size = 0
-    for work in works:
-        if group and (len(group) == _MOST or size + work.size > _BYTES):
-            yield group
-            group, size = [], 0
-        group.append(work)
-        size += work.size
-    if group:
-        yield group
+    return groups_within(works, lambda work: (1, work.size), (_MOST, _BYTES))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from email_router.core.activity import EmailActivity, EmailStatus
 from email_router.core.errors import RouterError, TryLater
+from email_router.core.grouping import groups
 from email_router.core.write_back import REPLACED, WriteBack
 from email_router.edge.connect import transactions
 from email_router.edge.connect.compact import instant, micros
@@ -137,7 +138,7 @@ class WritingBack:
             place, expression, values = updates[0]
             self._table.update(place, expression, values)
             return
-        for group in transactions.groups(updates, transactions.MOST_ACTIONS):
+        for group in groups(updates, transactions.MOST_ACTIONS):
             transactions.write(self._table.client, [transactions.update(self._table.name, *one) for one in group])
 
     def _busy(self, activity: str) -> TryLater:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from email_router.core.crm_event_size import MOST_BYTES, fitting
 from email_router.core.crm_events import SOURCE, Change, CrmEvent
 from email_router.core.errors import TryLater
+from email_router.core.grouping import groups_within
 from email_router.edge.connect.aws import translated
 from email_router.edge.connect.transactions import pause
 
@@ -96,14 +97,4 @@ class SqsSetAside:
 
 def _calls(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     """Cut the entries into calls of at most ten, and of no more bytes than one alone may have."""
-    group: list[Entry] = []
-    size = 0
-    for entry in entries:
-        bytes_of = len(entry.get("Detail", "").encode())
-        if group and (len(group) == _ENTRIES or size + bytes_of > MOST_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(entry)
-        size += bytes_of
-    if group:
-        yield group
+    return groups_within(entries, lambda one: (1, len(one.get("Detail", "").encode())), (_ENTRIES, MOST_BYTES))

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import StaleWorker
+from email_router.core.grouping import groups, groups_within
 from email_router.core.ledger import Claim, Counted, Found, KnownEmail, Link, LinkKind, Receipt, Trace, Wanted
 from email_router.core.mailbox_state import Lease
 from email_router.edge.connect import ledger_rows as rows
@@ -82,7 +83,7 @@ class DynamoLedger:
     def link(self, links: Sequence[Link]) -> None:
         """Write ways back to an e-mail; one that a newer e-mail holds is passed over."""
         actions = list(rows.link_actions(self._table.name, self._keys, links).values())
-        for group in transactions.groups(actions, transactions.MOST_ACTIONS):
+        for group in groups(actions, transactions.MOST_ACTIONS):
             transactions.write_what_holds(self._table.client, group)
 
     def reserve_token(self, token: str, email: KnownEmail, live_since: datetime) -> bool:
@@ -98,7 +99,7 @@ class DynamoLedger:
         """Reserve tokens, 100 a transaction, what live conversations have left out."""
         first = {str(email.token): email for email in reversed(emails) if email.token}
         taken: set[str] = set()
-        for group in transactions.groups(first.items(), transactions.MOST_ACTIONS):
+        for group in groups(first.items(), transactions.MOST_ACTIONS):
             items = [(rows.token_item(self._keys, token, one), _free(one, live_since)) for token, one in group]
             actions = [transactions.put(self._table.name, item, _FREE, values) for item, values in items]
             taken |= {group[number][0] for number in transactions.write_what_holds(self._table.client, actions)}
@@ -145,18 +146,9 @@ class DynamoLedger:
 
     def _pairs(self, pairs: Iterable[tuple[Receipt, Trace]]) -> Iterator[list[Action]]:
         """Yield the actions that write these, as many as a transaction takes."""
-        group: list[Action] = []
-        size = 0
-        for receipt, trace in pairs:
-            pair = self._noted(receipt, trace)
-            its_size = sum(size_of(one["Put"]["Item"]) for one in pair)
-            if group and (len(group) == 2 * _PAIRS or size + its_size > _BYTES):
-                yield group
-                group, size = [], 0
-            group += pair
-            size += its_size
-        if group:
-            yield group
+        noted = (self._noted(receipt, trace) for receipt, trace in pairs)
+        for group in groups_within(noted, _cost, (_PAIRS, _BYTES)):
+            yield [action for pair in group for action in pair]
 
     def _noted(self, receipt: Receipt, trace: Trace) -> list[Action]:
         name, keys = self._table.name, self._keys
@@ -178,3 +170,7 @@ def _free(email: KnownEmail, live_since: datetime) -> Item:
 def _known(places: Mapping[str, Place], items: Mapping[Place, Item]) -> dict[str, KnownEmail]:
     """Return the e-mail that each value leads to; a claim may stand where no Message-ID leads to its e-mail."""
     return {one: rows.known_of(items[place]) for one, place in places.items() if "email" in items.get(place, ())}
+
+
+def _cost(pair: Sequence[Action]) -> tuple[int, int]:
+    return 1, sum(size_of(one["Put"]["Item"]) for one in pair)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from email_router.core.grouping import groups, groups_within
 from email_router.core.outgoing_states import Prepared
 from email_router.core.sending import OutgoingState
 from email_router.edge.connect import ledger_rows, transactions
@@ -61,26 +62,23 @@ def _write(table: Table, keys: Keys, group: list[Prepared]) -> dict[str, Outgoin
 
 def _groups(table: Table, keys: Keys, prepared: Sequence[Prepared]) -> Iterator[list[Prepared]]:
     """Cut the e-mails into transactions of at most 100 actions and 3 MB; of one with very many ways back some are written before."""
-    group: list[Prepared] = []
-    actions = size = 0
-    for one in prepared:
-        more = list(ledger_rows.link_actions(table.name, keys, one.links[_LINKS:]).values())
-        for some in transactions.groups(more, transactions.MOST_ACTIONS):
-            transactions.write_what_holds(table.client, some)
-        its_actions = 2 + len(one.links[:_LINKS])
-        its_size = _ROW * its_actions + len(one.packed) + _people(one)
-        if group and (actions + its_actions > transactions.MOST_ACTIONS or size + its_size > _BYTES):
-            yield group
-            group, actions, size = [], 0, 0
-        group.append(Prepared(state=one.state, packed=one.packed, links=one.links[:_LINKS]))
-        actions, size = actions + its_actions, size + its_size
-    if group:
-        yield group
+    shortened = (_shortened(table, keys, one) for one in prepared)
+    return groups_within(shortened, _cost, (transactions.MOST_ACTIONS, _BYTES))
 
 
-def _people(one: Prepared) -> int:
-    """Return the bytes that the recipients take: their addresses in the state, 8 each on every way back."""
-    return sum(map(len, one.state.recipients)) + sum(8 * len(link.email.participants) for link in one.links)
+def _shortened(table: Table, keys: Keys, one: Prepared) -> Prepared:
+    """Write the ways back that do not fit into one transaction with the e-mail, and return it without them."""
+    more = list(ledger_rows.link_actions(table.name, keys, one.links[_LINKS:]).values())
+    for some in groups(more, transactions.MOST_ACTIONS):
+        transactions.write_what_holds(table.client, some)
+    return Prepared(state=one.state, packed=one.packed, links=one.links[:_LINKS])
+
+
+def _cost(one: Prepared) -> tuple[int, int]:
+    """Return how many actions write it, and about how many bytes: the recipients stand in the state, and with 8 each on every way back."""
+    actions = 2 + len(one.links)
+    people = sum(map(len, one.state.recipients)) + sum(8 * len(link.email.participants) for link in one.links)
+    return actions, _ROW * actions + len(one.packed) + people
 
 
 def _state(table: str, keys: Keys, state: OutgoingState) -> Action:

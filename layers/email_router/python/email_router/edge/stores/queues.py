@@ -19,10 +19,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from email_router.core.errors import TryLater
+from email_router.core.grouping import groups, groups_within
 from email_router.core.subscriptions import SubscriptionWork
 from email_router.core.work import MailboxWork, OutgoingWork
 from email_router.edge.connect.aws import translated
-from email_router.edge.connect.transactions import groups, pause
+from email_router.edge.connect.transactions import pause
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -127,20 +128,12 @@ def _fitting(work: OutgoingWork) -> Iterator[OutgoingWork]:
 
 def _batches(orders: Iterable[tuple[str, dict[str, object]]]) -> Iterator[list[Entry]]:
     """Cut the orders into calls of at most ten and 256 KB."""
-    batch: list[Entry] = []
-    size = 0
-    for name, body in orders:
-        text = _written(body)
-        if batch and size + len(text) > _BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append({"Id": str(len(batch)), "MessageBody": text, "MessageGroupId": _group(name)})
-        size += len(text)
-        if len(batch) == _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    written = ((_group(name), _written(body)) for name, body in orders)
+    for group in groups_within(written, lambda one: (1, len(one[1])), (_BATCH, _BYTES)):
+        yield [
+            {"Id": str(number), "MessageBody": text, "MessageGroupId": name}
+            for number, (name, text) in enumerate(group)
+        ]
 
 
 def _written(body: dict[str, object]) -> str:
