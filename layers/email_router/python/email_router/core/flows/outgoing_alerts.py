@@ -78,26 +78,19 @@ def not_sent(activity: str, owner: str, out: Outgoing) -> Alert:
 
 def sender_blocked(address: str, trouble: RouterError | ConfigurationError | None, now: datetime) -> Alert:
     """Return the alert of a sender of which no e-mail leaves until somebody mends it; it ends with the next one that does."""
-    mend = trouble.mend if isinstance(trouble, RouterError) else ""
-    return Alert(
-        kind=SENDER_BLOCKED,
-        about=address,
-        text=f"{address}: its e-mails wait, none is lost: {trouble}",
-        mend=mend or "Mend the configuration and publish it.",
-        at=now,
-    )
+    return _blocked(address, f"its e-mails wait, none is lost: {trouble}", trouble, now)
 
 
 def host_refuses(place: str, trouble: RouterError | ConfigurationError | None, now: datetime) -> Alert:
     """Return the alert of a host that refuses several senders; it ends with the next e-mail of one of them that leaves."""
+    text = f"several senders are refused, their e-mails wait, none is lost; the last one so: {trouble}"
+    return _blocked(place, text, trouble, now)
+
+
+def _blocked(about: str, text: str, trouble: RouterError | ConfigurationError | None, now: datetime) -> Alert:
     mend = trouble.mend if isinstance(trouble, RouterError) else ""
-    return Alert(
-        kind=SENDER_BLOCKED,
-        about=place,
-        text=f"{place}: several senders are refused, their e-mails wait, none is lost; the last one so: {trouble}",
-        mend=mend or "Mend the configuration and publish it.",
-        at=now,
-    )
+    mend = mend or "Mend the configuration and publish it."
+    return Alert(kind=SENDER_BLOCKED, about=about, text=f"{about}: {text}", mend=mend, at=now)
 
 
 def still_open(alerts: Sequence[Alert], outgoing: OutgoingStates, now: datetime) -> list[Alert]:

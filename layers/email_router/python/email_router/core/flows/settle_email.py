@@ -68,8 +68,14 @@ class Settling:
         out, now, links = self.out, self.out.clock.now(), self._links(state, ids)
         provider_id = next(iter(ids), None)
         turn = partial(out.outgoing.settle, evidence=evidence, due=due, provider_id=provider_id, request=self.request)
-        after = replace(state, status=status, reason=evidence, due=due, provider_id=provider_id or state.provider_id)
-        after = replace(after, attempts=state.attempts if attempts is None else attempts)
+        after = replace(
+            state,
+            status=status,
+            reason=evidence,
+            due=due,
+            provider_id=provider_id or state.provider_id,
+            attempts=state.attempts if attempts is None else attempts,
+        )
         seen, written = state, results
         for _ in range(_ROUNDS):
             if turn(seen, status, now, results=written, attempts=attempts, links=links):

@@ -195,11 +195,12 @@ def ses_client(endpoint: str = "") -> SESV2Client:
 
 def _together(parts: Sequence[Sequence[str]], results: Sequence[SendResult]) -> SendResult:
     """Return what became of a mail that was handed over in parts, told of each recipient; of the whole, what is best."""
+    best = min(results, key=lambda one: _BEST.index(one.outcome))
     waiting = [one for one in results if one.outcome is SendOutcome.DEFERRED]
     ids = [one.provider_id for one in results if one.provider_id]
     return SendResult(
-        outcome=min((one.outcome for one in results), key=_BEST.index),
-        evidence=next(iter(results)).evidence,
+        outcome=best.outcome,
+        evidence=best.evidence,
         provider_id=next(iter(ids), None),
         further_ids=tuple(ids[1:]),
         recipients=tuple(
