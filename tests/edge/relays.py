@@ -14,6 +14,7 @@ from email_router.core.mailbox import Authentication, Direction, Mailbox, Profil
 from email_router.core.octets import Octets
 from email_router.core.ports import Reach
 from email_router.core.sending import Envelope, SendOutcome, SendResult
+from email_router.edge.connect.smtp_line import SmtpLine
 from email_router.edge.senders.smtp import SmtpSender
 from tests.simulators import relay as relay_module
 from tests.simulators.relay import Relay, Script
@@ -117,3 +118,15 @@ class Watching(relay_module._Session):
         if text.endswith("taken"):
             self.ahead.append(self.buffer)
         super().say(text)
+
+
+def leaves_no_doubt(line: SmtpLine, room: int) -> None:
+    """Send the end of a text, and an envelope behind it, over a line that takes so many bytes: what is told is whether the text had left."""
+    if room < len(b"text.\r\n"):
+        with pytest.raises(TryLater):
+            line.send_last(b"text.\r\n", b"MAIL\r\n")
+        assert not line.open
+    else:
+        line.send_last(b"text.\r\n", b"MAIL\r\n")
+        assert line.open
+    line.close()

@@ -82,9 +82,8 @@ class ImapServer:
         self.sent = 0
         self.tls = tls
         self.context = server_side(*certificate) if certificate else None
-        self._listener = Listener()
+        self._listener = Listener(self._serve)
         self.port = self._listener.port
-        threading.Thread(target=self._serve, daemon=True).start()
 
     @property
     def inbox(self) -> Box:
@@ -92,16 +91,13 @@ class ImapServer:
 
     def stop(self) -> None:
         self._listener.stop()
-        self._listener.close()
 
-    def _serve(self) -> None:
-        while line := self._listener.accept():
-            self.sessions += 1
-            threading.Thread(target=self._session, args=(line,), daemon=True).start()
+    def _serve(self, line: socket.socket) -> None:
+        self.sessions += 1
+        threading.Thread(target=self._session, args=(line,), daemon=True).start()
 
     def _session(self, line: socket.socket) -> None:
         line.settimeout(20)
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         session = None
         with contextlib.suppress(CutError, OSError, ValueError):
             if self.tls and self.context:

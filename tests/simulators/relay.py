@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,26 +45,20 @@ class Relay:
         self.received = 0
         self.sent = 0
         self.context = server_side(*certificate) if certificate else None
-        self._listener = Listener()
+        self._listener = Listener(self._serve)
         self.port = self._listener.port
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
         """Stop listening."""
         self._listener.stop()
-        self._thread.join(10)
-        self._listener.close()
 
-    def _serve(self) -> None:
-        while line := self._listener.accept():
-            self.sessions += 1
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line.settimeout(10)
-            session = _Session(self, line)
-            with contextlib.suppress(CutError, OSError):
-                session.run()
-            session.line.close()
+    def _serve(self, line: socket.socket) -> None:
+        self.sessions += 1
+        line.settimeout(10)
+        session = _Session(self, line)
+        with contextlib.suppress(CutError, OSError):
+            session.run()
+        session.line.close()
 
 
 class _Session:
