@@ -1,11 +1,9 @@
-"""`email-router test-access` against servers of every kind."""
+"""`email-router test-access` against Exchange Online, Exchange servers, and mail servers that want a token."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,23 +16,17 @@ from email_router.core.mailbox import Authentication, Direction, Profile, Securi
 from email_router.edge.connect.sasl import xoauth2
 from email_router.edge.connect.smtp_login import encoded
 from email_router.wiring.registry import SENDERS, SOURCES
+from tests.cli.access_told import MAIL, roads
 from tests.cli.exchange import Company
-from tests.cli.running import run
-from tests.cli.trials import line_of, road_of, step, told, trial
+from tests.cli.trials import SALES, line_of, road_of, step, told, trial
 from tests.simulators.certificates import Authority
 from tests.simulators.ews.process import PASSWORD as EWS_PASSWORD
 from tests.simulators.ews.process import SERVICE, TOKEN, EwsProcess
 from tests.simulators.graph.process import TENANT, GraphProcess
-from tests.simulators.imap import PASSWORD as IMAP_PASSWORD
 from tests.simulators.imap import ImapServer
-from tests.simulators.pop3 import PASSWORD as POP3_PASSWORD
-from tests.simulators.pop3 import Pop3Process, Pop3Server
+from tests.simulators.pop3 import Pop3Server
 from tests.simulators.relay import Relay, Script
-from tests.simulators.smtp import PASSWORD as SMTP_PASSWORD
-from tests.simulators.smtp import SmtpProcess
 
-MAIL = b"From: Erin <erin@fabrikam.example>\r\nSubject: An order\r\nMessage-ID: <1@fabrikam.example>\r\n\r\nHello\r\n"
-SALES = "sales@contoso.example"
 GOOD_TOKEN = "good-token"
 _NUMBERS = itertools.count(1)
 
@@ -57,15 +49,6 @@ def company(tmp_path: Path, graph: GraphProcess, exchange: EwsProcess) -> Iterat
     made.write()
     yield made
     graph.clear_faults()
-
-
-def roads(told: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return each road by the name of its mailbox and its direction."""
-    return {
-        (row["address"].partition("@")[0].rstrip("0123456789"), road["direction"]): road
-        for row in told["mailboxes"]
-        for road in row["roads"]
-    }
 
 
 def test_every_mailbox_is_tested_and_what_is_wrong_is_told_with_its_mend(company: Company) -> None:
@@ -138,44 +121,6 @@ def test_people_read_it_in_a_table(company: Company) -> None:
     assert "it has no profile" in ran.out
     assert "refused the connection" in ran.out
     assert "Check host and port" in ran.out
-
-
-def test_mailboxes_of_pop3_imap_and_smtp_are_tested_too(
-    tmp_path: Path, certificate: tuple[Path, Path], authority: Authority, smtp_process: SmtpProcess
-) -> None:
-    pop3 = Pop3Process.start(tmp_path / "pop3", certificate=certificate)
-    imap = ImapServer(certificate, tls=True)
-    before = len(smtp_process.received())
-
-    def bring() -> None:
-        while len(smtp_process.received()) == before:
-            time.sleep(0.05)
-        pop3.put(SALES, smtp_process.received()[-1].raw)
-
-    try:
-        pop3.put(SALES, MAIL)
-        imap.inbox.put(MAIL)
-        _write(tmp_path, authority, pop3.tls_port, imap.port, smtp_process.port)
-        variables = {"POP3": POP3_PASSWORD, "IMAP": IMAP_PASSWORD, "SMTP": SMTP_PASSWORD}
-        threading.Thread(target=bring, daemon=True).start()
-
-        ran = run("test-access", "--send", "--config", "router.toml", "--json", folder=tmp_path, variables=variables)
-    finally:
-        pop3.stop()
-        imap.stop()
-
-    found = roads(ran.json)
-    assert (ran.code, [row["error"] for row in found.values()]) == (0, [None] * 3)
-    assert {(road["server"], road["seen"].partition(";")[0]) for road in found.values()} == {
-        ("pop3", "logged in"),
-        ("imap", "logged in"),
-        ("smtp", "sent to itself"),
-    }
-    assert [one.recipients for one in smtp_process.received()[before:]] == [(SALES,)]
-    assert {(one["step"], one["status"]) for row in found.values() for one in row["steps"]} == {
-        (name, "ok") for name in ("resolve", "connect", "tls", "authenticate", "read", "send", "find")
-    }
-    assert all(one["seconds"] >= 0 for row in found.values() for one in row["steps"])
 
 
 def test_every_kind_of_the_registry_is_tested_by_one_of_these_tests() -> None:
@@ -418,19 +363,3 @@ def test_a_mailbox_that_is_not_approved_is_in_error_though_it_can_be_read(compan
     assert (ran.code, row["status"], row["error"]["kind"]) == (1, "error", "not_approved")
     assert f'approved = true at [[mailboxes]] "{company.address("bob")}"' in row["error"]["mend"]
     assert [road["status"] for road in row["roads"]] == ["ok", "ok"]
-
-
-def _write(folder: Path, authority: Authority, pop3: int, imap: int, smtp: int) -> None:
-    (folder / "ca.pem").write_text(authority.pem)
-    profiles = [
-        ("pop3", "incoming", "tls", pop3, ""),
-        ("imap", "incoming", "tls", imap, ""),
-        ("smtp", "outgoing", "starttls", smtp, 'username = "router"'),
-    ]
-    text = '[organisation]\nname = "contoso"\n'
-    for kind, direction, security, port, more in profiles:
-        text += f'[[profiles]]\nname = "{kind}"\ndirection = "{direction}"\nserver = "{kind}"\nhost = "localhost"\n'
-        text += f'port = {port}\nsecurity = "{security}"\nca_bundle = "ca.pem"\ncredentials = {{ env = "{kind.upper()}" }}\n{more}\n'
-    text += f'[[mailboxes]]\naddress = "{SALES}"\nkind = "queue"\nincoming = "pop3"\noutgoing = "smtp"\n'
-    text += '[[mailboxes]]\naddress = "ann@contoso.example"\nincoming = "imap"\n'
-    (folder / "router.toml").write_text(text)

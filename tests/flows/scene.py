@@ -34,7 +34,7 @@ from email_router.edge.stores.suppressed import DynamoSuppressed
 from email_router.wiring.environment import Environment
 from email_router.wiring.services import GivenClients, Services
 from tests.cloud import Place, aws_stores
-from tests.faults.scenes import refuse
+from tests.faults.troubled_mailboxes import refuse
 from tests.flows.house import ANN, NOW, SALES, House, mail
 from tests.memory.sender import MemorySender
 

@@ -22,7 +22,7 @@ from email_router.wiring.observe import EmfMeters
 from email_router.wiring.refreshes import Refreshes
 from email_router.wiring.services import Services
 from tests.fakes import CountingMeters, MemoryConfigurations, fail
-from tests.faults.scenes import refuse
+from tests.faults.troubled_mailboxes import refuse
 from tests.flows.house import SALES, House, mail
 from tests.flows.office import Office
 

@@ -19,7 +19,8 @@ from email_router.core.mailbox import Accept, AfterDelivery, Direction, Mailbox,
 from email_router.core.message import Message
 from email_router.core.parse import parse
 from tests.fakes import fail
-from tests.faults.scenes import REPORT, refuse
+from tests.faults.mailboxes import REPORT
+from tests.faults.troubled_mailboxes import refuse
 from tests.flows.house import ANN, NOW, SALES, House, mail
 from tests.memory.source import MemorySource
 

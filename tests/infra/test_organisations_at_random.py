@@ -24,7 +24,7 @@ from email_router.core.work import MailboxWork, OutgoingWork
 from email_router.edge.stores.all_objects import AllObjects
 from email_router.edge.stores.all_rows import AllRows
 from tests.cloud import Place, Stores, aws_stores, clients, make_place
-from tests.faults.scenes import refuse
+from tests.faults.troubled_mailboxes import refuse
 from tests.flows.house import SALES, House, mail
 from tests.flows.office import ERIN, Office
 from tests.infra.two_versions.scene import LONG_TEXT, dump, of_the_stores

@@ -14,7 +14,7 @@ from email_router.core.mailbox import AfterDelivery
 from email_router.edge.stores.s3 import S3BlobStore
 from tests.cloud import Place
 from tests.edge.aws.test_aws_errors import answering
-from tests.faults.scenes import refuse
+from tests.faults.troubled_mailboxes import refuse
 from tests.flows.house import NOW, SALES, House, mail
 from tests.flows.office import ERIN, Office
 

@@ -20,7 +20,7 @@ from email_router.core.activity import Record
 from email_router.core.errors import TryLater
 from email_router.core.sending import SendOutcome, SendResult
 from tests.cloud import Place, Stores, aws_stores, clients, make_place
-from tests.faults.scenes import refuse
+from tests.faults.troubled_mailboxes import refuse
 from tests.flows.house import ANN, NOW, House, mail
 from tests.flows.office import Office
 
