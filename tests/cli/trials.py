@@ -14,7 +14,7 @@ from email_router.core.errors import RouterError
 from email_router.core.flows.access import Waiting
 from email_router.core.mailbox import Direction, Mailbox, Profile
 from email_router.core.settings import Configuration
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 
 SALES = "sales@contoso.example"
 

@@ -12,7 +12,7 @@ from email_router.core.flows.follow_settings import FollowSettings
 from email_router.core.mailbox import Accept
 from email_router.core.settings import Configuration
 from email_router.edge.stores.configurations import DynamoConfigurations
-from email_router.wiring import build
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.configuration import Loaded, load
 from email_router.wiring.following import following
 from email_router.wiring.services import Services
@@ -85,7 +85,7 @@ class Followed:
 
     def later(self, seconds: float = PERIOD) -> datetime:
         """Let time pass; the settings that were read at publishing stand at the machine's time."""
-        self.clock.at = build.CLOCK.now() + timedelta(seconds=seconds)
+        self.clock.at = CLOCK.now() + timedelta(seconds=seconds)
         return self.clock.at
 
     def accepted(self) -> dict[str, tuple[Accept, bool]]:

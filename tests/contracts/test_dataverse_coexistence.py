@@ -13,7 +13,7 @@ from email_router.cli.servers import MailServers
 from email_router.core.errors import ConfigurationError
 from email_router.core.flows.access import Waiting
 from email_router.core.mailbox import Direction
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.coexistence import served_twice
 from email_router.wiring.configuration import Loaded, load
 from tests.cloud import Place

@@ -25,7 +25,7 @@ from email_router.core.mailbox import Accept, MailboxKind
 from email_router.core.matching import match
 from email_router.core.parse import parse
 from email_router.edge.crm import dataverse_earlier
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.configuration import load
 from email_router.wiring.services import Services
 from tests.cli.running import run

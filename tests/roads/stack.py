@@ -21,7 +21,7 @@ from moto import mock_aws
 
 from email_router.core.settings import Configuration
 from email_router.edge.connect import aws
-from email_router.wiring import build
+from email_router.wiring import clock
 from email_router.wiring.environment import Environment
 from email_router.wiring.services import GivenClients, Services
 from tests.infra.template import ROOT, functions, resources, template, text_of
@@ -110,7 +110,7 @@ def stack(before: Callable[[Call], None] | None = None, after: Callable[[Call], 
         names = _made(unheard)
         made = Stack(recorder, stand_in(patch), _services(unheard, names), names)
         # The flows' clock stands still but when a scene lets time pass: what is written has the same size each time.
-        patch.setattr(build.SystemClock, "now", lambda _: made.now)
+        patch.setattr(clock.SystemClock, "now", lambda _: made.now)
         _forget()
         try:
             yield made

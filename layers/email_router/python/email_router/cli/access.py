@@ -17,7 +17,7 @@ from email_router.cli.output import print_json, table
 from email_router.cli.run.each import for_each
 from email_router.cli.servers import opened_servers
 from email_router.core.flows.access import Waiting
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 
 _AT_ONCE = 8
 _WAIT = 60.0

@@ -14,7 +14,7 @@ from email_router.cli.output import console, print_json, table, tell
 from email_router.cli.shapes import instant
 from email_router.core.alerts import MOST_MESSAGES, Alert
 from email_router.core.flows.outgoing_alerts import still_open
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 
 Settle = Annotated[
     str, typer.Option("--settle", metavar="ID", help="Take an alert off the list, now that it is seen to.")

@@ -18,7 +18,7 @@ from email_router.core.counters import added
 from email_router.core.errors import ConfigurationError
 from email_router.core.followed import Followed
 from email_router.wiring import coexistence
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.configuration import Loaded
 from email_router.wiring.environment import Environment
 from email_router.wiring.following import following

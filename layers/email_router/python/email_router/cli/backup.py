@@ -14,7 +14,7 @@ from email_router.cli.recovery.archiving import created
 from email_router.cli.recovery.locking import KmsName, PassphraseFile, for_a_new_file
 from email_router.cli.recovery.taking import Backup, Taken
 from email_router.cli.run.progress import live
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 
 
 def backup(

@@ -14,7 +14,7 @@ from email_router.core.flows.reconcile import Proof
 from email_router.core.flows.route_mailbox import PassOutcome, RouteMailbox
 from email_router.core.mailbox import Mailbox
 from email_router.core.work import RECONCILE_NOW, MailboxWork
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 
 _PASS = timedelta(seconds=240)
 """The time of one pass: well within the lease that it holds."""

@@ -12,7 +12,7 @@ from email_router.cli.run.progress import live
 from email_router.cli.shapes import instant
 from email_router.core.errors import ConfigurationError
 from email_router.core.flows import earlier_emails
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.configuration_values import seconds
 
 if TYPE_CHECKING:

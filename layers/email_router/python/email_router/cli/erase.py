@@ -20,7 +20,7 @@ from email_router.core.person import Person
 from email_router.edge.crm.builtin_erasing import BuiltinErasing
 from email_router.edge.stores.blob_versions import BlobVersions
 from email_router.edge.stores.erasing import RouterErasing
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it.  Without this nothing is changed.")]
 Whole = Annotated[bool, typer.Option("--whole", help="Remove every e-mail that names the person, others' too.")]

@@ -20,7 +20,7 @@ from email_router.cli.output import print_json, table
 from email_router.cli.servers import REACH, MailServers, opened_servers
 from email_router.core.errors import ConfigurationError
 from email_router.wiring import registry
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.following import following
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from email_router.core.errors import ConfigurationError
 from email_router.core.flows.by_hand import ByHand, CancellingCrm
 from email_router.core.mailbox import Direction
 from email_router.core.ports import NotingCrm
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 
 commands = typer.Typer(
     add_completion=False,

@@ -21,7 +21,7 @@ from email_router.core.message import Address, Message
 from email_router.core.ports import Alerts, BlobStore, Ledger, MailboxStates, OutgoingStates, Quarantine
 from email_router.core.settings import Configuration
 from email_router.edge.crm.builtin_records import AddressedRecord, record_of_row
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.services import Services
 
 Row = tuple[str, str, str, str] | tuple[str, str, str, str, str]

@@ -18,7 +18,7 @@ from email_router.cli.recovery.merging import Outcome, Wishes
 from email_router.cli.recovery.putting_back import Restored, put_back
 from email_router.cli.run.progress import live
 from email_router.core.restoring import CursorRuling, RowKind
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.configuration import Loaded
 from email_router.wiring.publishing import PublishedVersion
 

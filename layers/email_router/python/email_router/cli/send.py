@@ -24,6 +24,7 @@ from email_router.core.mailbox import Direction
 from email_router.core.message import Attachment, Importance
 from email_router.core.parties import choose_sender, mailbox_owner_of
 from email_router.core.wire import international_address
+from email_router.wiring.clock import CLOCK
 
 Addresses = Annotated[list[str] | None, typer.Option(metavar="ADDRESS")]
 
@@ -142,7 +143,7 @@ def write(place: Place, letter: Letter, reply_to: str = "") -> EmailActivity:
         status=EmailStatus.PENDING,
         subject=letter.subject,
         parties=parties,
-        created=datetime.now(UTC),
+        created=CLOCK.now(),
         text=letter.text,
         html=letter.html,
         attachments=tuple(stored(file) for file in letter.files),

@@ -23,7 +23,7 @@ from email_router.core.mailbox_state import MailboxState
 from email_router.core.settings import Configuration
 from email_router.core.subscriptions import Subscription
 from email_router.core.work import ScheduledMailbox
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.observe import mailbox_digest
 
 _CIRCUIT_TITLES = ("place", "circuit", "since", "last failure", "mailboxes", "what to do")

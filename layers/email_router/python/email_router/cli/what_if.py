@@ -21,7 +21,7 @@ from email_router.core.flows.ask_again import Again
 from email_router.core.flows.lookup import LedgerToday
 from email_router.core.flows.what_if import Change, Difference, change_of
 from email_router.core.settings import Configuration
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.configuration import load
 from email_router.wiring.publishing import continuing
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from email_router.core import counters
@@ -14,6 +13,7 @@ from email_router.core.parse import parse
 from email_router.core.ports import MailSender, MailSource, Meters
 from email_router.core.subscriptions import SubscriptionService
 from email_router.wiring import registry
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.environment import Environment
 from email_router.wiring.passwords import secret_of
 from email_router.wiring.services import Services
@@ -45,9 +45,7 @@ class Adapters:
             make = registry.adapter(registry.SENDERS, registry.kind_of(profile))
             secret = self._secret(profile, mailbox)
             if profile.server == "ses":
-                pace = partial(
-                    registry.load(registry.SES_PACE), shared=self.services.send_pace, now=lambda: datetime.now(UTC)
-                )
+                pace = partial(registry.load(registry.SES_PACE), shared=self.services.send_pace, now=CLOCK.now)
                 suppression = partial(registry.load(registry.SES_SUPPRESSION), shared=self.services.suppressed)
                 sender: MailSender = make(
                     profile,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from email_router.core import counters
@@ -22,6 +22,7 @@ from email_router.edge.stores import scratch
 from email_router.wiring import events
 from email_router.wiring.adapters import Adapters
 from email_router.wiring.circuits import kept_back
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.environment import Environment
 from email_router.wiring.following import following
 from email_router.wiring.gauges import tell_gauges
@@ -34,17 +35,6 @@ if TYPE_CHECKING:
 
 _RESERVE = 30.0
 """Seconds of a function's time that are kept for the last batch and the farewell."""
-
-
-class SystemClock:
-    """The machine's clock, in UTC."""
-
-    def now(self) -> datetime:
-        """Return the instant."""
-        return datetime.now(UTC)
-
-
-CLOCK = SystemClock()
 
 
 def schedule_mailboxes(environment: Environment) -> Callable[[dict[str, Any]], int]:

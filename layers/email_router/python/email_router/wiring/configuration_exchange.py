@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from urllib.parse import urlsplit
 
 from email_router.core.mailbox import Authentication, Security
 from email_router.edge.connect.bearer import OUTLOOK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.configuration_models import ProfileTable
 
 EWS_END = date(2027, 4, 1)
@@ -22,7 +23,7 @@ ONLINE = frozenset(urlsplit(root).hostname for root in OUTLOOK.values()) | {"out
 
 def today() -> date:
     """Return the day, by UTC."""
-    return datetime.now(UTC).date()
+    return CLOCK.now().date()
 
 
 def protocol_problems(profile: ProfileTable) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from email_router.core.flows.record_delivery import RecordDelivery
 from email_router.core.work import DeliveryEvent
 from email_router.wiring import events
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.environment import Environment
 from email_router.wiring.observe import log, meters
 from email_router.wiring.services import Services

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,7 @@ from email_router.edge.connect import aws
 from email_router.edge.stores.nudges import DynamoNudges
 from email_router.edge.stores.queues import SqsWorkQueues
 from email_router.edge.stores.secrets import SecretsManagerSecrets
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.observe import log, mailbox_digest
 
 Answer = dict[str, Any]
@@ -56,7 +57,7 @@ class Receiver:
     secret: Callable[[], str] = field(repr=False)
     nudges: Callable[[str], Nudges]
     queues: SqsWorkQueues
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = field(default_factory=lambda: CLOCK.now)
 
     def answer(self, event: Mapping[str, Any]) -> Answer:
         """Answer one request of the function URL (payload 2.0).  Raises when a store is away: Graph then posts again for four hours."""

@@ -12,7 +12,7 @@ from email_router.core.flows.subscriptions import Stage, Step
 from email_router.core.subscriptions import Subscriptions, SubscriptionWork
 from email_router.wiring import answer
 from email_router.wiring.adapters import Adapters
-from email_router.wiring.build import CLOCK
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.environment import Environment
 from email_router.wiring.observe import log, mailbox_digest, meters
 from email_router.wiring.refreshes import Refreshes

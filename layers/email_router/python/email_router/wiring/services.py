@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from email_router.edge.stores.subscriptions import DynamoSubscriptions
 from email_router.edge.stores.suppressed import DynamoSuppressed
 from email_router.wiring import registry
 from email_router.wiring.alerts import SentAlerts
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.environment import Environment
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Services:
     @cached_property
     def suppressed(self) -> DynamoSuppressed:
         """Which addresses may lie on the account's suppression list of SES."""
-        return DynamoSuppressed(self.clients.dynamodb, self.environment.router_table, now=lambda: datetime.now(UTC))
+        return DynamoSuppressed(self.clients.dynamodb, self.environment.router_table, now=CLOCK.now)
 
     def notification_secret(self) -> str:
         """Return the stack's own secret, by which notifications prove themselves."""
@@ -232,7 +232,7 @@ class Services:
         if not self.environment.alert_bus:
             return kept
         bus = EventBridgeAlerts(aws.events(), self.environment.alert_bus)
-        return SentAlerts(kept, organisation, bus, lambda: datetime.now(UTC))
+        return SentAlerts(kept, organisation, bus, CLOCK.now)
 
     def circuits(self, organisation: str) -> DynamoCircuits:
         """Hosts and providers at which most mailboxes may fail."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from email_router.core.webhooks import KEY_HEADER, KEY_PARAMETER, LONGEST_READ, 
 from email_router.edge.connect import aws
 from email_router.edge.stores.collects import LambdaCollects
 from email_router.edge.stores.nudges import DynamoOutgoingNudges
+from email_router.wiring.clock import CLOCK
 from email_router.wiring.observe import log
 
 Answer = dict[str, Any]
@@ -37,7 +38,7 @@ class Webhooks:
     secret: Callable[[], str] = field(repr=False)
     nudges: Callable[[str], OutgoingNudges]
     collects: Collects
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = field(default_factory=lambda: CLOCK.now)
 
     def answer(self, event: Mapping[str, Any], organisation: str) -> Answer:
         """Answer one request of the function URL (payload 2.0) to the organisation's path.
