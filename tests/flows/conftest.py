@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from email_router.edge.connect import passed
+from email_router.edge.connect import ews, passed
 from email_router.edge.connect.https import hang_up
 from tests.flows.house import NOW
 from tests.flows.online import Online
@@ -27,7 +27,8 @@ def servers(
 ) -> Iterator[tuple[EwsProcess, GraphProcess]]:
     folder = tmp_path_factory.mktemp("online")
     graph = GraphProcess(folder / "graph", authority=authority)
-    with EwsProcess(folder / "ews", authority) as exchange, graph:
+    with EwsProcess(folder / "ews", authority) as exchange, graph, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ews, "today", NOW.date)  # before Exchange Online ends it
         exchange.control("settings", {"tokens": ["simulated.*"]})  # what the simulated Entra grants
         yield exchange, graph
     hang_up()
